@@ -1,0 +1,127 @@
+"""The sessions of kldiv's development; `nox -l` lists them.
+
+All share one environment, .nox/kldiv-<version of Python>, so that torch is installed once. It is
+made by virtualenv from constraints.txt, and brought up to date when a requirement has changed.
+"""
+
+import functools
+import hashlib
+import os
+import shutil
+import sys
+
+from collections.abc import Callable
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"  # nox itself would make one environment per session
+nox.options.sessions = ["lint", "types", "tests"]
+
+ROOT = Path(__file__).parent
+ENVIRONMENT = ROOT / ".nox" / f"kldiv-{sys.version_info.major}.{sys.version_info.minor}"
+BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+SITE = Path("docs", "_build", "html")
+GROUPS = ("lint", "types", "tests", "docs", "build")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style: ruff, its formatter and the commit hooks; `-- --fix` repairs."""
+    python = prepare(session)
+    python("-m", "ruff", "check", *session.posargs)
+    python("-m", "ruff", "format", *([] if "--fix" in session.posargs else ["--check"]))
+    if Path(".git").exists():
+        python("-m", "pre_commit", "run", "--all-files", env={"SKIP": "ruff-check,ruff-format"})
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    prepare(session)("-m", "mypy", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; `-- -m slow` the long ones, `-- -m browser` those that open the site."""
+    prepare(session)("-m", "pytest", *session.posargs)
+
+
+@nox.session
+def plugins(session: nox.Session) -> None:
+    """Run each plugin's own tests."""
+    python = prepare(session)
+    for plugin in PLUGINS:
+        with session.chdir(plugin):
+            python("-m", "pytest", *session.posargs, env={"KLDIV_PLUGINS_STRICT": "1"})
+
+
+@nox.session
+def gallery(session: nox.Session) -> None:
+    """Run the gallery's scripts as plain Python; `-- coin` those with "coin" in their name."""
+    python = prepare(session)
+    scripts = [*ROOT.glob("gallery/*/plot_*.py"), *ROOT.glob("plugins/*/**/gallery/plot_*.py")]
+    for script in sorted(scripts):
+        if all(word in script.name for word in session.posargs):
+            python(str(script.relative_to(ROOT)), env={"MPLBACKEND": "agg"})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Execute the gallery, build the site, warnings being errors, and say where to open it."""
+    python = prepare(session)
+    strict = ("--nitpicky", "--fail-on-warning", "--keep-going", *session.posargs)
+    python("-m", "sphinx", *strict, "-d", "docs/_build/doctrees", "docs", str(SITE))
+    page = SITE / "index.html"
+    session.log(f"The site is built. Open {page} in a browser: {(ROOT / page).as_uri()}")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel, and use the wheel without the sources."""
+    python = prepare(session)
+    shutil.rmtree("dist", ignore_errors=True)
+    python("-m", "build", "--no-isolation", "--outdir", "dist")
+    alone = ROOT / ".nox" / "wheel"
+    shutil.rmtree(alone, ignore_errors=True)
+    (wheel,) = Path("dist").glob("*.whl")
+    python("-m", "pip", "install", "--quiet", "--no-deps", "--target", str(alone), str(wheel))
+    with session.chdir(alone):
+        command = "from kldiv.cli import main; main()"
+        python("-c", command, "list", env={"PYTHONPATH": str(alone)})
+
+
+def prepare(session: nox.Session) -> Callable[..., object]:
+    """Makes the environment, or updates it, and returns what runs its Python.
+
+    The stamp is written last: an installation that was interrupted leaves none, and is begun
+    afresh.
+    """
+    if sys.version_info < (3, 11):  # noqa: UP036 (nox may run under an older Python)
+        session.error("kldiv needs Python 3.11 or newer: install nox with that")
+    stamp = ENVIRONMENT / "installed"
+    wanted = requirements()
+    python = functools.partial(session.run, str(BIN / "python"), external=True)
+    session.env["PATH"] = os.pathsep.join([str(BIN), os.environ["PATH"]])
+    if stamp.exists() and stamp.read_text() == wanted:
+        return python
+
+    session.log(f"Installing what constraints.txt names in {ENVIRONMENT}: some minutes, 1 GB.")
+    anew = [] if stamp.exists() else ["--clear"]
+    stamp.unlink(missing_ok=True)
+    session.run(sys.executable, "-m", "virtualenv", "--quiet", *anew, str(ENVIRONMENT))
+    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *GROUPS)
+    pip = ("-m", "pip", "install", "--quiet", "--constraint", "constraints.txt")
+    python(*pip, *groups)
+    editable = [word for folder in (ROOT, *PLUGINS) for word in ("--editable", str(folder))]
+    python(*pip, "--no-build-isolation", *editable)  # so that the build backend is pinned too
+    stamp.write_text(wanted)
+    return python
+
+
+def requirements() -> str:
+    """A fingerprint of all that decides what is installed."""
+    files = [ROOT / "constraints.txt", *(path / "pyproject.toml" for path in (ROOT, *PLUGINS))]
+    text = "".join(f"{path}\n{path.read_text(encoding='utf-8')}" for path in files)
+    return hashlib.sha256(text.encode()).hexdigest()
