@@ -1,0 +1,145 @@
+"""`Lazy`: an item named before it is imported, so that a plugin's front module stays light.
+
+What an item is in one line need not be written twice: the summary is read from the docstring in
+the *source* of its module. No module is run for it, nor its parents, so that a catalogue of
+items that need torch can be listed without torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import re
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.machinery import PathFinder
+from typing import Any
+
+from kldiv.errors import InvalidArgument, InvalidType, PluginError
+
+__all__ = ["Lazy", "as_item", "first_sentence"]
+
+_MARKUP = re.compile(r":[\w:+-]+:`~?([^`]*)`|``([^`]*)``|`([^`]*)`")
+_SENTENCE = re.compile(r"(.+?\.)(?=\s+[^a-z\s]|$)")
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """An item that is imported when it is asked for.
+
+    Arguments:
+        target: Where it is, as ``"package.module:Name"``.
+        summary: What it is, in a sentence; left out, the first of its docstring.
+        tags: Words to find it by.
+        extra: What to install if the import fails, as pip takes it: ``"kldiv-flows[nsf]"``.
+    """
+
+    target: str
+    summary: str = ""
+    tags: tuple[str, ...] = ()
+    extra: str = ""
+
+    def __post_init__(self) -> None:
+        module, colon, name = self.target.partition(":")
+        if not (colon and name.isidentifier() and all(map(str.isidentifier, module.split(".")))):
+            raise InvalidArgument(f"{self.target!r} must have the form 'package.module:Name'")
+
+    def load(self) -> Any:  # noqa: ANN401 (whatever the plugin offers)
+        """Imports and returns the item.
+
+        Raises:
+            PluginError: If it cannot be had; the cause is chained.
+        """
+        module, _, name = self.target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (Exception, SystemExit) as error:
+            remedy = f"; install it with: pip install '{self.extra}'" if self.extra else ""
+            cause = f"{type(error).__name__}: {error}"
+            raise PluginError(f"{self.target!r} cannot be loaded ({cause}){remedy}") from error
+
+    def describe(self) -> str:
+        """What it is, in a sentence, without importing anything; empty if nobody said."""
+        return self.summary or first_sentence(_docstring(*self.target.split(":")))
+
+
+def as_item(item: object) -> Callable[..., Any] | Lazy:
+    """Checks an item that is offered, and makes a `Lazy` of ``"package.module:Name"``.
+
+    Raises:
+        InvalidType: If it is neither a class, a function, text nor a `Lazy`.
+        InvalidArgument: If it is text of another form.
+    """
+    if isinstance(item, str):
+        return Lazy(item)
+    if isinstance(item, Lazy) or callable(item):
+        return item
+    raise InvalidType(
+        f"{item!r} of type {type(item).__name__} cannot be offered; "
+        f"give a class, a function, 'package.module:Name' or a kldiv.Lazy"
+    )
+
+
+def first_sentence(docstring: str | None) -> str:
+    """The first sentence of a docstring, without its markup.
+
+    Example:
+        >>> first_sentence("The order :math:`a` of ``renyi``. It is positive.")
+        'The order a of renyi.'
+    """
+    paragraph = (docstring or "").strip().split("\n\n")[0]
+    text = _MARKUP.sub(lambda match: match[match.lastindex or 0], " ".join(paragraph.split()))
+    sentence = _SENTENCE.match(text)
+    return sentence[1] if sentence else text
+
+
+def _docstring(module: str, name: str) -> str:
+    """The docstring of a class or function, followed through re-exports."""
+    for _ in range(4):
+        docstrings, imported = _definitions(module)
+        if name in docstrings or name not in imported:
+            return docstrings.get(name, "")
+        module, name = imported[name]
+    return ""
+
+
+@lru_cache(maxsize=256)
+def _definitions(module: str) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+    """What a module defines, with its docstring, and what it imports, with its origin."""
+    docstrings: dict[str, str] = {}
+    imported: dict[str, tuple[str, str]] = {}
+    source, package = _source(module)
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        body = []
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            docstrings[node.name] = ast.get_docstring(node) or ""
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            origin = importlib.util.resolve_name(relative, package)
+            imported |= {alias.asname or alias.name: (origin, alias.name) for alias in node.names}
+    return docstrings, imported
+
+
+def _source(module: str) -> tuple[str, str]:
+    """The source of a module and the package it stands in; both empty if it cannot be found.
+
+    Unlike `importlib.util.find_spec` for a dotted name, this imports no parent.
+    """
+    top, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+        for name in rest:
+            path = spec.submodule_search_locations if spec else None
+            spec = PathFinder.find_spec(f"{spec.name}.{name}", path) if spec and path else None
+        source = spec.loader.get_source(module) if spec and spec.loader else None  # type: ignore[attr-defined]
+    except (ImportError, AttributeError, ValueError, SyntaxError):
+        return "", ""
+    if not spec or not source:
+        return "", ""
+    return source, module if spec.submodule_search_locations else module.rpartition(".")[0]

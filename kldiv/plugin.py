@@ -1,0 +1,192 @@
+"""`Plugin`: one installed plugin, loaded in isolation, with a record of how it went.
+
+Each plugin has a pluggy manager of its own: its hooks are checked and called apart from all
+others, so that what it offers is known to be its own, and what it raises is its own affair.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from kldiv import hookspecs
+from kldiv.errors import InvalidArgument, InvalidType, KldivError, PluginError
+from kldiv.lazy import Lazy, as_item
+from kldiv.specs import normalise_distribution, normalise_name
+
+__all__ = ["GROUP", "KINDS", "Plugin", "State"]
+
+GROUP = "kldiv"
+KINDS = {
+    "kldiv_divergences": "divergence",
+    "kldiv_targets": "target",
+    "kldiv_families": "family",
+}
+
+
+class State(StrEnum):
+    """How the loading of a plugin went."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DISABLED = "disabled"
+    INCOMPATIBLE = "incompatible"
+    FAILED = "failed"
+
+
+class _Incompatible(PluginError):
+    """A plugin was written for another number of the extension API."""
+
+
+@dataclass(eq=False)
+class Plugin:
+    """An installed plugin: what its entry point says and, once loaded, what it offers.
+
+    Arguments:
+        name: The name of its entry point.
+        distribution: The distribution that holds it.
+        version: The version of that distribution.
+        value: The value of its entry point, the front module.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    value: str
+    state: State = State.OK
+    seconds: float = 0.0
+    items: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    closed_forms: list[Any] = field(default_factory=list, repr=False)
+    galleries: dict[str, Path] = field(default_factory=dict, repr=False)
+    problems: list[BaseException] = field(default_factory=list, repr=False)
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The names by which it can be disabled."""
+        return frozenset(map(normalise_distribution, (self.name, self.distribution)))
+
+    @property
+    def error(self) -> str:
+        """What went wrong, in a line."""
+        return "; ".join(f"{type(problem).__name__}: {problem}" for problem in self.problems)
+
+    @property
+    def traceback(self) -> str:
+        """What went wrong, in full."""
+        return "\n".join("".join(traceback.format_exception(each)) for each in self.problems)
+
+    @property
+    def complaint(self) -> str:
+        """The one line about a plugin that is not whole."""
+        return (
+            f"plugin {self.distribution!r} is set aside as {self.state}: {self.error} "
+            f"(`kldiv plugins` shows more)"
+        )
+
+    @property
+    def components(self) -> dict[str, tuple[str, ...]]:
+        """The names of its divergences, targets and families, and the titles of its gallery."""
+        named = {hook: tuple(self.items.get(kind, ())) for hook, kind in KINDS.items()}
+        offered = named | {"kldiv_gallery": tuple(self.galleries)}
+        return {hook.removeprefix("kldiv_"): names for hook, names in offered.items()}
+
+    def load(self) -> None:
+        """Imports the front module and calls its hooks; whatever it raises becomes a problem."""
+        started = time.perf_counter()
+        try:
+            hooks = self._hooks()
+        except (Exception, SystemExit) as error:
+            incompatible = isinstance(error, _Incompatible)
+            self.set_aside(error, State.INCOMPATIBLE if incompatible else State.FAILED)
+        else:
+            for name, hook in hooks.items():
+                try:
+                    self._ask(name, hook)
+                except (Exception, SystemExit) as error:
+                    self.set_aside(error)
+        self.seconds = time.perf_counter() - started
+
+    def set_aside(self, problem: BaseException, state: State = State.DEGRADED) -> None:
+        """Records a problem; the rest of the plugin stays in use if it is only degraded."""
+        self.problems.append(problem)
+        self.state = state
+
+    def _hooks(self) -> dict[str, pluggy.HookCaller]:
+        """The hooks that the front module implements, with signatures checked by pluggy."""
+        front = EntryPoint(self.name, self.value, GROUP).load()
+        number = getattr(front, "KLDIV_PLUGIN_API", hookspecs.PLUGIN_API)
+        if number != hookspecs.PLUGIN_API:
+            raise _Incompatible(
+                f"it was written for plugin API {number}, this kldiv has {hookspecs.PLUGIN_API}; "
+                f"install versions of both that agree"
+            )
+        manager = pluggy.PluginManager(GROUP)
+        manager.add_hookspecs(hookspecs)
+        manager.register(front, self.name)
+        hooks = {name: hook for name, hook in vars(manager.hook).items() if name[0] != "_"}
+        found = {name: hook for name, hook in hooks.items() if hook.get_hookimpls()}
+        if not found:
+            raise PluginError(f"{self.value!r} has no function marked with @kldiv.hookimpl")
+        return found
+
+    def _ask(self, name: str, hook: pluggy.HookCaller) -> None:
+        """Calls one hook and keeps what it offers."""
+        if not hook.has_spec():
+            if not all(implementation.optionalhook for implementation in hook.get_hookimpls()):
+                close = get_close_matches(name, hookspecs.__all__, n=1)
+                question = f"; did you mean {close[0]!r}?" if close else ""
+                raise PluginError(f"unknown hook {name!r}{question}")
+            return
+        for returned in hook() or [None]:
+            if name == "kldiv_closed_forms":
+                self._keep_closed_forms(returned)
+            elif not isinstance(returned, Mapping):
+                raise InvalidType(f"{name} must return a mapping, got {_typed(returned)}")
+            elif name == "kldiv_gallery":
+                self._keep_galleries(returned)
+            else:
+                self._keep_items(name, returned)
+
+    def _keep_items(self, hook: str, returned: Mapping[Any, Any]) -> None:
+        items = self.items.setdefault(KINDS[hook], {})
+        for name, item in returned.items():
+            try:
+                _check_name(name)
+                items[name] = as_item(item)
+            except KldivError as error:
+                self.set_aside(PluginError(f"{hook}, {name!r}: {error}"))
+
+    def _keep_closed_forms(self, returned: object) -> None:
+        if isinstance(returned, str) or not isinstance(returned, Iterable):
+            raise InvalidType(f"kldiv_closed_forms must return a list, got {_typed(returned)}")
+        self.closed_forms += [Lazy(form) if isinstance(form, str) else form for form in returned]
+
+    def _keep_galleries(self, returned: Mapping[Any, Any]) -> None:
+        module = sys.modules[self.value.partition(":")[0].strip()]
+        for title, name in returned.items():
+            folder = Path(str(module.__file__)).parent / str(name)
+            if folder.is_dir():
+                self.galleries[str(title)] = folder
+            else:
+                self.set_aside(PluginError(f"kldiv_gallery, {title!r}: no folder {name!r}"))
+
+
+def _check_name(name: object) -> None:
+    """Refuses names that could not be looked up."""
+    if not isinstance(name, str) or normalise_name(name) != name or not name.isidentifier():
+        raise InvalidArgument("a name is lower case, with underscores, and starts with a letter")
+
+
+def _typed(value: object) -> str:
+    return f"{value!r} of type {type(value).__name__}"

@@ -1,0 +1,119 @@
+"""The registries of this process, wired to the plugins that are installed in it.
+
+Nothing is found, let alone imported, before the first question to one of them; and torch is
+imported only when an item that needs it is loaded.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kldiv.errors import PluginError, PluginWarning
+from kldiv.lazy import Lazy
+from kldiv.plugin import Plugin
+from kldiv.plugins import Plugins, find
+from kldiv.registry import Registry
+from kldiv.specs import parameters_of
+
+if TYPE_CHECKING:
+    from kldiv.closed_form import ClosedForm
+
+__all__ = [
+    "Gallery",
+    "closed_forms",
+    "closed_forms_by_plugin",
+    "divergences",
+    "families",
+    "plugin_galleries",
+    "plugin_report",
+    "refresh",
+    "targets",
+]
+
+_plugins = Plugins(find)
+_as_family = Lazy("kldiv.definitions.family:as_family")
+
+
+def _parameters_of_family(item: Callable[..., Any]) -> dict[str, str]:
+    """The parameters that can be held fixed, each with its constraint."""
+    try:
+        family = _as_family.load()(item)
+    except TypeError:  # some must be given, so ask the signature
+        return parameters_of(item)
+    declared = family.declare(family.size or 2)
+    return {name: str(parameter.constraint) for name, parameter in declared.items()}
+
+
+divergences = Registry("divergence", _plugins)
+targets = Registry("target", _plugins)
+families = Registry("family", _plugins, build=_as_family, read=_parameters_of_family)
+
+
+class Gallery(NamedTuple):
+    """A section of gallery scripts that a plugin offers."""
+
+    plugin: str
+    title: str
+    folder: Path
+
+
+def plugin_report() -> tuple[Plugin, ...]:
+    """Every installed plugin with its state, however broken it is."""
+    return _plugins.reports()
+
+
+def plugin_galleries() -> tuple[Gallery, ...]:
+    """The gallery sections of all plugins, the built-in one first."""
+    return tuple(
+        Gallery(plugin.distribution, title, folder)
+        for plugin in _plugins.usable()
+        for title, folder in plugin.galleries.items()
+    )
+
+
+def closed_forms() -> tuple[ClosedForm, ...]:
+    """The closed forms of all plugins, the built-in ones first, imported at the first call.
+
+    What one plugin offers and cannot be imported is left out with a warning.
+    """
+    return tuple(form for forms in closed_forms_by_plugin().values() for form in forms)
+
+
+def closed_forms_by_plugin() -> Mapping[str, tuple[ClosedForm, ...]]:
+    """The same for each distribution that offers any."""
+    return _collected(_plugins.usable())
+
+
+def refresh() -> None:
+    """Looks for plugins afresh: those installed since the first use are then seen."""
+    _plugins.refresh()
+
+
+@lru_cache(maxsize=1)
+def _collected(plugins: Iterable[Plugin]) -> Mapping[str, tuple[ClosedForm, ...]]:
+    found: dict[str, tuple[ClosedForm, ...]] = {}
+    for plugin in plugins:
+        for offered in plugin.closed_forms:
+            try:
+                forms = _resolved(offered)
+            except PluginError as error:
+                text = f"closed forms of plugin {plugin.distribution!r} are left out: {error}"
+                warnings.warn(text, PluginWarning, stacklevel=4)
+            else:
+                found[plugin.distribution] = (*found.get(plugin.distribution, ()), *forms)
+    return found
+
+
+def _resolved(offered: object) -> tuple[ClosedForm, ...]:
+    """The closed forms that a hook's item stands for: itself, or those it is the place of."""
+    loaded = offered.load() if isinstance(offered, Lazy) else offered
+    forms = tuple(loaded) if isinstance(loaded, Iterable) else (loaded,)
+    for form in forms:
+        if not hasattr(form, "covers"):  # asked of the object, for its class would import torch
+            raise PluginError(f"{form!r} of type {type(form).__name__} is no kldiv.ClosedForm")
+    return forms

@@ -1,0 +1,96 @@
+"""Results as text: tables for a terminal and for a notebook, and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import textwrap
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from tabulate import tabulate
+
+__all__ = ["cell_text", "html_table", "json_text", "record_table", "text_table"]
+
+_GAP = 2
+_NARROWEST = 16
+
+
+def text_table(
+    headers: Sequence[str], rows: Iterable[Iterable[object]], *, flexible: int | None = None
+) -> str:
+    """A table in plain text that fits the terminal.
+
+    Arguments:
+        headers: The titles of the columns.
+        rows: The cells; each is shown as text, as it stands.
+        flexible: The column whose cells are cut, with an ellipsis, where the terminal is too
+            narrow for the whole.
+    """
+    cells = [[str(cell) for cell in row] for row in rows]
+    if flexible is not None:
+        room = _room([list(headers), *cells], flexible)
+        for row in cells:
+            row[flexible] = textwrap.shorten(row[flexible], room, placeholder=" …")
+    return str(tabulate(cells, headers=list(headers), tablefmt="simple", disable_numparse=True))
+
+
+def html_table(headers: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    """A table in HTML, with every cell escaped."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    return str(tabulate(cells, headers=list(headers), tablefmt="html", disable_numparse=True))
+
+
+def record_table(records: Sequence[object]) -> str:
+    """A table of dataclass objects of one class, a row each."""
+    rows = [_plain(record) for record in records]
+    cells = [map(cell_text, row.values()) for row in rows]
+    return text_table(list(rows[0]), cells) if rows else ""
+
+
+def cell_text(value: object, *, digits: int = 6) -> str:
+    """The value as a cell holds it: tensors as lists, numbers with a few digits."""
+    match _plain(value):
+        case None:
+            return ""
+        case float(number):
+            return f"{number:.{digits}g}"
+        case list(values):
+            return f"[{', '.join(cell_text(each, digits=digits) for each in values)}]"
+        case dict(values):
+            cells = {name: cell_text(each, digits=digits) for name, each in values.items()}
+            return ", ".join(f"{name}={cell}" for name, cell in cells.items())
+        case other:
+            return str(other)
+
+
+def json_text(value: object) -> str:
+    """The value in JSON, with ``"inf"``, ``"-inf"`` and ``"nan"`` for what is no number there."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 (anything)
+    """The value made of what JSON can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    return str(value)
+
+
+def _room(rows: list[list[str]], flexible: int) -> int:
+    """The width that the other columns leave to the flexible one."""
+    widths = [max(map(len, column)) + _GAP for column in zip(*rows, strict=True)]
+    taken = sum(widths) - widths[flexible]
+    return max(shutil.get_terminal_size().columns - taken, _NARROWEST)

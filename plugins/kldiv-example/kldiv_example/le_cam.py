@@ -1,0 +1,19 @@
+"""Le Cam's divergence."""
+
+from torch import Tensor
+
+import kldiv
+
+__all__ = ["LeCam"]
+
+
+class LeCam(kldiv.FDivergence):
+    r"""Le Cam's divergence, :math:`\tfrac12\int (p-q)^2/(p+q)`, at most 1."""
+
+    symmetric = True
+    upper_bound = 1.0
+
+    def generator(self, log_u: Tensor) -> Tensor:
+        r"""The convex function of :math:`u = p/q`, given :math:`\log u`."""
+        u = log_u.exp()
+        return (u - 1).square() / (2 * (u + 1))

@@ -1,0 +1,89 @@
+"""What is heavy is imported when it is needed, and not before."""
+
+import ast
+import importlib
+import subprocess
+import sys
+import time
+
+from pathlib import Path
+
+import pytest
+
+import kldiv
+
+HEAVY = ("torch", "matplotlib", "scipy.stats", "pluggy", "numpy")
+
+
+def run(code):
+    """Runs code in a fresh process and returns what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def imported_after(code, *names):
+    """Which of the modules are imported after some code has run."""
+    return run(
+        f"{code}\nimport sys\nfor name in {names}:\n    if name in sys.modules: print(name)"
+    )
+
+
+def test_importing_kldiv_imports_nothing_heavy():
+    assert imported_after("import kldiv", *HEAVY) == []
+
+
+def test_the_registries_are_listed_without_torch():
+    code = "import kldiv; list(kldiv.divergences.values()), kldiv.families._repr_html_()"
+    assert imported_after(code, "torch", "matplotlib", "scipy.stats") == []
+
+
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["plugins"], ["--help"]])
+def test_the_command_line_lists_without_torch(command):
+    code = (
+        "import contextlib, io, kldiv.cli\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        f"    kldiv.cli.main({command}, standalone_mode=False)"
+    )
+    assert imported_after(code, "torch", "matplotlib", "scipy.stats") == []
+
+
+def test_importing_kldiv_takes_next_to_no_time():
+    code = "from time import perf_counter as now; t = now(); import kldiv; print(now() - t)"
+    assert min(float(run(code)[0]) for _ in range(5)) < 0.03
+
+
+def test_listing_is_quick():
+    def seconds():
+        start = time.perf_counter()
+        run("import kldiv.cli; kldiv.cli.main(['list'])")
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.6  # the aim is 0.3, alone on the machine
+
+
+def test_the_names_told_to_a_type_checker_are_those_that_are_imported():
+    tree = ast.parse(Path(kldiv.__file__).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    told = {alias.name: node.module for node in imports for alias in node.names}
+    assert told == kldiv._MODULES
+    assert sorted([*told, "__version__"]) == sorted(kldiv.__all__)
+
+
+@pytest.mark.parametrize("name", kldiv.__all__)
+def test_every_public_name_can_be_had(name):
+    assert getattr(kldiv, name) is getattr(kldiv, name)
+    assert name in dir(kldiv)
+
+
+def test_the_errors_and_warnings_are_all_public():
+    errors = importlib.import_module("kldiv.errors")
+    assert set(errors.__all__) <= set(kldiv.__all__)
+
+
+def test_a_name_that_is_not_public_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'kldiv' has no attribute 'no_such_name'"):
+        kldiv.no_such_name  # noqa: B018
