@@ -1,0 +1,1 @@
+"""What a divergence, a target and a family *are*, before anything is computed with them."""

@@ -1,0 +1,310 @@
+"""What a family is: real parameters in, a distribution out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import torch
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from kldiv.definitions.naming import snake_case
+from kldiv.definitions.parameters import Parameter, ParameterSpace, check_names
+from kldiv.definitions.place import Place
+from kldiv.definitions.signatures import constraints_of, event_dims_of
+from kldiv.errors import InvalidArgument, InvalidType, ShapeMismatch
+
+__all__ = ["Family", "Place", "TorchFamily", "as_family"]
+
+
+class Family(nn.Module):
+    r"""A family of distributions with parameters to be fitted.
+
+    Calling it returns the member at the present parameters.
+
+    To write one, define :meth:`declare` and :meth:`distribution`. An exponential family that is
+    fitted in closed form also defines :meth:`statistics` and :meth:`from_statistics`; a better
+    start than ``loc`` and ``scale`` is :meth:`from_place`.
+
+    Arguments:
+        size: The number of coordinates or categories; ``None`` takes it from the target.
+        fixed: Parameters by name that are held fixed.
+
+    Raises:
+        InvalidArgument: If a fixed parameter is unknown or violates its constraint.
+
+    Example:
+        >>> import kldiv
+        >>> from torch.distributions import StudentT
+        >>> kldiv.Family.of(StudentT, df=4.0)
+        student_t(df=4)
+    """
+
+    event_dims = 0
+    """How many dimensions an event has: 0 for scalars, 1 for vectors."""
+    batched = True
+    """Whether :meth:`at` takes many real vectors at once."""
+    matches_moments = False
+    """Whether :meth:`from_place` of the whole target is the optimum of the forward KL."""
+    sized = False
+    """Whether the family needs to know the number of coordinates or categories."""
+
+    def __init__(self, *, size: int | None = None, **fixed: object) -> None:
+        super().__init__()
+        self.fixed = {
+            name: torch.as_tensor(value, dtype=torch.float64) for name, value in fixed.items()
+        }
+        self.size = size if size is not None else self._size_of_fixed()
+        self.unconstrained: nn.Parameter | None = None
+        if not self.sized or self.size is not None:
+            self._shape()
+        else:
+            check_names(self.name, self.fixed, self.declare(2))
+
+    @staticmethod
+    def of(distribution: Callable[..., Distribution], **fixed: object) -> Family:
+        """The family of a ``torch.distributions`` class, with some parameters held fixed.
+
+        Arguments:
+            distribution: The class.
+            fixed: Parameters by name.
+
+        Raises:
+            InvalidType: If it is no class of distributions.
+        """
+        return as_family(distribution, fixed)
+
+    def declare(self, size: int) -> Mapping[str, Parameter]:
+        """All parameters by name, for a number of coordinates or categories."""
+        raise NotImplementedError(f"{type(self).__name__} must define declare(size)")
+
+    def distribution(self, **parameters: Tensor) -> Distribution:
+        r"""The member with given parameters, each of shape :math:`(*, \text{shape})`."""
+        raise NotImplementedError(f"{type(self).__name__} must define distribution(**parameters)")
+
+    def statistics(self, x: Tensor) -> tuple[Tensor, ...] | None:
+        r"""The sufficient statistics, each with shape :math:`(N, *)`, or ``None`` if unknown.
+
+        Arguments:
+            x: Points, with shape :math:`(N, *, E)`.
+        """
+        return None
+
+    def from_statistics(self, *means: Tensor) -> dict[str, Tensor]:
+        """The parameters at which the sufficient statistics have given means.
+
+        They are the optimum of the forward KL.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define from_statistics(*means)")
+
+    def from_place(self, place: Place) -> dict[str, Tensor]:
+        """Parameters of a member near a place; by default by the names ``loc`` and ``scale``."""
+        named = {
+            "loc": place.mean,
+            "scale": place.variance.sqrt(),
+            "covariance_matrix": place.matrix,
+        }
+        batch = place.mean.shape[: place.mean.ndim - self.event_dims]
+        return {
+            name: named[name]
+            if name in named
+            else parameter.constrain(place.mean.new_zeros((*batch, parameter.size)))
+            for name, parameter in self.space.parameters.items()
+        }
+
+    def starts(self, places: Sequence[Place], points: Tensor | None) -> list[dict[str, Tensor]]:
+        r"""Where to begin a fit: one start a place; families of several parts may use points too.
+
+        Arguments:
+            places: The whole target first, then its modes.
+            points: Points drawn from the target, with shape :math:`(N, *, E)`, or ``None``.
+        """
+        return [self.from_place(place) for place in places]
+
+    @property
+    def name(self) -> str:
+        """The name that it goes by."""
+        return type(self).__name__
+
+    @property
+    def space(self) -> ParameterSpace:
+        """The free parameters."""
+        declared = self.declare(self.size or 1)
+        return ParameterSpace(
+            {name: item for name, item in declared.items() if name not in self.fixed}
+        )
+
+    def at(self, theta: Tensor) -> Distribution:
+        r"""The members at real vectors of shape :math:`(*, P)`, as one batched distribution."""
+        return self.member(self.space.constrain(theta), theta.shape[:-1])
+
+    def member(self, parameters: Mapping[str, Tensor], batch: torch.Size) -> Distribution:
+        r"""The members at free parameters of batch shape :math:`(*)`, those held fixed put in."""
+        return self.distribution(**self._complete(parameters, batch))
+
+    def forward(self) -> Distribution:
+        """The member at the present parameters."""
+        if self.unconstrained is None:
+            raise InvalidArgument(
+                f"{self!r} does not know its size yet; give size=, all parameters, "
+                "or fit it to a target"
+            )
+        return self.at(self.unconstrained)
+
+    def values(self) -> dict[str, Tensor]:
+        """The present parameters by name, constrained, those held fixed included."""
+        return self.values_at(self.present())
+
+    def values_at(self, theta: Tensor) -> dict[str, Tensor]:
+        r"""The parameters behind real vectors of shape :math:`(*, P)`, those held fixed included."""
+        return self._complete(self.space.constrain(theta), theta.shape[:-1])
+
+    def fitted_to(self, event_shape: torch.Size, categories: int | None = None) -> Self:
+        """A copy that fits a target's event shape, with parameters at 0 in the real space.
+
+        Raises:
+            ShapeMismatch: If the family's events have another shape.
+        """
+        if len(event_shape) != self.event_dims:
+            kind = "scalars" if self.event_dims == 0 else "vectors"
+            raise ShapeMismatch(
+                f"the family {self!r} has {kind} as events, the target has event shape "
+                f"{tuple(event_shape)}; choose a family of that shape, such as "
+                "'diagonal_normal' for vectors"
+            )
+        size = event_shape[0] if event_shape else categories
+        if self.size is not None and self.sized and size is not None and size != self.size:
+            raise ShapeMismatch(f"the family {self!r} has size {self.size}, the target {size}")
+        twin = self.copy()
+        twin.size = self.size if self.size is not None or not self.sized else size
+        if twin.sized and twin.size is None:
+            raise InvalidArgument(
+                f"the size of {self!r} cannot be read off the target; give size="
+            )
+        twin._shape()
+        return twin
+
+    def copy(self) -> Self:
+        """A family of the same kind with the same fixed parameters."""
+        return type(self)(size=self.size, **self.fixed)
+
+    def present(self) -> Tensor:
+        """The real vector behind the present parameters."""
+        if self.unconstrained is None:
+            raise InvalidArgument(f"{self!r} does not know its size yet; give size=")
+        return self.unconstrained.detach()
+
+    def load(self, theta: Tensor) -> None:
+        """Sets the parameters to a real vector."""
+        self.unconstrained = nn.Parameter(theta.detach().clone())
+
+    def _complete(self, free: Mapping[str, Tensor], batch: torch.Size) -> dict[str, Tensor]:
+        """All parameters in the order of their declaration."""
+        declared = self.declare(self.size or 1)
+        held = {
+            name: value.expand((*batch, *declared[name].shape))
+            if value.ndim <= len(declared[name].shape)
+            else value
+            for name, value in self.fixed.items()
+        }
+        return {name: held[name] if name in held else free[name] for name in declared}
+
+    def _shape(self) -> None:
+        declared = self.declare(self.size or 1)
+        check_names(self.name, self.fixed, declared)
+        for name, value in self.fixed.items():
+            if not declared[name].allows(value):
+                raise InvalidArgument(
+                    f"{name} of {self.name} must satisfy {declared[name].constraint}, "
+                    f"got {value.tolist()}"
+                )
+        self.unconstrained = nn.Parameter(torch.zeros(self.space.size, dtype=torch.float64))
+
+    def _size_of_fixed(self) -> int | None:
+        """The number of coordinates, where a fixed parameter shows it."""
+        if not self.sized:
+            return None
+        probe = self.declare(7)
+        for name, value in self.fixed.items():
+            shape = probe[name].shape if name in probe else ()
+            if shape and shape[-1] == 7 and value.ndim >= len(shape):
+                return int(value.shape[-1])
+        return None
+
+    def __repr__(self) -> str:
+        shown = (
+            [f"size={self.size}"]
+            if self.sized and self.size is not None and not self.fixed
+            else []
+        )
+        shown += [f"{name}={_short(value)}" for name, value in self.fixed.items()]
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+
+class TorchFamily(Family):
+    """The family of a ``torch.distributions`` class, read off its ``arg_constraints``."""
+
+    def __init__(
+        self, distribution_class: type[Distribution], *, size: int | None = None, **fixed: object
+    ) -> None:
+        self.distribution_class = distribution_class
+        self.constraints = constraints_of(distribution_class, fixed)
+        self.sized = any(constraint.event_dim > 0 for constraint in self.constraints.values())
+        self.event_dims = event_dims_of(distribution_class)
+        super().__init__(size=size, **fixed)
+
+    @property
+    def name(self) -> str:
+        """The class name in lower case with underscores."""
+        return snake_case(self.distribution_class.__name__)
+
+    def declare(self, size: int) -> Mapping[str, Parameter]:
+        """The class's parameters, of as many coordinates as their constraints have dimensions."""
+        return {
+            name: Parameter(constraint, (size,) * constraint.event_dim)
+            for name, constraint in self.constraints.items()
+        }
+
+    def distribution(self, **parameters: Tensor) -> Distribution:
+        """An object of the class."""
+        build: Callable[..., Distribution] = self.distribution_class
+        return build(**parameters)
+
+    def copy(self) -> Self:
+        """A family of the same class with the same fixed parameters."""
+        return type(self)(self.distribution_class, size=self.size, **self.fixed)
+
+
+def as_family(item: object, arguments: Mapping[str, Any] | None = None) -> Family:
+    """A family from a class of distributions or of families, a function, or a family.
+
+    Raises:
+        InvalidType: If it is none of these.
+    """
+    arguments = dict(arguments or {})
+    if isinstance(item, Family) and not arguments:
+        return item
+    if isinstance(item, type) and issubclass(item, Distribution):
+        return TorchFamily(item, **arguments)
+    if callable(item) and not isinstance(item, nn.Module):
+        made = _made(item, arguments)
+        if isinstance(made, Family):
+            return made
+    raise InvalidType(
+        f"a family must be a class of torch.distributions or a kldiv.Family, got {item!r}; any "
+        "other torch module whose forward() returns a distribution can be given to kldiv.fit"
+    )
+
+
+def _made(item: Callable[..., object], arguments: Mapping[str, object]) -> object:
+    try:
+        return item(**arguments)
+    except TypeError as error:
+        given = ", ".join(arguments) or "no argument"
+        raise InvalidArgument(f"{item!r} cannot be made with {given}: {error}") from error
+
+
+def _short(value: Tensor) -> str:
+    return f"{float(value):g}" if value.numel() == 1 else f"tensor of shape {tuple(value.shape)}"

@@ -1,0 +1,149 @@
+r"""Constrained parameters and the real vectors behind them.
+
+A parameter lives under a constraint of ``torch.distributions``; a solver moves a point of
+:math:`\mathbb R^P`. The bijection between the two is torch's, except for matrices, of which only
+the free entries are kept: a lower triangle with the logarithm of its diagonal. So no direction of
+:math:`\mathbb R^P` is idle and Hessians are of full rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import prod
+
+import torch
+
+from torch import Tensor
+from torch.distributions import biject_to, constraints
+from torch.distributions.constraints import Constraint
+
+from kldiv.errors import InvalidArgument
+
+__all__ = ["Parameter", "ParameterSpace", "check_names"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter's constraint and the shape of one value of it."""
+
+    constraint: Constraint
+    shape: tuple[int, ...] = ()
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether it is a positive definite matrix or a Cholesky factor."""
+        return self.constraint in (constraints.positive_definite, constraints.lower_cholesky)
+
+    @property
+    def size(self) -> int:
+        """How many real numbers are behind it."""
+        if self.is_matrix:
+            return self.shape[-1] * (self.shape[-1] + 1) // 2
+        return prod(biject_to(self.constraint).inverse_shape(self.shape))
+
+    def allows(self, value: Tensor) -> bool:
+        """Whether a value satisfies the constraint, where that can be told from it alone."""
+        if value.isnan().any():
+            return False
+        dependent = constraints.is_dependent(self.constraint)
+        return bool(dependent or self.constraint.check(value).all())
+
+    def constrain(self, vector: Tensor) -> Tensor:
+        r"""The value of shape :math:`(*, \text{shape})` behind reals of shape :math:`(*, P)`."""
+        batch = vector.shape[:-1]
+        if not self.is_matrix:
+            transform = biject_to(self.constraint)
+            value: Tensor = transform(
+                vector.reshape((*batch, *transform.inverse_shape(self.shape)))
+            )
+            return value
+        side = self.shape[-1]
+        rows, columns = torch.tril_indices(side, side, device=vector.device)
+        factor = vector.new_zeros((*batch, side, side))
+        factor[..., rows, columns] = torch.where(rows == columns, vector.exp(), vector)
+        return factor @ factor.mT if self.constraint is constraints.positive_definite else factor
+
+    def unconstrain(self, value: Tensor) -> Tensor:
+        r"""The reals of shape :math:`(*, P)` behind a value of shape :math:`(*, \text{shape})`."""
+        batch = value.shape[: value.ndim - len(self.shape)]
+        if not self.is_matrix:
+            vector: Tensor = biject_to(self.constraint).inv(value)
+            return vector.reshape((*batch, -1))
+        factor = (
+            torch.linalg.cholesky(value)
+            if self.constraint is constraints.positive_definite
+            else value
+        )
+        rows, columns = torch.tril_indices(*self.shape, device=value.device)
+        entries = factor[..., rows, columns]
+        return torch.where(rows == columns, entries.abs().log(), entries)
+
+
+@dataclass(frozen=True)
+class ParameterSpace:
+    """The free parameters of a family, by name, as one real vector."""
+
+    parameters: Mapping[str, Parameter]
+
+    @property
+    def size(self) -> int:
+        """The dimension P of the real vector."""
+        return sum(parameter.size for parameter in self.parameters.values())
+
+    def constrain(self, theta: Tensor) -> dict[str, Tensor]:
+        r"""The parameters behind vectors of shape :math:`(*, P)`."""
+        pieces = theta.split([parameter.size for parameter in self.parameters.values()], dim=-1)
+        return {
+            name: parameter.constrain(piece)
+            for (name, parameter), piece in zip(self.parameters.items(), pieces, strict=True)
+        }
+
+    def unconstrain(self, values: Mapping[str, Tensor], *, check: bool = True) -> Tensor:
+        r"""The vector behind parameters that share a batch shape, with shape :math:`(*, P)`.
+
+        Raises:
+            InvalidArgument: If a parameter is missing, unknown, of the wrong shape or outside of
+                its constraint.
+        """
+        unknown, missing = set(values) - set(self.parameters), set(self.parameters) - set(values)
+        if unknown or missing:
+            raise InvalidArgument(
+                f"parameters must be {list(self.parameters)}, got {list(values)}"
+            )
+        batches, checked = [], {}
+        for name, parameter in self.parameters.items():
+            value = torch.as_tensor(values[name], dtype=torch.float64)
+            split = value.ndim - len(parameter.shape)
+            if split < 0 or tuple(value.shape[split:]) != parameter.shape:
+                raise InvalidArgument(
+                    f"parameter {name!r} must have shape {parameter.shape} behind its batch "
+                    f"shape, got {tuple(value.shape)}"
+                )
+            if check and not parameter.constraint.check(value).all():
+                raise InvalidArgument(
+                    f"parameter {name!r} must satisfy {parameter.constraint}, got {value.tolist()}"
+                )
+            batches.append(value.shape[:split])
+            checked[name] = value
+        batch = torch.broadcast_shapes(*batches)
+        return torch.cat(
+            [
+                parameter.unconstrain(checked[name].expand((*batch, *parameter.shape)))
+                for name, parameter in self.parameters.items()
+            ],
+            dim=-1,
+        )
+
+
+def check_names(owner: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raises ``InvalidArgument`` at the first name that the owner has no parameter of."""
+    names = list(known)
+    for name in given:
+        if name not in names:
+            close = get_close_matches(name, names, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise InvalidArgument(
+                f"{owner} has no parameter {name!r}{hint} (its parameters: {', '.join(names)})"
+            )

@@ -1,0 +1,29 @@
+"""Randomness comes in through a seed and leaves torch's global state as it was."""
+
+from __future__ import annotations
+
+import secrets
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+__all__ = ["as_seed", "seeded"]
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draws inside the block follow the seed; torch's own generators are put back afterwards."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def as_seed(seed: int | torch.Generator | None) -> int:
+    """A seed from a seed, from a generator (which advances), or from the system's entropy."""
+    if seed is None:
+        return secrets.randbits(62)
+    if isinstance(seed, torch.Generator):
+        return int(torch.randint(2**62, (), generator=seed, device=seed.device))
+    return int(seed)

@@ -1,0 +1,283 @@
+"""What a target is: a distribution, a log density, or samples, seen in the same way."""
+
+from __future__ import annotations
+
+import math
+
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+
+from torch import Tensor
+from torch.distributions import Distribution, VonMises, constraints
+from torch.distributions.constraints import Constraint
+
+from kldiv.definitions.precision import as_double, device_of, dtype_of
+from kldiv.definitions.randomness import seeded
+from kldiv.definitions.support import interior_point, is_whole
+from kldiv.errors import InvalidArgument, InvalidType, NotAvailable, ShapeMismatch
+
+__all__ = ["DistributionTarget", "SampleTarget", "Target"]
+
+
+class Target:
+    r"""A target made of a log density, normalised or not.
+
+    Arguments:
+        log_prob: The log density at points of shape :math:`(N, *, E)`, with shape :math:`(N, *)`.
+            It is called with points inside the support only.
+        event_shape: The shape :math:`E` of a single point.
+        support: Where the density is positive, a constraint of ``torch.distributions``.
+        sample: A sampler that takes a shape :math:`(N)` and returns points of shape
+            :math:`(N, *, E)`, if there is one.
+        normalize: Whether the density is to be divided by its mass. ``False`` takes it as it
+            stands, as a measure of any mass.
+
+    Raises:
+        InvalidType: If ``log_prob`` or ``sample`` cannot be called, or ``support`` is no
+            constraint.
+
+    Example:
+        >>> import kldiv
+        >>> import torch
+        >>> target = kldiv.Target(lambda x: -x.square() / 2)
+        >>> q = torch.distributions.Normal(0.0, torch.tensor(2.0, dtype=torch.float64))
+        >>> print(f"{float(kldiv.divergence(target, q)):.6f}")
+        0.318147
+    """
+
+    def __init__(
+        self,
+        log_prob: Callable[[Tensor], Tensor],
+        *,
+        event_shape: tuple[int, ...] = (),
+        support: Constraint = constraints.real,
+        sample: Callable[[torch.Size], Tensor] | None = None,
+        normalize: bool = True,
+    ) -> None:
+        if not callable(log_prob):
+            raise InvalidType(f"log_prob must be a function of points, got {log_prob!r}")
+        if sample is not None and not callable(sample):
+            raise InvalidType(f"sample must be a function of a shape, or None, got {sample!r}")
+        if not isinstance(support, Constraint):
+            raise InvalidType(
+                "support must be a constraint of torch.distributions, such as "
+                f"constraints.positive, got {support!r}"
+            )
+        self.event_shape = torch.Size(event_shape)
+        extra = len(self.event_shape) - support.event_dim
+        if extra < 0:
+            raise ShapeMismatch(
+                f"event_shape {tuple(event_shape)} has fewer dimensions than support {support}"
+            )
+        self.support = constraints.independent(support, extra) if extra else support
+        self.normalize = normalize
+        self._log_prob = log_prob
+        self._sample = sample
+        self._probe: Tensor | None = None
+
+    @cached_property
+    def _interior(self) -> Tensor:
+        return interior_point(self.support, self.event_shape)
+
+    @property
+    def distribution(self) -> Distribution | None:
+        """The torch distribution behind the target, or ``None``."""
+        return None
+
+    @property
+    def normalized(self) -> bool:
+        """Whether the density is known to have mass 1."""
+        return False
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """The batch shape, read off one evaluation of the log density."""
+        return self._one().shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type of results."""
+        return self._one().dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device of results."""
+        return self._one().device
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        r"""The log density, ``-inf`` off the support; differentiable, of shape :math:`(N, *)`."""
+        if is_whole(self.support):
+            return self._checked(self._log_prob(x))
+        inside = self.support.check(x)
+        mask = inside.reshape(inside.shape + (1,) * len(self.event_shape))
+        safe = torch.where(mask, x, self._interior.to(x))
+        return torch.where(inside, self._checked(self._log_prob(safe)), -torch.inf)
+
+    def sample(self, shape: torch.Size, seed: int) -> Tensor:
+        r"""Independent points, with shape :math:`(N, *, E)`, the same for the same seed."""
+        if self._sample is None:
+            raise NotAvailable(
+                f"{self!r} has no sampler; pass sample= to kldiv.Target, "
+                "or use an estimator that needs none"
+            )
+        with seeded(seed), torch.no_grad():
+            return self._sample(shape).double()
+
+    @property
+    def has_sampler(self) -> bool:
+        """Whether :meth:`sample` works."""
+        return self._sample is not None
+
+    def _one(self) -> Tensor:
+        if self._probe is None:
+            point = (
+                self._interior.expand(self.event_shape)
+                if self._interior.ndim == 0
+                else self._interior
+            )
+            with torch.no_grad():
+                value = self._log_prob(point)
+            if not isinstance(value, Tensor):
+                raise InvalidType(
+                    f"log_prob must return a tensor, got {type(value).__name__}: {value!r}"
+                )
+            self._probe = value
+        return self._probe
+
+    def _checked(self, value: Tensor) -> Tensor:
+        if value.isnan().any():
+            raise InvalidArgument(
+                f"the log density of {self!r} is NaN inside its support {self.support}; "
+                "return -inf where the density vanishes"
+            )
+        return value
+
+    def __repr__(self) -> str:
+        name = getattr(self._log_prob, "__name__", type(self._log_prob).__name__)
+        return f"Target({name}, event_shape={tuple(self.event_shape)}, support={self.support})"
+
+
+class DistributionTarget(Target):
+    """A torch distribution as a target: normalised, with a sampler where it has one."""
+
+    def __init__(self, distribution: Distribution) -> None:
+        self._original = distribution
+        self._distribution = as_double(distribution)
+        try:
+            support = _support_of(self._distribution)
+        except NotImplementedError as error:
+            raise InvalidArgument(f"{distribution!r} does not state its support") from error
+        if support is None:
+            raise InvalidArgument(f"{distribution!r} does not state its support")
+        super().__init__(
+            self._distribution.log_prob,
+            event_shape=tuple(distribution.event_shape),
+            support=support,
+            sample=self._distribution.sample,
+        )
+
+    @property
+    def distribution(self) -> Distribution:
+        """The distribution, in float64."""
+        return self._distribution
+
+    @property
+    def normalized(self) -> bool:
+        """A distribution has mass 1."""
+        return True
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """The distribution's batch shape."""
+        return self._original.batch_shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type of the distribution's parameters, as they were given."""
+        return dtype_of(self._original)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the distribution's parameters."""
+        return device_of(self._original)
+
+    def __repr__(self) -> str:
+        return repr(self._original)
+
+
+def _support_of(distribution: Distribution) -> Constraint | None:
+    """The support; a circle, of which torch says that it is a line, is cut open."""
+    if isinstance(distribution, VonMises):
+        return constraints.interval(-math.pi, math.pi)
+    return distribution.support
+
+
+class SampleTarget(Target):
+    r"""Points, weighted or not, as a target.
+
+    Arguments:
+        points: The sample, with shape :math:`(N, E)`.
+        weights: Their weights, not negative, with shape :math:`(N)`; equal where omitted.
+    """
+
+    def __init__(self, points: Tensor, weights: Tensor | None = None) -> None:
+        self.points = _checked_points(points)
+        self.weights = _checked_weights(weights, self.points)
+        super().__init__(_no_density, event_shape=tuple(points.shape[1:]))
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """Samples have no batch."""
+        return torch.Size()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type of the points as they were given."""
+        return self.points.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the points."""
+        return self.points.device
+
+    @property
+    def has_sampler(self) -> bool:
+        """Samples cannot be drawn anew."""
+        return False
+
+    def __repr__(self) -> str:
+        count, *event = self.points.shape
+        return f"{count} samples of event shape {tuple(event)}"
+
+
+def _no_density(x: Tensor) -> Tensor:
+    raise NotAvailable(
+        "samples have no density; use a divergence that compares samples, or kl against a density"
+    )
+
+
+def _checked_points(points: Tensor) -> Tensor:
+    if points.ndim == 0 or points.shape[0] == 0:
+        raise InvalidArgument(f"samples must not be empty, got shape {tuple(points.shape)}")
+    if not points.isfinite().all():
+        bad = int((~points.isfinite()).reshape(points.shape[0], -1).any(-1).sum())
+        raise InvalidArgument(
+            f"{bad} of {points.shape[0]} samples are NaN or infinite; drop them first"
+        )
+    return points if points.is_floating_point() else points.double()
+
+
+def _checked_weights(weights: Tensor | None, points: Tensor) -> Tensor:
+    count = points.shape[0]
+    if weights is None:
+        return torch.full((count,), 1 / count, dtype=torch.float64, device=points.device)
+    if weights.shape != (count,):
+        raise ShapeMismatch(
+            f"weights must have shape ({count},) as there are {count} samples, "
+            f"got {tuple(weights.shape)}"
+        )
+    if not (weights.isfinite().all() and (weights >= 0).all() and weights.sum() > 0):
+        raise InvalidArgument("weights must be finite, not negative and not all zero")
+    return weights.double() / weights.double().sum()

@@ -1,0 +1,82 @@
+"""A value that says how it was had and how wrong it may be."""
+
+from __future__ import annotations
+
+import math
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from kldiv.errors import InvalidArgument
+
+__all__ = ["Estimate"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    r"""A divergence in nats, with its error and its origin.
+
+    Arguments:
+        value: The divergence in nats, with shape :math:`(*)`; differentiable in the parameters of
+            p and of q.
+        error: A bound such that :math:`|\text{value} - \text{truth}| \leq \text{error}` in at
+            least 99 of 100 cases, whichever estimator made it, with shape :math:`(*)`.
+        method: The estimator that made it: ``"exact"``, ``"sum"``, ``"quadrature"``,
+            ``"monte_carlo"`` or ``"samples"``.
+        stderr: The standard error with shape :math:`(*)` where chance played a part, else
+            ``None``.
+        evaluations: How many points the log densities were evaluated at, for each element of the
+            batch.
+        reason: Why this method was used, or why the value is infinite.
+        up_to_constant: Whether an unknown constant (a log normaliser, an entropy) is missing from
+            the value.
+
+    Example:
+        >>> import torch
+        >>> estimate = Estimate(torch.tensor(0.5), torch.tensor(0.0), "exact")
+        >>> float(estimate)
+        0.5
+    """
+
+    value: Tensor
+    error: Tensor
+    method: str
+    stderr: Tensor | None = None
+    evaluations: int = 0
+    reason: str = ""
+    up_to_constant: bool = False
+
+    def bits(self) -> Tensor:
+        r"""The value in bits, :math:`\text{value} / \ln 2`, with shape :math:`(*)`."""
+        return self.value / math.log(2)
+
+    def detach(self) -> Estimate:
+        """The same estimate, cut off from the graph of gradients."""
+        return replace(self, value=self.value.detach(), error=self.error.detach())
+
+    def __float__(self) -> float:
+        if self.value.numel() != 1:
+            raise InvalidArgument(
+                f"float() needs a single divergence, this estimate holds {self.value.numel()} "
+                f"(batch shape {tuple(self.value.shape)}); use .value for the tensor"
+            )
+        return float(self.value.detach())
+
+    def __repr__(self) -> str:
+        suffix = " + constant" if self.up_to_constant else ""
+        if self.value.numel() == 1:
+            value, error = float(self), float(self.error.max())
+            text = f"{value:.7g}{suffix} nats ± {error:.1e}"
+        else:
+            low, high = float(self.value.min()), float(self.value.max())
+            error = float(self.error.max())
+            shape = tuple(self.value.shape)
+            text = f"{shape} values in [{low:.6g}, {high:.6g}]{suffix} nats ± {error:.1e} at most"
+        if not math.isfinite(error) or error == 0:
+            text = text.replace(" ± inf", " ± ∞").replace(" ± 0.0e+00", "")
+        origin = (
+            f"{self.method}, {self.evaluations} evaluations" if self.evaluations else self.method
+        )
+        because = f": {self.reason}" if self.reason and not self.value.isfinite().all() else ""
+        return f"Estimate({text}, {origin}{because})"

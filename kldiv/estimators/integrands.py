@@ -1,0 +1,195 @@
+"""From two targets to the integrands of a divergence, and from their integrals to an estimate.
+
+What sums, quadrature and Monte Carlo share: normalisers, the masses of measures, the rounding
+noise of log densities, and the propagation of errors through the divergence's combination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.divergence import IntegralDivergence
+from kldiv.definitions.target import SampleTarget, Target
+from kldiv.errors import NotFinite, ToleranceNotMet
+from kldiv.estimate import Estimate
+from kldiv.estimators.problem import Problem
+
+__all__ = ["Densities", "Tolerance", "densities", "finish", "unsuited"]
+
+_ROUNDING = 4 * torch.finfo(torch.float64).eps
+
+Mass = Callable[[Target], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Densities:
+    r"""Two log densities, normalised where that was asked for, under one divergence.
+
+    Arguments:
+        problem: The problem that they belong to.
+        log_mass_p: What is subtracted from the log density of p, with shape :math:`(*)`.
+        log_mass_q: Likewise for q.
+        mass_error: The relative error of the two masses together.
+        measures: Whether a side is a measure of any mass, so that masses are integrated too.
+    """
+
+    problem: Problem
+    log_mass_p: Tensor
+    log_mass_q: Tensor
+    mass_error: Tensor
+    measures: bool
+
+    def logs(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Both log densities, each with shape :math:`(N, *)`."""
+        log_p = self.problem.p.log_prob(x) - self.log_mass_p
+        log_q = self.problem.q.log_prob(x) - self.log_mass_q
+        first, second = torch.broadcast_tensors(log_p, log_q)
+        return first, second
+
+    def integrands(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        r"""The integrands and the noise of rounding in them, with shape :math:`(k, N, *)`."""
+        log_p, log_q = self.logs(x)
+        values = self.stack(log_p, log_q)
+        with torch.no_grad():
+            noise = values.abs() * _ROUNDING
+            for shifted in ((_nudge(log_p), log_q), (log_p, _nudge(log_q))):
+                noise = noise + torch.nan_to_num(
+                    (self.stack(*shifted) - values).abs(), nan=0.0, posinf=0.0
+                )
+        return values, noise
+
+    def stack(self, log_p: Tensor, log_q: Tensor) -> Tensor:
+        r"""All integrands, with shape :math:`(k, N, *)`."""
+        divergence = self.problem.divergence
+        values = list(divergence.integrands(log_p, log_q))  # type: ignore[attr-defined]
+        if self.measures:
+            values += [log_p.exp(), log_q.exp()]
+        stacked = torch.stack(torch.broadcast_tensors(*values))
+        if stacked.isnan().any():
+            raise NotFinite(
+                f"the integrand of {divergence} is NaN where p / q is very large or very small; "
+                "define integrand(log_p, log_q) in a form that does not overflow"
+            )
+        return stacked
+
+    def forced(self) -> Tensor:
+        r"""Which integrals, of shape :math:`(k, *)`, are infinite beyond one support."""
+        beyond_q, beyond_p = self.problem.uncovered()
+        zero = torch.zeros((), dtype=torch.float64, device=beyond_q.device)
+        only_p = self.stack(zero, zero - torch.inf).isinf()
+        only_q = self.stack(zero - torch.inf, zero).isinf()
+        ones = (1,) * beyond_q.ndim
+        return (only_p.reshape(-1, *ones) & beyond_q) | (only_q.reshape(-1, *ones) & beyond_p)
+
+    def combine(self, integrals: Tensor) -> Tensor:
+        """The divergence from its integrals."""
+        divergence = self.problem.divergence
+        if not self.measures:
+            return divergence.combine(*integrals)  # type: ignore[attr-defined,no-any-return]
+        *own, mass_p, mass_q = integrals
+        return divergence.combine_measures(*own, mass_p=mass_p, mass_q=mass_q)  # type: ignore[attr-defined,no-any-return]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How close a value must be: within ``atol`` or ``rtol`` of itself, whichever is wider."""
+
+    rtol: float | None = None
+    atol: float = 0.0
+
+    def check(self, estimate: Estimate) -> None:
+        """Raises ``ToleranceNotMet`` where a tolerance was asked for and the error is above it."""
+        if self.rtol is None:
+            return
+        allowed = (self.rtol * estimate.value.abs()).clamp_min(self.atol)
+        unmet = (estimate.error > allowed) & estimate.value.isfinite()
+        if unmet.any():
+            worst = float((estimate.error / allowed.clamp_min(1e-300))[unmet].max())
+            raise ToleranceNotMet(
+                f"{estimate.method} reached {estimate!r}, {worst:.1g} times the tolerance "
+                f"rtol={self.rtol:g}, atol={self.atol:g}; allow more evaluations or a wider "
+                "tolerance (the estimate is in .estimate)",
+                estimate.detach(),
+            )
+
+
+def unsuited(problem: Problem) -> str | None:
+    """Why a divergence cannot be integrated over two densities: what all rungs share."""
+    for name, side in (("p", problem.p), ("q", problem.q)):
+        if isinstance(side, SampleTarget):
+            return f"{name} is only samples and has no density"
+    if not isinstance(problem.divergence, IntegralDivergence):
+        return f"{problem.divergence} is no integral of a function of the two densities"
+    return None
+
+
+def densities(problem: Problem, mass: Mass) -> Densities:
+    """Prepares both sides, dividing those by their mass that ask for it."""
+    log_p, error_p = _log_mass(problem.p, mass)
+    log_q, error_q = _log_mass(problem.q, mass)
+    measures = not (problem.p.normalize and problem.q.normalize)
+    return Densities(problem, log_p, log_q, error_p + error_q, measures)
+
+
+def finish(
+    sides: Densities,
+    integrals: Tensor,
+    errors: Tensor,
+    diverges: Tensor,
+    tolerance: Tolerance,
+    made_by: str,
+    cost: int,
+) -> Estimate:
+    """Combines integrals of shape (k, *) into an estimate, carrying their errors along."""
+    integrals = torch.where(diverges | sides.forced(), torch.inf, integrals)
+    value = sides.combine(integrals)
+    with torch.no_grad():
+        error = sides.mass_error * (1 + value.abs())
+        for index, one in enumerate(errors):
+            moved = [integrals.clone(), integrals.clone()]
+            moved[0][index] += one
+            moved[1][index] -= one
+            shifts = [
+                torch.nan_to_num((sides.combine(each) - value).abs(), nan=torch.inf)
+                for each in moved
+            ]
+            error = error + torch.maximum(*shifts)
+        error = torch.where(value.isinf(), 0.0, error + _ROUNDING * value.abs())
+    if value.isnan().any():
+        raise NotFinite(
+            f"{sides.problem.divergence} is NaN: its integrals are {integrals.tolist()}"
+        )
+    shape = sides.problem.batch_shape
+    estimate = Estimate(
+        value.expand(shape),
+        error.expand(shape),
+        made_by,
+        evaluations=cost,
+        reason=sides.problem.why_infinite if value.isinf().any() else "",
+    )
+    tolerance.check(estimate)
+    return estimate
+
+
+def _log_mass(target: Target, mass: Mass) -> tuple[Tensor, Tensor]:
+    zero = torch.zeros((), dtype=torch.float64, device=target.device)
+    if target.normalized or not target.normalize:
+        return zero, zero
+    value, error = mass(target)
+    if not (value.isfinite() & (value > 0)).all():
+        raise NotFinite(
+            f"{target!r} cannot be normalised, the integral of its density is {value.tolist()}; "
+            "normalize=False takes it as a measure, as it stands"
+        )
+    return value.log(), error.detach() / value.detach()
+
+
+def _nudge(log_density: Tensor) -> Tensor:
+    return log_density + _ROUNDING * torch.where(
+        log_density.isfinite(), 1 + log_density.abs(), 0.0
+    )

@@ -1,0 +1,50 @@
+r"""Points that move with the edges of the supports: gradients get their boundary terms.
+
+Let :math:`e_1(\theta) < \dots < e_n(\theta)` be the edges. Between two of them a point keeps its
+share of the way,
+
+.. math:: x(\theta) = e_k + s\,(e_{k+1} - e_k), \qquad
+    s = \frac{x - e_k}{e_{k+1} - e_k} \text{ held fixed},
+
+and beyond the outermost one it keeps its distance. At the present parameters nothing changes;
+differentiating the sum over the moving points gives Leibniz' rule.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from torch import Tensor
+
+__all__ = ["move_with_edges"]
+
+
+def move_with_edges(x: Tensor, edges: list[Tensor]) -> tuple[Tensor, Tensor]:
+    r"""The same points, attached to the edges, and :math:`|\partial x(\theta) / \partial x|`.
+
+    Arguments:
+        x: Points, with shape :math:`(N, *)`.
+        edges: Finite edges, in any order, each with shape :math:`(*)`.
+
+    Returns:
+        Points and factors (all 1), with shape :math:`(N, *)`; differentiable in the edges.
+    """
+    ordered = torch.stack(edges).sort(dim=0).values
+    fixed = ordered.detach()
+    index = (x.unsqueeze(0) > fixed.unsqueeze(1)).sum(0)
+    count = fixed.shape[0]
+    below, above = (index - 1).clamp_min(0), index.clamp_max(count - 1)
+    low, high = _at(ordered, below), _at(ordered, above)
+    low_fixed, high_fixed = low.detach(), high.detach()
+    between = (index > 0) & (index < count) & (high_fixed > low_fixed)
+    width = torch.where(between, high_fixed - low_fixed, 1.0)
+    stretch = torch.where(between, (high - low) / width, 1.0)
+    anchor, anchor_fixed = (
+        torch.where(index > 0, low, high),
+        torch.where(index > 0, low_fixed, high_fixed),
+    )
+    return anchor + (x - anchor_fixed) * stretch, stretch
+
+
+def _at(ordered: Tensor, index: Tensor) -> Tensor:
+    return torch.gather(ordered, 0, index)

@@ -1,0 +1,137 @@
+"""From what users write to what the core works with.
+
+Names, torch objects, arrays and classes become definitions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.family import Family, as_family
+from kldiv.definitions.module_family import ModuleFamily
+from kldiv.definitions.support import lattice
+from kldiv.definitions.target import DistributionTarget, SampleTarget, Target
+from kldiv.errors import InvalidArgument, InvalidType, UnknownName
+from kldiv.estimators import Estimator, Exact, Ladder, MonteCarlo, Quadrature, Samples, Sum
+from kldiv.registries import closed_forms, divergences, families, targets
+
+__all__ = ["as_divergence", "as_estimator", "as_target", "family_for", "ladder"]
+
+
+def as_divergence(divergence: str | Divergence | type[Divergence]) -> Divergence:
+    """A divergence from a name with arguments, a class or an object."""
+    if isinstance(divergence, str):
+        divergence = divergences.create(divergence)
+    if isinstance(divergence, type) and issubclass(divergence, Divergence):
+        divergence = divergence()
+    if not isinstance(divergence, Divergence):
+        raise InvalidType(
+            "divergence must be a name such as 'kl' or 'renyi(alpha=0.5)', "
+            f"or a kldiv.Divergence, got {divergence!r}"
+        )
+    return divergence
+
+
+def as_target(value: object, argument: str) -> Target:
+    """A target from a name, a distribution, a module that returns one, or samples."""
+    if isinstance(value, str):
+        value = _by_name(value)
+    if isinstance(value, Family) or (
+        isinstance(value, torch.nn.Module) and not isinstance(value, Distribution)
+    ):
+        value = value()
+    if isinstance(value, Target):
+        return value
+    if isinstance(value, Distribution):
+        return DistributionTarget(value)
+    if isinstance(value, type):
+        raise InvalidType(
+            f"{argument} must be a distribution, got the class {value.__name__}; "
+            "give its parameters"
+        )
+    points = _as_points(value)
+    if points is None:
+        raise InvalidType(
+            f"{argument} must be a torch distribution, a kldiv.Target, a name such as "
+            "'normal(loc=0, scale=1)', or an array of samples, got "
+            f"{type(value).__name__}: {value!r}"
+        )
+    if points.ndim == 0:
+        raise InvalidArgument(
+            f"{argument} is a single number, {float(points)}; samples need shape (N) or (N, D)"
+        )
+    return SampleTarget(points)
+
+
+def as_estimator(estimator: str | Estimator) -> Estimator | Ladder:
+    """An estimator from its name or an object; ``"auto"`` is the ladder."""
+    if not isinstance(estimator, str):
+        if not isinstance(estimator, Estimator):
+            raise InvalidType(
+                f"estimator must be a name or an estimator object, got {estimator!r}"
+            )
+        return estimator
+    rungs = ladder()
+    if estimator == "auto":
+        return rungs
+    for rung in rungs.rungs:
+        if rung.name == estimator:
+            return rung
+    names = ", ".join(repr(rung.name) for rung in rungs.rungs)
+    raise InvalidArgument(
+        f"estimator must be 'auto', {names} or an estimator object, got {estimator!r}"
+    )
+
+
+def ladder() -> Ladder:
+    """The rungs in their order, with the closed forms of all plugins."""
+    return Ladder((Exact(closed_forms()), Sum(), Quadrature(), MonteCarlo(), Samples()))
+
+
+def family_for(family: object, target: Target) -> Family:
+    """A family from a name, a class, a family or a module, fitted to the shape of a target."""
+    if isinstance(family, str):
+        family = families.create(family)
+    if isinstance(family, torch.nn.Module) and not isinstance(family, Family):
+        found: Family = ModuleFamily(family)
+    else:
+        found = as_family(family)
+    ends = lattice(target.support) if not target.event_shape else None
+    last = float(ends.upper.max()) if ends is not None else float("inf")
+    if (
+        isinstance(target, SampleTarget)
+        and not target.event_shape
+        and not target.points.is_floating_point()
+    ):
+        last = float(target.points.max())
+    return found.fitted_to(target.event_shape, int(last) + 1 if last < 1e6 else None)
+
+
+def _by_name(name: str) -> object:
+    """A target, or a family with all its parameters given."""
+    try:
+        return targets.create(name)
+    except UnknownName:
+        try:
+            return families.create(name)
+        except UnknownName:
+            pass
+        raise
+
+
+def _as_points(value: object) -> Tensor | None:
+    if isinstance(value, Tensor):
+        return value
+    if hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    if isinstance(value, np.ndarray | list | tuple):
+        try:
+            return torch.as_tensor(np.asarray(value))
+        except (TypeError, ValueError):
+            return None
+    return None
