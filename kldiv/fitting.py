@@ -1,0 +1,272 @@
+"""The front door to fits: ``fit`` and ``explain_fit``."""
+
+from __future__ import annotations
+
+import warnings
+
+from collections.abc import Callable
+
+import torch
+
+from torch import Generator, Tensor
+
+from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.precision import as_dtype
+from kldiv.definitions.randomness import as_seed
+from kldiv.errors import ConvergenceWarning, InvalidArgument, InvalidType, NotAvailable, NotFinite
+from kldiv.estimators import Estimator, Explanation, Ladder
+from kldiv.evaluating import in_precision
+from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
+from kldiv.results import Fit, History
+from kldiv.solvers import Descent, MomentMatching, Objective, QuasiNewton, Run, Solver, Step
+from kldiv.solvers.optima import distinct, endpoints
+from kldiv.solvers.run import Recorder
+from kldiv.solvers.starts import Starts, first_points
+from kldiv.verdicts import verdict_on
+
+__all__ = ["Fit", "explain_fit", "fit"]
+
+_SOLVERS: tuple[Solver, ...] = (
+    MomentMatching(),
+    QuasiNewton(),
+    Descent(lr=0.01, unconstrained=True),
+)
+
+
+def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
+    target: object,
+    family: object,
+    divergence: str | Divergence | type[Divergence] = "kl",
+    *,
+    direction: str = "forward",
+    estimator: str | Estimator = "auto",
+    solver: str | Solver | type[torch.optim.Optimizer] = "auto",
+    starts: Starts = None,
+    seed: int | Generator = 0,
+    progress: bool = False,
+    callback: Callable[[Step], object] | None = None,
+) -> Fit:
+    r"""The member q of a family nearest to a target p: :math:`D(p \parallel q)` is made small.
+
+    Forward :math:`D(p \parallel q)` covers the mass of p, reverse :math:`D(q \parallel p)` seeks a
+    mode. Several starts are moved at once, and every distinct local optimum that they reach is
+    reported.
+
+    Arguments:
+        target: A torch distribution, a :class:`kldiv.Target`, a name with arguments, or samples
+            with shape :math:`(N, E)`. A batched target is fitted all at once.
+        family: A name with arguments (those given are held fixed), a ``torch.distributions``
+            class, a :class:`kldiv.Family`, or any torch module whose ``forward()`` returns a
+            distribution.
+        divergence: A name, a name with arguments, a class or an object.
+        direction: ``"forward"`` for :math:`D(p \parallel q)`, ``"reverse"`` for
+            :math:`D(q \parallel p)`.
+        estimator: As for :func:`kldiv.divergence`.
+        solver: ``"auto"``, ``"moment_matching"``, ``"quasi_newton"``, ``"descent"``, a solver
+            object, or a class of ``torch.optim``.
+        starts: How many starts, or the starts themselves: parameters by name, or a sequence of
+            these.
+        seed: What all randomness follows; the same seed gives the same result.
+        progress: Whether to show a progress bar.
+        callback: Called with each :class:`kldiv.solvers.Step`; the fit ends when it returns
+            ``True``.
+
+    Returns:
+        The fit.
+
+    Raises:
+        InvalidArgument: If the arguments do not fit together.
+        UnknownName: If a name is not registered; close matches are named.
+        NotAvailable: If no estimator or solver applies.
+        NotFinite: If the divergence is infinite at every start.
+
+    Example:
+        >>> import kldiv
+        >>> found = kldiv.fit("bimodal", "normal")
+        >>> {name: round(float(value), 4) for name, value in found.parameters.items()}
+        {'loc': 2.5, 'scale': 7.5664}
+    """
+    if callback is not None and not callable(callback):
+        raise InvalidType(f"callback must be a function of a step, got {callback!r}")
+    objective = _objective(target, family, divergence, direction, estimator, seed)
+    chosen = _solver(solver, objective)
+    first = first_points(objective, starts, single=isinstance(chosen, Descent))
+    recorder = Recorder(callback, progress)
+    run = chosen.solve(objective, first, recorder)
+    fitted = _result(objective, chosen, run, as_estimator(estimator))
+    if not fitted.converged:
+        warnings.warn(fitted.verdict, ConvergenceWarning, stacklevel=2)
+    return fitted
+
+
+def explain_fit(
+    target: object,
+    family: object,
+    divergence: str | Divergence | type[Divergence] = "kl",
+    *,
+    direction: str = "forward",
+    estimator: str | Estimator = "auto",
+) -> Explanation:
+    """Which solver :func:`kldiv.fit` would take, and why not the earlier ones; fits nothing.
+
+    Arguments:
+        target: As for :func:`kldiv.fit`.
+        family: As for :func:`kldiv.fit`.
+        divergence: As for :func:`kldiv.fit`.
+        direction: As for :func:`kldiv.fit`.
+        estimator: As for :func:`kldiv.fit`.
+
+    Returns:
+        The explanation, a sentence for each solver.
+
+    Example:
+        >>> import kldiv
+        >>> kldiv.explain_fit("bimodal", "normal", direction="reverse")
+        moment_matching: no, kl in this direction has no closed-form optimum
+        quasi_newton: yes
+    """
+    return _explain(_objective(target, family, divergence, direction, estimator, seed=0))
+
+
+def _objective(
+    target: object,
+    family: object,
+    divergence: str | Divergence | type[Divergence],
+    direction: str,
+    estimator: str | Estimator,
+    seed: int | Generator,
+) -> Objective:
+    if direction not in ("forward", "reverse"):
+        raise InvalidArgument(f"direction must be 'forward' or 'reverse', got {direction!r}")
+    found = as_target(target, "target")
+    objective = Objective(
+        found,
+        family_for(family, found),
+        as_divergence(divergence),
+        forward=direction == "forward",
+        estimator=as_estimator(estimator),
+        seed=as_seed(seed),
+    )
+    probe = objective.family.present().expand((*found.batch_shape, -1)).to(found.device)
+    if objective.family.space.size == 0:
+        raise InvalidArgument(f"{objective.family!r} has no free parameter to fit")
+    chosen = objective.estimator(probe)
+    reason = chosen.why_not(objective.problem(probe))
+    if reason is not None:
+        raise NotAvailable(f"estimator {chosen.name!r} does not apply: {reason}")
+    return objective
+
+
+def _explain(objective: Objective) -> Explanation:
+    rejected: dict[str, str] = {}
+    for solver in _SOLVERS:
+        reason = solver.why_not(objective)
+        if reason is None:
+            return Explanation(solver.name, rejected)
+        rejected[solver.name] = reason
+    return Explanation(None, rejected)
+
+
+def _solver(solver: object, objective: Objective) -> Solver:
+    if isinstance(solver, type) and issubclass(solver, torch.optim.Optimizer):
+        solver = Descent(solver)
+    if solver == "auto":
+        solver = _explain(objective).method
+    if isinstance(solver, str):
+        names = {each.name: each for each in _SOLVERS}
+        if solver not in names:
+            raise InvalidArgument(
+                f"solver must be 'auto', {', '.join(map(repr, names))}, an object "
+                f"or a torch.optim class, got {solver!r}"
+            )
+        solver = names[solver]
+    if not isinstance(solver, Solver):
+        raise InvalidType(
+            f"solver must be a name, a solver object or a class of torch.optim, got {solver!r}"
+        )
+    reason = solver.why_not(objective)
+    if reason is not None:
+        raise NotAvailable(
+            f"solver {solver.name!r} does not apply: {reason}; solver='auto' finds one that does"
+        )
+    return solver
+
+
+def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator | Ladder) -> Fit:
+    ends = endpoints(objective, run)
+    best = ends.best
+    theta = ends.pick(run.theta)
+    if not theta.isfinite().all():
+        raise NotFinite(
+            f"the fit of {objective.family!r} ran away: its parameters are {theta.tolist()}"
+        )
+    objective.family.load(theta)
+    target = objective.target
+    with torch.no_grad():
+        member = as_dtype(objective.family.at(theta), target.dtype)
+        problem = objective.problem(theta)
+        chosen = estimator.select(problem) if isinstance(estimator, Ladder) else estimator
+        value = in_precision(chosen.estimate(problem), problem.dtype).detach()
+        optima = distinct(objective, ends)
+    settled = ends.pick(ends.settled.unsqueeze(-1)).squeeze(-1)
+    converged = bool(settled.all()) and not run.stopped
+    single = target.batch_shape == ()
+    paths = _history(objective, run.steps)
+    return Fit(
+        q=member,
+        family=objective.family,
+        parameters={
+            name: as_dtype(each, target.dtype)
+            for name, each in objective.family.values_at(theta).items()
+        },
+        divergence=value,
+        converged=converged,
+        verdict=verdict_on(objective, solver, run, ends, optima, converged=converged),
+        optima=optima[0] if single else tuple(optima),
+        history=_of_start(paths, best),
+        paths=paths,
+        diagnostics={
+            "gradient_norm": ends.pick(run.gradient).norm(dim=-1),
+            "newton_decrement": ends.pick(ends.decrement.unsqueeze(-1)).squeeze(-1),
+            "signature": ends.pick(ends.signature),
+        },
+        evaluations=objective.evaluations + objective.gradients,
+        target=target,
+        direction="forward" if objective.forward else "reverse",
+        objective=objective.divergence,
+        solver=solver.name,
+    )
+
+
+def _history(objective: Objective, steps: list[Step]) -> History:
+    names = objective.family.space.parameters
+    return History(
+        step=torch.tensor([step.index for step in steps]),
+        loss=torch.stack([step.loss for step in steps]),
+        parameters={
+            name: torch.stack([step.parameters[name] for step in steps]) for name in names
+        },
+        gradient_norm=torch.stack([step.gradient_norm for step in steps]),
+        seconds=torch.tensor([step.seconds for step in steps], dtype=torch.float64),
+    )
+
+
+def _of_start(paths: History, best: Tensor) -> History:
+    """The history of the starts that won, one for each problem of the batch."""
+    steps = len(paths)
+    pick = min(int(best.max()), paths.loss.shape[1] - 1) if best.ndim == 0 else None
+
+    def of(values: Tensor) -> Tensor:
+        if pick is not None:
+            return values[:, pick]
+        inner = values.ndim - 2 - best.ndim
+        index = best.reshape(1, 1, *best.shape, *(1,) * inner).expand(steps, 1, *values.shape[2:])
+        return torch.gather(values, 1, index).squeeze(1)
+
+    return History(
+        paths.step,
+        of(paths.loss),
+        {name: of(value) for name, value in paths.parameters.items()},
+        of(paths.gradient_norm),
+        paths.seconds,
+    )

@@ -1,0 +1,136 @@
+"""What a fit hands back: the member, how near it is, and the way there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.family import Family
+from kldiv.definitions.target import Target
+from kldiv.estimate import Estimate
+from kldiv.pictures.fits import animate_fit, plot_fit
+from kldiv.solvers.optima import Optimum
+from kldiv.tables import text_table
+
+if TYPE_CHECKING:
+    from matplotlib.animation import FuncAnimation
+    from matplotlib.figure import Figure
+
+__all__ = ["Fit", "History"]
+
+
+@dataclass(frozen=True)
+class History:
+    r"""The way of a fit, step by step; ``T`` steps.
+
+    Arguments:
+        step: The numbers of the steps, with shape :math:`(T)`.
+        loss: The objective at each step, with shape :math:`(T, *)`.
+        parameters: The constrained parameters by name, each with shape
+            :math:`(T, *, \text{shape})`.
+        gradient_norm: The norm of the gradient, with shape :math:`(T, *)`.
+        seconds: The time since the fit began, with shape :math:`(T)`.
+    """
+
+    step: Tensor
+    loss: Tensor
+    parameters: dict[str, Tensor]
+    gradient_norm: Tensor
+    seconds: Tensor
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    def __repr__(self) -> str:
+        return f"History({len(self)} steps, {float(self.seconds[-1]):.2g} s)"
+
+
+@dataclass(frozen=True)
+class Fit:
+    r"""A fitted member of a family, with what is known of its quality.
+
+    Arguments:
+        q: The fitted distribution.
+        family: The family, its parameters at the fitted ones.
+        parameters: The fitted parameters, constrained, by name.
+        divergence: The divergence from the target, estimated afresh.
+        converged: Whether the answer is a local minimum as far as its gradient and Hessian tell.
+        verdict: What to make of it, in one sentence.
+        optima: Every distinct local optimum that a start reached, best first; one tuple a problem
+            for batched targets.
+        history: The way of the start that won.
+        paths: The ways of all starts, with shapes :math:`(T, S, *)`.
+        diagnostics: The gradient norm, the Newton decrement (an estimate of
+            :math:`\sqrt{2\,(\text{value} - \text{minimum})}`) and the Hessian's signature.
+        evaluations: How many log densities and gradients of the target were evaluated.
+        target: The target.
+        direction: ``"forward"`` or ``"reverse"``.
+        objective: The divergence that was made small.
+        solver: The solver's name.
+    """
+
+    q: Distribution
+    family: Family
+    parameters: dict[str, Tensor]
+    divergence: Estimate
+    converged: bool
+    verdict: str
+    optima: tuple[Any, ...]
+    history: History
+    paths: History
+    diagnostics: dict[str, Tensor]
+    evaluations: int
+    target: Target = field(repr=False)
+    direction: str = "forward"
+    objective: Divergence | None = None
+    solver: str = ""
+
+    def plot(self, **options: Any) -> Figure:  # noqa: ANN401 (those of plot_fit)
+        """Draws target and fit, the integrand, the history and the path.
+
+        Arguments:
+            options: Those of :func:`kldiv.pictures.fits.plot_fit`.
+        """
+        return plot_fit(self, **options)
+
+    def animate(self, **options: Any) -> FuncAnimation:  # noqa: ANN401 (of animate_fit)
+        """Shows the fit while it settles.
+
+        Arguments:
+            options: Those of :func:`kldiv.pictures.fits.animate_fit`.
+        """
+        return animate_fit(self, **options)
+
+    def __repr__(self) -> str:
+        arrow = "p‖q" if self.direction == "forward" else "q‖p"
+        lines = [
+            f"Fit of {self.family!r} by {self.objective}({arrow}): {self.verdict}",
+            f"  divergence  {self.divergence!r}",
+        ]
+        lines += [f"  {name:<11} {_shown(value)}" for name, value in self.parameters.items()]
+        if len(self.optima) > 1 and all(isinstance(each, Optimum) for each in self.optima):
+            rows = [
+                [
+                    f"{each.value:.6g}",
+                    ", ".join(f"{k}={_shown(v)}" for k, v in each.parameters.items()),
+                    len(each.starts),
+                ]
+                for each in self.optima
+            ]
+            table = text_table(["optimum (nats)", "parameters", "starts"], rows)
+            lines += ["  " + line for line in table.splitlines()]
+        return "\n".join(lines)
+
+
+def _shown(value: Tensor) -> str:
+    if value.numel() == 1:
+        return f"{float(value):.7g}"
+    if value.numel() <= 9:
+        return str(torch.round(value.detach(), decimals=5).tolist())
+    return f"tensor of shape {tuple(value.shape)}"

@@ -1,0 +1,71 @@
+r"""The Hessian of an objective, by differences of its gradient, and what it says of a point.
+
+The signs of its eigenvalues tell a minimum from a saddle; the Newton decrement
+:math:`\lambda = \sqrt{g^\top \mathcal H^{-1} g}` measures how far a point is from the minimum in
+units that do not depend on the parametrisation: :math:`\lambda^2 / 2` nats are still to be gained
+where the objective is quadratic.
+
+References:
+    Convex Optimization (Boyd and Vandenberghe, 2004), equation 9.30.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from torch import Tensor
+
+from kldiv.solvers.objective import Objective
+
+__all__ = ["absolute_inverse", "decrement", "hessian", "newton_step", "signature"]
+
+_DIFFERENCE = 1e-4
+_FLAT = 1e-7  # of the largest eigenvalue, and in nats: what differences can tell from 0
+
+
+def hessian(objective: Objective, theta: Tensor) -> Tensor:
+    r"""The Hessian at real vectors of shape :math:`(S, *, P)`, with shape :math:`(S, *, P, P)`."""
+    size = theta.shape[-1]
+    steps = _DIFFERENCE * (1 + theta.abs())
+    shifts = torch.diag_embed(steps).movedim(-2, 0)
+    _, gradients = objective.value_and_gradient(torch.cat([theta + shifts, theta - shifts]))
+    matrix = (gradients[:size] - gradients[size:]) / (2 * steps.movedim(-1, 0).unsqueeze(-1))
+    matrix = matrix.movedim(0, -2)
+    return (matrix + matrix.mT) / 2
+
+
+def newton_step(matrix: Tensor, gradient: Tensor) -> Tensor:
+    """Newton's step with all curvatures taken as positive; flat directions are left alone."""
+    values, vectors = _eigen(matrix)
+    magnitude, flat = values.abs(), _flat(values)
+    along = (vectors.mT @ gradient.unsqueeze(-1)).squeeze(-1)
+    scaled = torch.where(flat, 0.0, along / torch.where(flat, 1.0, magnitude))
+    return -(vectors @ scaled.unsqueeze(-1)).squeeze(-1)
+
+
+def absolute_inverse(matrix: Tensor) -> Tensor:
+    """The inverse of a symmetric matrix, its eigenvalues made positive and none of them tiny."""
+    values, vectors = _eigen(matrix)
+    magnitude = values.abs()
+    floor = (1e-4 * magnitude.amax(-1, keepdim=True)).clamp_min(1e-8)
+    return vectors @ (vectors / torch.maximum(magnitude, floor).unsqueeze(-2)).mT
+
+
+def decrement(matrix: Tensor, gradient: Tensor) -> Tensor:
+    r"""The Newton decrement, with shape :math:`(S, *)`."""
+    return (-(newton_step(matrix, gradient) * gradient).sum(-1)).clamp_min(0).sqrt()
+
+
+def signature(matrix: Tensor) -> Tensor:
+    r"""The signs of the eigenvalues, ascending, 0 where flat, with shape :math:`(S, *, P)`."""
+    values = torch.linalg.eigvalsh(torch.nan_to_num(matrix))
+    return torch.where(_flat(values), 0.0, values.sign()).int()
+
+
+def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    values, vectors = torch.linalg.eigh(torch.nan_to_num(matrix))
+    return values, vectors
+
+
+def _flat(values: Tensor) -> Tensor:
+    return values.abs() <= _FLAT * values.abs().amax(-1, keepdim=True).clamp_min(1.0)

@@ -1,0 +1,186 @@
+"""Gradient descent by any torch optimizer: the loop that people write by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from torch import Tensor
+
+from kldiv.errors import InvalidArgument, InvalidType
+from kldiv.solvers.objective import Objective
+from kldiv.solvers.run import Recorder, Run
+
+__all__ = ["Descent"]
+
+_STEPS = 10_000
+
+
+class Descent:
+    r"""Gradient descent by a torch optimizer, step by step as a loop written by hand.
+
+    By default the optimizer moves the parameters by the names they have, ``loc`` and ``scale``
+    say, as such a loop would, and all of the given steps are taken. A step out of a parameter's
+    domain ends the fit. With ``unconstrained=True`` it moves the real numbers behind them, which
+    have no domain to leave.
+
+    Arguments:
+        optimizer: A class of ``torch.optim``.
+        steps: How many steps; where omitted, at most 10 000, and the fit ends where the gradient
+            has vanished.
+        unconstrained: Whether the real numbers behind the parameters are moved.
+        options: The optimizer's own, such as ``lr=1e-3``.
+
+    Raises:
+        InvalidType: If ``optimizer`` is no class of optimizers.
+        InvalidArgument: If ``steps`` is not positive, or an option is not the optimizer's.
+
+    Example:
+        >>> import kldiv
+        >>> import torch
+        >>> kldiv.Descent(torch.optim.Adam, lr=1e-3, steps=10_000)
+        Descent(Adam, steps=10000, lr=0.001)
+    """
+
+    name = "descent"
+
+    def __init__(
+        self,
+        optimizer: type[torch.optim.Optimizer] = torch.optim.Adam,
+        *,
+        steps: int | None = None,
+        unconstrained: bool = False,
+        **options: Any,  # noqa: ANN401 (the optimizer's own)
+    ) -> None:
+        if not (isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)):
+            raise InvalidType(
+                "optimizer must be a class of torch.optim, such as torch.optim.Adam, "
+                f"got {optimizer!r}"
+            )
+        if steps is not None and steps < 1:
+            raise InvalidArgument(f"steps must be positive, got {steps}")
+        self.optimizer, self.steps, self.unconstrained, self.options = (
+            optimizer,
+            steps,
+            unconstrained,
+            options,
+        )
+        try:
+            optimizer([torch.zeros(1, requires_grad=True)], **options)
+        except (TypeError, ValueError) as error:
+            raise InvalidArgument(
+                f"{optimizer.__name__} does not take {options}: {error}"
+            ) from error
+
+    def why_not(self, objective: Objective) -> str | None:
+        """Any objective with a gradient."""
+        return None
+
+    def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
+        """Takes the steps, all starts at once; if cut short, the best of them is the end."""
+        moved = _Moved(objective, starts, real=self.unconstrained)
+        recorder.total = self.steps or _STEPS
+        end = None
+        with recorder.watching():
+            self._descend(moved, recorder)
+            end = moved.end()
+            recorder.record(end[1], moved.named(), end[2])
+        if recorder.stopped and not objective.stochastic:
+            moved.put(recorder.best())
+            end = moved.end()
+        theta, loss, gradient = end or moved.end()
+        return Run(theta, loss, gradient, recorder.steps, recorder.stopped)
+
+    def _descend(self, moved: _Moved, recorder: Recorder) -> None:
+        optimizer = self.optimizer(list(moved.variables.values()), **self.options)
+        evaluates_once = not issubclass(self.optimizer, torch.optim.LBFGS)
+
+        def closure() -> float:
+            optimizer.zero_grad()
+            loss = moved.loss()
+            loss.sum().backward()
+            recorder.record(loss, moved.named(), moved.gradient())
+            return float(loss.detach().sum())
+
+        for _ in range(self.steps or _STEPS):
+            before = {name: value.clone() for name, value in moved.named().items()}
+            if evaluates_once:
+                closure()
+                optimizer.step()
+            else:
+                optimizer.step(closure)
+            outside = moved.outside()
+            if outside is not None:
+                moved.put(before)
+                recorder.stopped = (
+                    f"step {len(recorder.steps)} took {outside}; "
+                    "a smaller lr or unconstrained=True avoids that"
+                )
+            if recorder.stopped or self._settled(recorder):
+                return
+
+    def _settled(self, recorder: Recorder) -> bool:
+        return self.steps is None and bool((recorder.steps[-1].gradient_norm < 1e-8).all())
+
+    def __repr__(self) -> str:
+        shown = [self.optimizer.__name__]
+        shown += [f"steps={self.steps}"] if self.steps else []
+        shown += ["unconstrained=True"] if self.unconstrained else []
+        shown += [f"{name}={value!r}" for name, value in self.options.items()]
+        return f"Descent({', '.join(shown)})"
+
+
+class _Moved:
+    """What the optimizer moves: the parameters, or the real vectors behind them."""
+
+    def __init__(self, objective: Objective, starts: Tensor, *, real: bool) -> None:
+        self.objective, self.batch, self.real = objective, starts.shape[:-1], real
+        self.space = objective.family.space
+        values = {"theta": starts} if real else self.space.constrain(starts)
+        self.variables = {
+            name: value.detach().clone().requires_grad_() for name, value in values.items()
+        }
+
+    def loss(self) -> Tensor:
+        """The objective, with its graph."""
+        if self.real:
+            return self.objective(self.variables["theta"])
+        return self.objective.of_parameters(self.variables, self.batch)
+
+    def gradient(self) -> Tensor:
+        """The gradients of all variables, side by side."""
+        gradients = [
+            torch.zeros_like(value) if value.grad is None else value.grad
+            for value in self.variables.values()
+        ]
+        return torch.cat([each.reshape((*self.batch, -1)) for each in gradients], -1)
+
+    def named(self) -> dict[str, Tensor]:
+        """The parameters, constrained, without a graph."""
+        values = {name: value.detach() for name, value in self.variables.items()}
+        return self.space.constrain(values["theta"]) if self.real else values
+
+    def put(self, named: dict[str, Tensor]) -> None:
+        """Sets the variables to given parameters."""
+        values = {"theta": self.space.unconstrain(named, check=False)} if self.real else named
+        with torch.no_grad():
+            for name, value in values.items():
+                self.variables[name].copy_(value)
+
+    def outside(self) -> str | None:
+        """Which parameter has left which domain; none behind real vectors can."""
+        if self.real:
+            return None
+        for name, parameter in self.space.parameters.items():
+            value = self.variables[name].detach()
+            if not (value.isfinite().all() and parameter.constraint.check(value).all()):
+                return f"{name} out of {parameter.constraint}"
+        return None
+
+    def end(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The real vectors, with the objective and its gradient there."""
+        theta = self.space.unconstrain(self.named(), check=False)
+        if self.real:
+            theta = self.variables["theta"].detach()
+        return theta, *self.objective.value_and_gradient(theta)

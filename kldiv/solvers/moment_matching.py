@@ -1,0 +1,107 @@
+r"""The optimum of the forward Kullback-Leibler divergence onto an exponential family.
+
+For :math:`q_\eta(x) = h(x) \exp(\langle \eta, T(x) \rangle - A(\eta))` the divergence
+:math:`D(p \parallel q_\eta)` is convex in :math:`\eta`, and its gradient vanishes exactly where
+
+.. math:: \mathbb E_{q_\eta}[T(X)] = \mathbb E_p[T(X)].
+
+References:
+    Graphical Models, Exponential Families, and Variational Inference (Wainwright and Jordan,
+    2008), proposition 3.2 and theorem 3.4, doi:10.1561/2200000001.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.support import box, unwrap
+from kldiv.definitions.target import SampleTarget, Target
+from kldiv.errors import NotAvailable
+from kldiv.estimators import MonteCarlo, Quadrature, Sum
+from kldiv.solvers.objective import Objective
+from kldiv.solvers.places import exact_place
+from kldiv.solvers.run import Recorder, Run
+
+__all__ = ["MomentMatching"]
+
+
+@dataclass(frozen=True)
+class MomentMatching:
+    """Gives the optimum of the forward ``kl`` the moments of the target; no iteration."""
+
+    name = "moment_matching"
+
+    def why_not(self, objective: Objective) -> str | None:
+        """Forward ``kl``, an exponential family with nothing fixed, a target with moments."""
+        if objective.divergence.name != "kl" or not objective.forward:
+            return f"{objective.divergence} in this direction has no closed-form optimum"
+        family = objective.family
+        if family.fixed:
+            return f"{', '.join(family.fixed)} of {family!r} is held fixed"
+        if family.matches_moments and exact_place(objective.target) is not None:
+            return None
+        probe = torch.zeros((1, *objective.target.event_shape), dtype=torch.float64)
+        if family.statistics(probe) is None:
+            return f"{family!r} is not known to be an exponential family"
+        return _unavailable(objective.target)
+
+    def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
+        """One step, from the first start to the optimum."""
+        place = exact_place(objective.target) if objective.family.matches_moments else None
+        if place is not None:
+            values = objective.family.from_place(place)
+        else:
+            values = objective.family.from_statistics(*_means(objective))
+        theta = objective.family.space.unconstrain(values)
+        theta = theta.expand(1, *objective.target.batch_shape, theta.shape[-1])
+        points = starts[:1], theta
+        found = [objective.value_and_gradient(point) for point in points]
+        with recorder.watching():
+            for point, (loss, gradient) in zip(points, found, strict=True):
+                recorder.record(loss, objective.family.space.constrain(point), gradient)
+        return Run(theta, *found[-1], recorder.steps, recorder.stopped)
+
+
+def _unavailable(target: Target) -> str | None:
+    if isinstance(target, SampleTarget) or (
+        unwrap(target.support).is_discrete and not target.event_shape
+    ):
+        return None
+    if box(target.support) is not None and target.event_shape.numel() <= 2:
+        return None
+    return None if target.has_sampler else f"the moments of {target!r} cannot be had"
+
+
+def _means(objective: Objective) -> tuple[Tensor, ...]:
+    """The means of the sufficient statistics under the target."""
+    target, family = objective.target, objective.family
+
+    def statistics(x: Tensor) -> tuple[Tensor, ...]:
+        found = family.statistics(x)
+        if found is None:
+            raise NotAvailable(f"{family!r} states no sufficient statistics")
+        return found
+
+    if isinstance(target, SampleTarget):
+        objective.evaluations += target.points.shape[0]
+        return tuple((target.weights * each).sum(0) for each in statistics(target.points.double()))
+    if unwrap(target.support).is_discrete and not target.event_shape:
+        totals, _ = Sum().expectations(target, statistics)
+    elif box(target.support) is not None and target.event_shape.numel() <= 2:
+        totals, _ = Quadrature().expectations(target, statistics)
+    else:
+        points = target.sample(torch.Size([MonteCarlo().samples]), objective.seed)
+        totals = torch.stack(
+            [
+                torch.ones_like(points[..., 0]).mean(0),
+                *(each.mean(0) for each in statistics(points)),
+            ]
+        )
+    mass, *rest = totals
+    if not all(each.isfinite().all() for each in rest):
+        raise NotAvailable(f"{family!r} has no optimum: a moment of {target!r} is infinite")
+    return tuple(each / mass for each in rest)

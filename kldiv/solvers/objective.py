@@ -1,0 +1,154 @@
+"""A divergence as a function of a family's real parameters: what solvers make small."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from kldiv.definitions.divergence import Divergence, IntegralDivergence
+from kldiv.definitions.family import Family
+from kldiv.definitions.randomness import as_seed
+from kldiv.definitions.support import box
+from kldiv.definitions.target import DistributionTarget, SampleTarget, Target
+from kldiv.errors import NotFinite
+from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Sum
+from kldiv.solvers.rules import Rule, rule_for
+
+__all__ = ["Objective"]
+
+
+class Objective:
+    r"""The function :math:`\theta \mapsto D(p \parallel q_\theta)`, or its reverse.
+
+    Arguments:
+        target: The target p.
+        family: The family, fitted to the target's event shape.
+        divergence: The divergence.
+        forward: Whether p is the first side.
+        estimator: An estimator, or the ladder.
+        seed: What randomness follows.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        family: Family,
+        divergence: Divergence,
+        *,
+        forward: bool,
+        estimator: Estimator | Ladder,
+        seed: int = 0,
+    ) -> None:
+        self.target, self.family, self.divergence = target, family, divergence
+        self.forward, self.seed = forward, as_seed(seed)
+        self.evaluations = 0
+        self.gradients = 0
+        self._asked = estimator
+        self._chosen: Estimator | None = None
+        self._rule: Rule | None = None
+        self._draws = 0
+
+    def problem(self, theta: Tensor) -> Problem:
+        """The divergence at real vectors, as a problem for an estimator."""
+        return self._problem(self.family.at(theta))
+
+    def estimator(self, theta: Tensor) -> Estimator:
+        """The estimator that is used, chosen once."""
+        return self._estimator(self.problem(theta))
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether two calls at the same point differ."""
+        return isinstance(self._chosen, MonteCarlo)
+
+    @property
+    def resolution(self) -> float:
+        """The relative error of the objective: what a fit may still have to gain unseen."""
+        plane = isinstance(self._chosen, Quadrature) and self.target.event_shape.numel() == 2
+        return 1e-7 if plane else 5e-11
+
+    @property
+    def is_data(self) -> bool:
+        """Whether the target is samples."""
+        return isinstance(self.target, SampleTarget)
+
+    def __call__(self, theta: Tensor) -> Tensor:
+        r"""The divergence at real vectors :math:`(S, *, P)`, with shape :math:`(S, *)`."""
+        if not self.family.batched and theta.shape[:-1].numel() != 1:
+            rows = theta.reshape(-1, theta.shape[-1])
+            return torch.stack([self(row) for row in rows]).reshape(theta.shape[:-1])
+        return self._at(theta)
+
+    def value_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        r"""The divergence and its gradient, without a graph.
+
+        They have shapes :math:`(S, *)` and :math:`(S, *, P)`. Where the divergence is infinite its
+        gradient is 0.
+        """
+        with torch.enable_grad():
+            variable = theta.detach().requires_grad_()
+            loss = self(variable)
+            finite = loss.isfinite()
+            (gradient,) = torch.autograd.grad(torch.where(finite, loss, 0.0).sum(), variable)
+        self.gradients += 1
+        return loss.detach(), torch.where(finite.unsqueeze(-1), gradient, 0.0)
+
+    def of_parameters(self, parameters: Mapping[str, Tensor], batch: torch.Size) -> Tensor:
+        r"""The divergence at constrained parameters that share a batch shape, with that shape."""
+        return self._of(self.family.member(parameters, batch))
+
+    def _at(self, theta: Tensor) -> Tensor:
+        try:
+            member = self.family.at(theta)
+        except NotFinite:  # a module moved out of its domain
+            return theta.sum(-1) * 0 + torch.inf
+        return self._of(member)
+
+    def _of(self, member: Distribution) -> Tensor:
+        problem = self._problem(member)
+        estimator = self._estimator(problem)
+        if (
+            isinstance(estimator, Quadrature | Sum)
+            and isinstance(self.divergence, IntegralDivergence)
+            and not _has_moving_edges(problem.q if self.forward else problem.p)
+        ):
+            return self._by_rule(problem, estimator, self.divergence)
+        if isinstance(estimator, MonteCarlo):
+            self._draws += 2
+        estimate = estimator.estimate(problem)
+        self.evaluations += max(estimate.evaluations, 1)
+        return estimate.value
+
+    def _by_rule(
+        self, problem: Problem, estimator: Quadrature | Sum, divergence: IntegralDivergence
+    ) -> Tensor:
+        member = problem.q if self.forward else problem.p
+        if self._rule is not None and self._rule.fits(member.batch_shape):
+            loss, good = self._rule.divergence(divergence, member, forward=self.forward)
+            if good.all():
+                return loss
+        self._rule = rule_for(problem, estimator, forward=self.forward)
+        self.evaluations += self._rule.points.shape[0]
+        return self._rule.divergence(divergence, member, forward=self.forward)[0]
+
+    def _problem(self, member: Distribution) -> Problem:
+        q = DistributionTarget(member)
+        first, second = (self.target, q) if self.forward else (q, self.target)
+        return Problem(self.divergence, first, second, self.seed + self._draws)
+
+    def _estimator(self, problem: Problem) -> Estimator:
+        if self._chosen is None:
+            self._chosen = (
+                self._asked.select(problem) if isinstance(self._asked, Ladder) else self._asked
+            )
+        return self._chosen
+
+
+def _has_moving_edges(member: Target) -> bool:
+    """Whether the support depends on the parameters, while the nodes of a rule would stand still."""
+    ends = box(member.support)
+    return ends is not None and (ends.lower.requires_grad or ends.upper.requires_grad)

@@ -1,0 +1,134 @@
+"""Where to begin: the target as a whole and each of its modes, by mean and variance."""
+
+from __future__ import annotations
+
+import torch
+
+from torch import Tensor
+from torch.distributions import Distribution, Independent, MixtureSameFamily
+
+from kldiv.definitions.family import Place
+from kldiv.definitions.support import box, unwrap
+from kldiv.definitions.target import SampleTarget, Target
+from kldiv.estimators import Quadrature, Sum
+from kldiv.estimators.landmarks import landmarks
+
+__all__ = ["draws", "exact_place", "places"]
+
+_DRAWS = 512
+
+
+def places(target: Target) -> list[Place]:
+    """The whole target, then its modes where it has several; each with the target's batch."""
+    with torch.no_grad():
+        whole = exact_place(target) or _numerical(target)
+        modes = _modes(target)
+        if whole is None:
+            return modes or [_nowhere(target)]
+        return [whole, *(modes if len(modes) > 1 else [])]
+
+
+def exact_place(target: Target) -> Place | None:
+    """Mean and covariance of the whole target, where they are known exactly."""
+    if isinstance(target, SampleTarget):
+        return _of_samples(target)
+    if target.distribution is None:
+        return None
+    moments = _moments(target.distribution)
+    if moments is None:
+        return None
+    mean, covariance = moments
+    vector = bool(target.event_shape)
+    variance = covariance.diagonal(dim1=-2, dim2=-1) if vector else covariance
+    if not (mean.isfinite().all() and variance.isfinite().all() and (variance > 0).all()):
+        return None
+    return Place(mean, variance, covariance if vector else None)
+
+
+def draws(target: Target, seed: int) -> Tensor | None:
+    """A few points from the target, where it can be sampled."""
+    if isinstance(target, SampleTarget):
+        return target.points[
+            torch.linspace(0, len(target.points) - 1, min(_DRAWS, len(target.points))).long()
+        ].double()
+    return target.sample(torch.Size([_DRAWS]), seed) if target.has_sampler else None
+
+
+def _of_samples(target: SampleTarget) -> Place:
+    points = target.points.double().reshape(len(target.points), -1)
+    mean = target.weights @ points
+    centred = points - mean
+    covariance = (centred * target.weights.unsqueeze(-1)).T @ centred
+    if not target.event_shape:
+        return Place(mean.squeeze(-1), covariance.squeeze().clamp_min(1e-12))
+    return Place(mean, covariance.diagonal().clamp_min(1e-12), covariance)
+
+
+def _moments(distribution: Distribution) -> tuple[Tensor, Tensor] | None:
+    """Mean and covariance (variance, for scalars) of a torch distribution."""
+    if isinstance(distribution, MixtureSameFamily):
+        parts = _moments(distribution.component_distribution)
+        if parts is None:
+            return None
+        means, covariances = parts
+        vector = len(distribution.event_shape)
+        weights = distribution.mixture_distribution.probs
+        mean = (weights.reshape(*weights.shape, *(1,) * vector) * means).sum(-1 - vector)
+        centred = means - mean.unsqueeze(-1 - vector)
+        spread = centred.unsqueeze(-1) * centred.unsqueeze(-2) if vector else centred.square()
+        total = weights.reshape(*weights.shape, *(1,) * (2 * vector)) * (covariances + spread)
+        return mean, total.sum(-1 - 2 * vector)
+    if isinstance(distribution, Independent) and len(distribution.event_shape) == 1:
+        base = _moments(distribution.base_dist)
+        return None if base is None else (base[0], torch.diag_embed(base[1]))
+    try:
+        mean, variance = distribution.mean, distribution.variance
+    except (NotImplementedError, AttributeError):
+        return None
+    if hasattr(distribution, "covariance_matrix"):
+        return mean, distribution.covariance_matrix
+    return (mean, torch.diag_embed(variance)) if distribution.event_shape else (mean, variance)
+
+
+def _numerical(target: Target) -> Place | None:
+    """The same by sums or quadrature, in at most two dimensions."""
+    size = target.event_shape.numel()
+
+    def statistics(x: Tensor) -> tuple[Tensor, ...]:
+        columns = x.unbind(-1) if target.event_shape else (x,)
+        return (*columns, *(column.square() for column in columns))
+
+    if unwrap(target.support).is_discrete and not target.event_shape:
+        totals, _ = Sum().expectations(target, statistics)
+    elif box(target.support) is not None and size <= 2:
+        totals, _ = Quadrature().expectations(target, statistics)
+    else:
+        return None
+    mass, *rest = totals
+    mean = torch.stack([each / mass for each in rest[:size]], -1)
+    variance = torch.stack([each / mass for each in rest[size:]], -1) - mean.square()
+    if not (mean.isfinite().all() and variance.isfinite().all() and (variance > 0).all()):
+        return None
+    return (
+        Place(mean, variance)
+        if target.event_shape
+        else Place(mean.squeeze(-1), variance.squeeze(-1))
+    )
+
+
+def _modes(target: Target) -> list[Place]:
+    if isinstance(target, SampleTarget) or unwrap(target.support).is_discrete:
+        return []
+    if box(target.support) is None or (
+        target.distribution is None and target.event_shape.numel() > 2
+    ):
+        return []
+    found = landmarks(target)
+    if target.event_shape:
+        return [Place(each.centre, each.scale.square()) for each in found]
+    return [Place(each.centre.squeeze(-1), each.scale.square().squeeze(-1)) for each in found]
+
+
+def _nowhere(target: Target) -> Place:
+    shape = (*target.batch_shape, *target.event_shape)
+    return Place(torch.zeros(shape, dtype=torch.float64), torch.ones(shape, dtype=torch.float64))

@@ -1,0 +1,191 @@
+r"""BFGS on a deterministic objective, all starts and all problems of a batch at once.
+
+Every row keeps its own inverse Hessian :math:`H` and its own step length; a row that has settled
+waits for the others. :math:`H` begins, and every so often begins again, as the inverse of the
+Hessian with all its eigenvalues made positive, by differences of gradients, so that saddles repel.
+The direction is :math:`d = -H g`, cut to a length that a change of scale may bear, the step is
+halved until the objective has fallen by Armijo's rule, and
+
+.. math:: H \leftarrow (I - \rho s y^\top) H (I - \rho y s^\top) + \rho s s^\top, \qquad
+    \rho = 1 / s^\top y.
+
+A few Newton steps with the Hessian by differences of gradients then take the last digits.
+
+References:
+    Numerical Optimization (Nocedal and Wright, 2006), algorithms 3.1 and 6.1, equation 6.17,
+    doi:10.1007/978-0-387-40065-5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+
+from kldiv.errors import InvalidArgument
+from kldiv.solvers.curvature import absolute_inverse, hessian, newton_step
+from kldiv.solvers.objective import Objective
+from kldiv.solvers.run import Recorder, Run
+
+__all__ = ["QuasiNewton"]
+
+_LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
+_ARMIJO = 1e-4
+_HALVINGS = 25
+_POLISH = 4
+_REFRESH = 10  # steps between two Hessians
+_MANY = 64  # parameters: beyond, the identity must do
+_STALLED = 6  # steps without progress after which a row rests
+
+_State = tuple[Tensor, Tensor, Tensor]  # real vectors, the objective there and its gradient
+
+
+@dataclass(frozen=True)
+class QuasiNewton:
+    """Batched BFGS with a Newton finish, for objectives without noise.
+
+    Arguments:
+        steps: The most steps taken.
+        tolerance: The largest component of the gradient at which a row has settled.
+
+    Raises:
+        InvalidArgument: If no step is allowed or the tolerance is not positive.
+    """
+
+    steps: int = 300
+    tolerance: float = 1e-9
+
+    name = "quasi_newton"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or not self.tolerance > 0:
+            raise InvalidArgument(
+                f"steps and tolerance must be positive, got {self.steps} and {self.tolerance}"
+            )
+
+    def why_not(self, objective: Objective) -> str | None:
+        """Any objective without noise."""
+        return "the objective is drawn anew at each step" if objective.stochastic else None
+
+    def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
+        """Moves all rows until each has settled."""
+        last = (starts, *objective.value_and_gradient(starts))
+        with recorder.watching():
+            for state in self._states(objective, last):
+                last = theta, loss, gradient = state
+                recorder.record(loss, objective.family.space.constrain(theta), gradient)
+                if recorder.stopped:
+                    break
+        return Run(*last, recorder.steps, recorder.stopped)
+
+    def _states(self, objective: Objective, start: _State) -> Iterator[_State]:
+        """The start, then every step of the descent and of its Newton finish."""
+        last = start
+        yield last
+        for state in self._descend(objective, start):
+            last = state
+            yield last
+        yield from _polish(objective, last)
+
+    def _descend(self, objective: Objective, state: _State) -> Iterator[_State]:
+        theta, loss, gradient = state
+        settled = ~loss.isfinite()
+        stalled = torch.zeros_like(loss)
+        inverse = _fresh(objective, theta)
+        for index in range(self.steps):
+            settled = settled | (gradient.abs().amax(-1) <= self.tolerance) | (stalled >= _STALLED)
+            if settled.all():
+                return
+            if index % _REFRESH == _REFRESH - 1:
+                inverse = _fresh(objective, theta)
+            direction = _direction(inverse, gradient)
+            moved, new_loss, new_gradient, fell = _search(
+                objective, theta, loss, gradient, direction, ~settled
+            )
+            settled = settled | ~fell
+            progress = loss - new_loss > 1e-14 * (1 + loss.abs())
+            stalled = torch.where(progress, 0.0, stalled + 1)
+            inverse = _updated(inverse, moved - theta, new_gradient - gradient)
+            theta, loss, gradient = moved, new_loss, new_gradient
+            yield theta, loss, gradient
+
+
+def _fresh(objective: Objective, theta: Tensor) -> Tensor:
+    """An inverse Hessian to begin with."""
+    if theta.shape[-1] <= _MANY:
+        return absolute_inverse(hessian(objective, theta))
+    identity = torch.eye(theta.shape[-1], dtype=theta.dtype, device=theta.device)
+    return identity.expand(*theta.shape, -1).clone()
+
+
+def _direction(inverse: Tensor, gradient: Tensor) -> Tensor:
+    """Downhill, and of bearable length."""
+    direction = -(inverse @ gradient.unsqueeze(-1)).squeeze(-1)
+    uphill = (direction * gradient).sum(-1, keepdim=True) >= 0
+    direction = torch.where(uphill, -gradient, direction)
+    longest = direction.abs().amax(-1, keepdim=True).clamp_min(1e-300)
+    return direction * (_LONGEST / longest).clamp_max(1)
+
+
+def _search(
+    objective: Objective,
+    theta: Tensor,
+    loss: Tensor,
+    gradient: Tensor,
+    direction: Tensor,
+    active: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Halves the step of each active row until its loss has fallen; without a fall a row stays."""
+    slope = (direction * gradient).sum(-1)
+    noise = 1e-14 * (1 + loss.abs())
+    length = active.to(theta.dtype)
+    waiting = active.clone()
+    moved, new_loss, new_gradient = theta, loss, gradient
+    for _ in range(_HALVINGS):
+        trial = theta + length.unsqueeze(-1) * direction
+        trial = torch.where(waiting.unsqueeze(-1), trial, moved)
+        trial_loss, trial_gradient = objective.value_and_gradient(trial)
+        enough = trial_loss <= loss + _ARMIJO * length * slope + noise
+        taken = waiting & enough & trial_gradient.isfinite().all(-1)
+        moved = torch.where(taken.unsqueeze(-1), trial, moved)
+        new_loss = torch.where(taken, trial_loss, new_loss)
+        new_gradient = torch.where(taken.unsqueeze(-1), trial_gradient, new_gradient)
+        waiting = waiting & ~taken
+        if not waiting.any():
+            break
+        length = torch.where(waiting, length / 2, length)
+    fell = active & ~waiting & (moved != theta).any(-1)
+    return moved, new_loss, new_gradient, fell | ~active
+
+
+def _updated(inverse: Tensor, step: Tensor, change: Tensor) -> Tensor:
+    """The BFGS update where the curvature is positive."""
+    curvature = (step * change).sum(-1)
+    usable = (curvature > 1e-12 * step.norm(dim=-1) * change.norm(dim=-1))[..., None, None]
+    safe = torch.where(usable, curvature[..., None, None], 1.0)
+    identity = torch.eye(step.shape[-1], dtype=step.dtype, device=step.device)
+    left = identity - step.unsqueeze(-1) * change.unsqueeze(-2) / safe
+    new = left @ inverse @ left.mT + step.unsqueeze(-1) * step.unsqueeze(-2) / safe
+    return torch.where(usable, new, inverse)
+
+
+def _polish(objective: Objective, state: _State) -> Iterator[_State]:
+    """Newton steps, each kept where it makes the gradient smaller and the loss no larger."""
+    theta, loss, gradient = state
+    for _ in range(_POLISH):
+        if bool((gradient.abs().amax(-1) <= 1e-13 * (1 + loss.abs())).all()):
+            return
+        trial = theta + newton_step(hessian(objective, theta), gradient)
+        trial_loss, trial_gradient = objective.value_and_gradient(trial)
+        better = (trial_gradient.norm(dim=-1) < gradient.norm(dim=-1)) & (
+            trial_loss <= loss + 1e-10 * (1 + loss.abs())
+        )
+        if not better.any():
+            return
+        theta = torch.where(better.unsqueeze(-1), trial, theta)
+        loss = torch.where(better, trial_loss, loss)
+        gradient = torch.where(better.unsqueeze(-1), trial_gradient, gradient)
+        yield theta, loss, gradient

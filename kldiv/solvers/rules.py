@@ -1,0 +1,142 @@
+r"""Nodes and weights at which a fit's objective is a plain sum.
+
+For a fit, p does not change: its log density is computed once for each set of nodes, and a step
+costs one evaluation of q. A rule made for one q serves its neighbours, until a check says
+otherwise: the mass of q on the nodes must be 1, and the embedded coarse rule must agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.divergence import IntegralDivergence
+from kldiv.definitions.target import Target
+from kldiv.estimators.cubature import coarse_weights_of, nodes_of
+from kldiv.estimators.integrands import densities
+from kldiv.estimators.layout import layout
+from kldiv.estimators.problem import Problem
+from kldiv.estimators.quadrature import Quadrature
+from kldiv.estimators.sums import Sum
+from kldiv.solvers.trapezium import Nodes, trapezium_nodes
+
+__all__ = ["Rule", "rule_for"]
+
+_MASS = 1e-7  # what of a mass may be missing on the nodes
+_PLANE_EVALUATIONS = 60_000  # in two dimensions, where the trapezium rule has failed
+
+
+@dataclass(frozen=True)
+class Rule:
+    r"""Points, weights and the log density of the target there.
+
+    Arguments:
+        points: With shape :math:`(N, *, E)`.
+        weights: With shape :math:`(N, *)`.
+        coarse: The weights of the embedded rule that checks the first, with shape :math:`(N, *)`.
+        log_p: The target's log density, normalised where asked for, with shape :math:`(N, *)`.
+        mass: The mass of the target, 1 unless it is a measure.
+    """
+
+    points: Tensor
+    weights: Tensor
+    coarse: Tensor
+    log_p: Tensor
+    mass: Tensor | None
+
+    def fits(self, batch: torch.Size) -> bool:
+        """Whether the rule was made for members of a batch shape, or for its last dimensions."""
+        own = self.weights.shape[1:]
+        return len(own) <= len(batch) and own == batch[len(batch) - len(own) :]
+
+    def suits(self, problem: Problem, *, forward: bool) -> bool:
+        """Whether the rule sees the whole mass of both sides and agrees with its coarser half."""
+        member = problem.q if forward else problem.p
+        if not isinstance(problem.divergence, IntegralDivergence):
+            return False
+        _, good = self.divergence(problem.divergence, member, forward=forward)
+        mass = (self.log_p.exp() * self.weights).sum(0)
+        known = torch.ones_like(mass) if self.mass is None else self.mass
+        return bool(good.all() and ((mass - known).abs() < _MASS * known).all())
+
+    def divergence(
+        self, divergence: IntegralDivergence, member: Target, *, forward: bool
+    ) -> tuple[Tensor, Tensor]:
+        r"""The divergence, and whether the rule is good enough for it, of shape :math:`(*)`."""
+        extra = len(member.batch_shape) - (self.weights.ndim - 1)
+        if extra > 0:
+            return self._widened(extra).divergence(divergence, member, forward=forward)
+        log_q = member.log_prob(self.points)
+        first, second = (self.log_p, log_q) if forward else (log_q, self.log_p)
+        values = divergence.integrands(*torch.broadcast_tensors(first, second))
+        used = self.weights > 0
+        integrals = [(torch.where(used, value, 0.0) * self.weights).sum(0) for value in values]
+        with torch.no_grad():
+            mass_q = (log_q.exp() * self.weights).sum(0)
+            good = (mass_q - 1).abs() < _MASS
+            for value, integral in zip(values, integrals, strict=True):
+                check = (torch.where(used, value, 0.0) * self.coarse).sum(0)
+                good = (
+                    good & ((check - integral).abs() <= 1e-5 * integral.abs() + 1e-9)
+                    | integral.isinf()
+                )
+        return self._combined(divergence, integrals, forward=forward), good
+
+    def _widened(self, extra: int) -> Rule:
+        """The same rule for members with more batch dimensions in front."""
+        ones = (1,) * extra
+        points, weights, coarse, log_p = (
+            tensor.reshape(tensor.shape[0], *ones, *tensor.shape[1:])
+            for tensor in (self.points, self.weights, self.coarse, self.log_p)
+        )
+        return Rule(points, weights, coarse, log_p, self.mass)
+
+    def _combined(
+        self, divergence: IntegralDivergence, integrals: list[Tensor], *, forward: bool
+    ) -> Tensor:
+        if self.mass is None:
+            return divergence.combine(*integrals)
+        one = torch.ones_like(self.mass)
+        mass_p, mass_q = (self.mass, one) if forward else (one, self.mass)
+        return divergence.combine_measures(*integrals, mass_p=mass_p, mass_q=mass_q)
+
+
+def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) -> Rule:
+    """The cheapest rule that is good enough for a problem."""
+    with torch.no_grad():
+        target = problem.p if forward else problem.q
+        sides = densities(problem, estimator.mass)
+        log_mass = sides.log_mass_p if forward else sides.log_mass_q
+        mass = estimator.mass(target)[0] if sides.measures else None
+
+        def rule(nodes: Nodes) -> Rule:
+            points, weights, coarse = nodes
+            return Rule(points, weights, coarse, target.log_prob(points) - log_mass, mass)
+
+        if isinstance(estimator, Sum):
+            return rule(_sum_nodes(problem, estimator))
+        if problem.event_shape.numel() == 2:
+            for nodes in trapezium_nodes(problem):
+                found = rule(nodes)
+                if found.suits(problem, forward=forward):
+                    return found
+            estimator = replace(estimator, rtol=None, max_evaluations=_PLANE_EVALUATIONS)
+        return rule(_quadrature_nodes(problem, estimator))
+
+
+def _quadrature_nodes(problem: Problem, estimator: Quadrature) -> Nodes:
+    sides = densities(problem, estimator.mass)
+    _, end = estimator.refine(sides, layout(problem.p, problem.q))
+    u, weights = nodes_of(end.cells)
+    x, slope = end.chart.to_x(u)
+    points = x if problem.event_shape else x.squeeze(-1)
+    return points, weights * slope, coarse_weights_of(end.cells) * slope
+
+
+def _sum_nodes(problem: Problem, estimator: Sum) -> Nodes:
+    points = estimator.points(problem)
+    ones = torch.ones_like(points[..., 0] if problem.event_shape else points)
+    return points, ones, ones

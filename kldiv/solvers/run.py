@@ -1,0 +1,133 @@
+"""What a solver is, and what it hands back."""
+
+from __future__ import annotations
+
+import time
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Never, Protocol, runtime_checkable
+
+import torch
+
+from torch import Tensor
+from tqdm import tqdm
+
+from kldiv.solvers.objective import Objective
+
+__all__ = ["Recorder", "Run", "Solver", "Step"]
+
+
+@dataclass(frozen=True)
+class Step:
+    r"""One step of a fit, all starts at once.
+
+    Arguments:
+        index: The number of the step; 0 is the start.
+        loss: The objective before the step, with shape :math:`(S, *)`.
+        parameters: The free parameters by name, constrained, each with shape
+            :math:`(S, *, \text{shape})`.
+        gradient_norm: The Euclidean norm of the gradient, with shape :math:`(S, *)`.
+        seconds: The time since the fit began.
+    """
+
+    index: int
+    loss: Tensor
+    parameters: dict[str, Tensor]
+    gradient_norm: Tensor
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Run:
+    r"""Where each start ended, and the way it took.
+
+    Arguments:
+        theta: The last real vectors, with shape :math:`(S, *, P)`.
+        loss: The objective there, with shape :math:`(S, *)`.
+        gradient: Its gradient, with shape :math:`(S, *, P)`.
+        steps: The way there.
+        stopped: Why it ended early, or ``""``: a callback, an interrupt, a step out of the domain.
+    """
+
+    theta: Tensor
+    loss: Tensor
+    gradient: Tensor
+    steps: list[Step]
+    stopped: str = ""
+
+
+@runtime_checkable
+class Solver(Protocol):
+    """One way to move parameters."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in explanations."""
+
+    def why_not(self, objective: Objective) -> str | None:
+        """``None`` where it applies, else the reason in one sentence; computes nothing."""
+
+    def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
+        """Moves the starts, real vectors of shape (S, *, P)."""
+
+
+@dataclass
+class Recorder:
+    """Keeps the steps, shows progress, and ends the fit where a callback returns ``True``."""
+
+    callback: Callable[[Step], object] | None = None
+    progress: bool = False
+    total: int | None = None
+    steps: list[Step] = field(default_factory=list)
+    stopped: str = ""
+    _began: float = field(default_factory=time.perf_counter)
+    _bar: tqdm[Never] | None = None
+
+    def record(self, loss: Tensor, parameters: Mapping[str, Tensor], gradient: Tensor) -> None:
+        """Takes note of one step."""
+        step = Step(
+            len(self.steps),
+            loss.detach().clone(),
+            {name: value.detach().clone() for name, value in parameters.items()},
+            gradient.detach().norm(dim=-1),
+            time.perf_counter() - self._began,
+        )
+        self.steps.append(step)
+        if self._bar is not None:
+            best = torch.where(step.loss.isfinite(), step.loss, torch.inf).min()
+            self._bar.set_postfix_str(
+                f"loss {float(best):.6g}, gradient {float(step.gradient_norm.min()):.1e}"
+            )
+            self._bar.update()
+        if self.callback is not None and not self.stopped and self.callback(step) is True:
+            self.stopped = f"the callback stopped it at step {step.index}"
+
+    def best(self) -> dict[str, Tensor]:
+        """The parameters that each row had when its loss was lowest."""
+        loss = torch.stack([step.loss for step in self.steps])
+        row = torch.where(loss.isfinite(), loss, torch.inf).argmin(0)
+
+        def pick(name: str) -> Tensor:
+            values = torch.stack([step.parameters[name] for step in self.steps])
+            index = row.reshape(1, *row.shape, *(1,) * (values.ndim - loss.ndim))
+            return torch.take_along_dim(values, index, 0).squeeze(0)
+
+        return {name: pick(name) for name in self.steps[0].parameters}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Shows progress inside the block and turns Ctrl-C into an early, honest end."""
+        if self.progress:
+            self._bar = tqdm(total=self.total, unit="step", desc="fit")
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not self.steps:
+                raise
+            self.stopped = f"it was interrupted at step {len(self.steps) - 1}"
+        finally:
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None

@@ -1,0 +1,95 @@
+"""The first point of each way: given by name, or found where the target has mass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.family import Family
+from kldiv.errors import InvalidArgument, InvalidType, NotFinite
+from kldiv.solvers.objective import Objective
+from kldiv.solvers.places import draws, places
+
+__all__ = ["Starts", "first_points"]
+
+Starts = int | Mapping[str, object] | Sequence[Mapping[str, object]] | None
+"""How many starts, or the starts themselves: parameters by name, or a sequence of these."""
+
+_STARTS = 6
+
+
+def first_points(objective: Objective, starts: Starts, *, single: bool) -> Tensor:
+    r"""The starts as real vectors, with shape :math:`(S, *, P)`.
+
+    Arguments:
+        objective: What is to be made small.
+        starts: What the caller of a fit said of them.
+        single: Whether one start is enough where the caller said nothing.
+
+    Raises:
+        InvalidType: If ``starts`` is neither a number nor parameters by name.
+        InvalidArgument: If there are none, or one does not fit the family.
+        NotFinite: If the objective is finite at none of them.
+    """
+    if isinstance(starts, Mapping):
+        starts = [starts]
+    if starts is not None and not isinstance(starts, int | Sequence):
+        raise InvalidType(
+            f"starts must be a number, parameters by name or a sequence of these, got {starts!r}"
+        )
+    if isinstance(starts, Sequence):
+        vectors = _given(objective.family, starts)
+    else:
+        vectors = _found(objective, starts, single=single)
+    batch = objective.target.batch_shape
+    stacked = torch.stack([vector.expand((*batch, vector.shape[-1])) for vector in vectors])
+    stacked = stacked.to(objective.target.device)
+    loss = objective(stacked).detach()
+    if not loss.isfinite().any(0).all():
+        raise NotFinite(
+            f"{objective.divergence} between {objective.target!r} and {objective.family!r} is not "
+            f"finite at any start ({loss.flatten()[0].item()}): the supports may not fit; try the "
+            "other direction, another family or other starts"
+        )
+    return stacked
+
+
+def _given(family: Family, starts: Sequence[Mapping[str, object]]) -> list[Tensor]:
+    if not starts:
+        raise InvalidArgument("starts must not be empty")
+    return [
+        family.space.unconstrain({name: torch.as_tensor(value) for name, value in each.items()})
+        for each in starts
+    ]
+
+
+def _found(objective: Objective, wanted: int | None, *, single: bool) -> list[Tensor]:
+    """A start for each place where the target has mass, then others around the first."""
+    if wanted is not None and wanted < 1:
+        raise InvalidArgument(f"starts must be positive, got {wanted}")
+    family, target = objective.family, objective.target
+    known = family.starts(places(target), draws(target, objective.seed))
+    vectors = [family.space.unconstrain(_inside(family, each)) for each in known]
+    count = wanted or (1 if single or not family.batched else max(_STARTS, len(vectors)))
+    return (vectors + _scattered(vectors[0], count, objective.seed))[:count]
+
+
+def _inside(family: Family, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A start, of which parameters that break their constraint begin at 0 in the real space."""
+    checked = {}
+    for name, parameter in family.space.parameters.items():
+        value = values[name]
+        if not (value.isfinite().all() and parameter.constraint.check(value).all()):
+            batch = value.shape[: value.ndim - len(parameter.shape)]
+            value = parameter.constrain(value.new_zeros((*batch, parameter.size)))
+        checked[name] = value
+    return checked
+
+
+def _scattered(first: Tensor, count: int, seed: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed % 2**63)
+    noise = torch.randn(count, *first.shape, generator=generator, dtype=first.dtype)
+    return list(first + noise.to(first.device))

@@ -1,0 +1,69 @@
+"""What to make of a fit, in one plain sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kldiv.solvers.objective import Objective
+from kldiv.solvers.optima import Endpoints, Optimum
+from kldiv.solvers.run import Run, Solver
+
+__all__ = ["verdict_on"]
+
+
+def verdict_on(
+    objective: Objective,
+    solver: Solver,
+    run: Run,
+    ends: Endpoints,
+    optima: Sequence[tuple[Optimum, ...]],
+    *,
+    converged: bool,
+) -> str:
+    """Whether a fit converged and how, or why not and what may help.
+
+    Arguments:
+        objective: What was made small.
+        solver: How.
+        run: Where each start ended, and the way it took.
+        ends: What the Hessian says of the ends.
+        optima: The distinct minima of each problem of the batch.
+        converged: Whether the best ends are minima.
+    """
+    steps, starts = len(run.steps) - 1, run.theta.shape[0]
+    count = f"{starts} start{'s' * (starts != 1)}"
+    if run.stopped:
+        return f"Not converged: {run.stopped}; this is the best so far."
+    if objective.stochastic:
+        return (
+            f"Not certain: the objective is sampled, and after {steps} steps its last value may "
+            "still be moving."
+        )
+    if not converged:
+        return _why_not_converged(run, ends, steps)
+    if solver.name == "moment_matching":
+        return "Converged in closed form: the moments of q are those of the target."
+    if len(optima) > 1:
+        return (
+            f"Converged: all {len(optima)} fits of the batch reached a local minimum "
+            f"from {count} each."
+        )
+    number = len(optima[0])
+    which = "the only local minimum" if number == 1 else f"the best of {number} local minima"
+    return f"Converged: {which} reached from {count}, in {steps} steps."
+
+
+def _why_not_converged(run: Run, ends: Endpoints, steps: int) -> str:
+    left = ends.pick(ends.decrement.unsqueeze(-1)).square().max() / 2
+    norm = ends.pick(run.gradient).norm(dim=-1).max()
+    saddle = (ends.pick(ends.signature) < 0).any()
+    where = (
+        "a place that is no minimum (the Hessian has negative eigenvalues)"
+        if saddle
+        else "a slope"
+    )
+    return (
+        f"Not converged: after {steps} steps it stands on {where}, with a gradient of norm "
+        f"{float(norm):.2g} and about {float(left):.2g} nats still to be gained; "
+        "give it more steps or another solver."
+    )
