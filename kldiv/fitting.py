@@ -29,7 +29,7 @@ __all__ = ["Fit", "explain_fit", "fit"]
 _SOLVERS: tuple[Solver, ...] = (
     MomentMatching(),
     QuasiNewton(),
-    Descent(lr=0.01, unconstrained=True),
+    Descent(steps=2_000, lr=0.02, unconstrained=True),
 )
 
 

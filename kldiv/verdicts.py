@@ -34,7 +34,7 @@ def verdict_on(
     count = f"{starts} start{'s' * (starts != 1)}"
     if run.stopped:
         return f"Not converged: {run.stopped}; this is the best so far."
-    if objective.stochastic:
+    if objective.stochastic and not run.proven:
         return (
             f"Not certain: the objective is sampled, and after {steps} steps its last value may "
             "still be moving."

@@ -158,7 +158,7 @@ class Family(nn.Module):
         return self.values_at(self.present())
 
     def values_at(self, theta: Tensor) -> dict[str, Tensor]:
-        r"""The parameters behind real vectors of shape :math:`(*, P)`, those held fixed included."""
+        r"""All parameters behind real vectors of shape :math:`(*, P)`, those held fixed too."""
         return self._complete(self.space.constrain(theta), theta.shape[:-1])
 
     def fitted_to(self, event_shape: torch.Size, categories: int | None = None) -> Self:

@@ -63,17 +63,26 @@ class MomentMatching:
         with recorder.watching():
             for point, (loss, gradient) in zip(points, found, strict=True):
                 recorder.record(loss, objective.family.space.constrain(point), gradient)
-        return Run(theta, *found[-1], recorder.steps, recorder.stopped)
+        loss, gradient = found[-1]
+        proven = place is not None or not _by_sampling(objective.target)
+        return Run(theta, loss, gradient, recorder.steps, recorder.stopped, proven)
+
+
+def _by_sampling(target: Target) -> bool:
+    """Whether the moments of a target are had by drawing from it."""
+    if isinstance(target, SampleTarget) or _is_countable(target):
+        return False
+    return box(target.support) is None or target.event_shape.numel() > 2
+
+
+def _is_countable(target: Target) -> bool:
+    return bool(unwrap(target.support).is_discrete) and not target.event_shape
 
 
 def _unavailable(target: Target) -> str | None:
-    if isinstance(target, SampleTarget) or (
-        unwrap(target.support).is_discrete and not target.event_shape
-    ):
+    if not _by_sampling(target) or target.has_sampler:
         return None
-    if box(target.support) is not None and target.event_shape.numel() <= 2:
-        return None
-    return None if target.has_sampler else f"the moments of {target!r} cannot be had"
+    return f"the moments of {target!r} cannot be had"
 
 
 def _means(objective: Objective) -> tuple[Tensor, ...]:
@@ -89,18 +98,11 @@ def _means(objective: Objective) -> tuple[Tensor, ...]:
     if isinstance(target, SampleTarget):
         objective.evaluations += target.points.shape[0]
         return tuple((target.weights * each).sum(0) for each in statistics(target.points.double()))
-    if unwrap(target.support).is_discrete and not target.event_shape:
-        totals, _ = Sum().expectations(target, statistics)
-    elif box(target.support) is not None and target.event_shape.numel() <= 2:
-        totals, _ = Quadrature().expectations(target, statistics)
-    else:
+    if _by_sampling(target):
         points = target.sample(torch.Size([MonteCarlo().samples]), objective.seed)
-        totals = torch.stack(
-            [
-                torch.ones_like(points[..., 0]).mean(0),
-                *(each.mean(0) for each in statistics(points)),
-            ]
-        )
+        return tuple(each.mean(0) for each in statistics(points))
+    rung = Sum() if _is_countable(target) else Quadrature()
+    totals, _ = rung.expectations(target, statistics)
     mass, *rest = totals
     if not all(each.isfinite().all() for each in rest):
         raise NotAvailable(f"{family!r} has no optimum: a moment of {target!r} is infinite")

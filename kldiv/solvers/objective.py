@@ -21,6 +21,9 @@ from kldiv.solvers.rules import Rule, rule_for
 __all__ = ["Objective"]
 
 
+_DRAWS = 1_000  # a step, where sampling is the ladder's choice
+
+
 class Objective:
     r"""The function :math:`\theta \mapsto D(p \parallel q_\theta)`, or its reverse.
 
@@ -141,14 +144,15 @@ class Objective:
         return Problem(self.divergence, first, second, self.seed + self._draws)
 
     def _estimator(self, problem: Problem) -> Estimator:
+        if self._chosen is None and isinstance(self._asked, Ladder):
+            found = self._asked.select(problem)
+            self._chosen = MonteCarlo(_DRAWS) if isinstance(found, MonteCarlo) else found
         if self._chosen is None:
-            self._chosen = (
-                self._asked.select(problem) if isinstance(self._asked, Ladder) else self._asked
-            )
+            self._chosen = self._asked
         return self._chosen
 
 
 def _has_moving_edges(member: Target) -> bool:
-    """Whether the support depends on the parameters, while the nodes of a rule would stand still."""
+    """Whether the support depends on the parameters: a rule's nodes would stand still."""
     ends = box(member.support)
     return ends is not None and (ends.lower.requires_grad or ends.upper.requires_grad)

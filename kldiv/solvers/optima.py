@@ -53,6 +53,7 @@ class Endpoints:
         decrement: The Newton decrement, with shape :math:`(S, *)`.
         signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`.
         resolution: What the objective can tell apart, relative to :math:`1 + |\text{loss}|`.
+        proven: Whether theory says that they are minima.
     """
 
     theta: Tensor
@@ -60,10 +61,13 @@ class Endpoints:
     decrement: Tensor
     signature: Tensor
     resolution: float
+    proven: bool = False
 
     @property
     def settled(self) -> Tensor:
         """Which ends are minima as far as the Hessian can tell, with shape :math:`(S, *)`."""
+        if self.proven:
+            return torch.ones_like(self.loss, dtype=torch.bool)
         still = self.decrement.square() / 2 <= self.resolution * (1 + self.loss.abs())
         return still & (self.signature >= 0).all(-1) & self.loss.isfinite()
 
@@ -85,10 +89,11 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
     if objective.stochastic:
         unknown = torch.full_like(run.loss, math.inf)
         signs = torch.zeros_like(run.theta, dtype=torch.int32)
-        return Endpoints(run.theta, run.loss, unknown, signs, objective.resolution)
+        return Endpoints(run.theta, run.loss, unknown, signs, objective.resolution, run.proven)
     matrix = hessian(objective, run.theta)
     left = decrement(matrix, run.gradient)
-    return Endpoints(run.theta, run.loss, left, signature(matrix), objective.resolution)
+    signs = signature(matrix)
+    return Endpoints(run.theta, run.loss, left, signs, objective.resolution, run.proven)
 
 
 def distinct(objective: Objective, ends: Endpoints) -> list[tuple[Optimum, ...]]:

@@ -49,6 +49,8 @@ class Run:
         gradient: Its gradient, with shape :math:`(S, *, P)`.
         steps: The way there.
         stopped: Why it ended early, or ``""``: a callback, an interrupt, a step out of the domain.
+        proven: Whether theory says that the end is the minimum, whatever a sampled objective
+            says.
     """
 
     theta: Tensor
@@ -56,6 +58,7 @@ class Run:
     gradient: Tensor
     steps: list[Step]
     stopped: str = ""
+    proven: bool = False
 
 
 @runtime_checkable

@@ -1,8 +1,8 @@
 r"""The trapezium rule in the plane, in coordinates where integrands fall doubly exponentially.
 
-With :math:`x = c + L\,s \sinh u` a smooth integrand is analytic and vanishes fast at both ends, so that equally spaced nodes
-converge exponentially: each doubling of their number doubles the number of right digits. Every second node makes the coarser
-rule that checks the finer one.
+With :math:`x = c + L\,s \sinh u` a smooth integrand is analytic and vanishes fast at both ends, so
+that equally spaced nodes converge exponentially: each doubling of their number doubles the number
+of right digits. Every second node makes the coarser rule that checks the finer one.
 
 References:
     The Exponentially Convergent Trapezoidal Rule (Trefethen and Weideman, 2014), section 14,
