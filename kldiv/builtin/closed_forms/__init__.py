@@ -1,0 +1,1 @@
+"""The built-in closed forms, those of one kind of distributions in one file."""

@@ -1,0 +1,1 @@
+"""The built-in families, related ones in one file."""

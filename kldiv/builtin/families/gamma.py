@@ -1,0 +1,214 @@
+r"""Exponential families with gamma functions: exponential, gamma, beta and Dirichlet.
+
+A gamma distribution has :math:`E \log X = \psi(k) - \log \beta` and a Dirichlet distribution
+:math:`E \log X_k = \psi(a_k) - \psi(\sum_j a_j)`. The members of given moments are found by
+Newton's method, which is safe here because both problems are concave.
+
+References:
+    Estimating a Gamma Distribution (Minka, 2002) and Estimating a Dirichlet Distribution (Minka,
+    2000), https://tminka.github.io/papers/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+
+from torch import Tensor
+from torch.distributions import Beta as TorchBeta
+from torch.distributions import Dirichlet as TorchDirichlet
+from torch.distributions import Distribution, constraints
+from torch.distributions import Exponential as TorchExponential
+from torch.distributions import Gamma as TorchGamma
+
+from kldiv.builtin.families.elementary import TINY, Elementary, log_inside
+from kldiv.definitions.family import Family
+from kldiv.definitions.parameters import Parameter
+from kldiv.definitions.place import Place
+
+__all__ = ["Beta", "Dirichlet", "Exponential", "Gamma"]
+
+_NEWTON_STEPS = 100
+_HALVINGS = 8
+
+
+class Exponential(Elementary):
+    r"""Exponential distributions of waiting times, with their rate.
+
+    .. math:: q(x) = \beta e^{-\beta x}, \qquad x \geq 0
+
+    Arguments:
+        fixed: ``rate``, positive, to hold it fixed.
+    """
+
+    name = "exponential"
+    distribution_class = TorchExponential
+    scalars: ClassVar = {"rate": constraints.positive}
+
+    def statistics(self, x: Tensor) -> tuple[Tensor, ...]:
+        """X itself."""
+        return (x,)
+
+    def from_statistics(self, *means: Tensor) -> dict[str, Tensor]:
+        """The rate is one over the mean."""
+        return {"rate": 1 / means[0]}
+
+    def from_place(self, place: Place) -> dict[str, Tensor]:
+        """The member of the place's mean."""
+        return self.free({"rate": 1 / place.mean.clamp_min(TINY)})
+
+
+class Gamma(Elementary):
+    r"""Gamma distributions of positive numbers, with a concentration and a rate.
+
+    .. math:: q(x) = \frac{\beta^k}{\Gamma(k)} x^{k - 1} e^{-\beta x}, \qquad x > 0
+
+    Arguments:
+        fixed: ``concentration`` or ``rate``, to hold them fixed.
+    """
+
+    name = "gamma"
+    distribution_class = TorchGamma
+    scalars: ClassVar = {
+        "concentration": constraints.positive,
+        "rate": constraints.positive,
+    }
+
+    def statistics(self, x: Tensor) -> tuple[Tensor, ...]:
+        """X and its logarithm."""
+        return x, log_inside(x)
+
+    def from_statistics(self, *means: Tensor) -> dict[str, Tensor]:
+        """The means of x and of log x are those of the target."""
+        mean, log_mean = means
+        concentration = _gamma_concentration(mean.log() - log_mean)
+        return {"concentration": concentration, "rate": concentration / mean}
+
+    def from_place(self, place: Place) -> dict[str, Tensor]:
+        """The member of the place's mean and variance."""
+        mean = place.mean.clamp_min(TINY)
+        rate = mean / place.variance
+        return self.free({"concentration": mean * rate, "rate": rate})
+
+
+class Beta(Elementary):
+    r"""Beta distributions of numbers between 0 and 1, with two concentrations.
+
+    .. math:: q(x) \propto x^{a - 1} (1 - x)^{b - 1}, \qquad 0 < x < 1
+
+    ``concentration1`` is a, the pull towards 1, and ``concentration0`` is b.
+
+    Arguments:
+        fixed: ``concentration1`` or ``concentration0``, to hold them fixed.
+    """
+
+    name = "beta"
+    distribution_class = TorchBeta
+    scalars: ClassVar = {
+        "concentration1": constraints.positive,
+        "concentration0": constraints.positive,
+    }
+
+    def statistics(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The logarithms of x and of 1 - x."""
+        return log_inside(x), log_inside(1 - x)
+
+    def from_statistics(self, *means: Tensor) -> dict[str, Tensor]:
+        """The means of both logarithms are those of the target."""
+        found = _dirichlet_concentration(torch.stack(means, -1))
+        return {"concentration1": found[..., 0], "concentration0": found[..., 1]}
+
+    def from_place(self, place: Place) -> dict[str, Tensor]:
+        """The member of the place's mean and variance."""
+        mean = place.mean
+        total = mean * (1 - mean) / place.variance - 1
+        return self.free({"concentration1": mean * total, "concentration0": (1 - mean) * total})
+
+
+class Dirichlet(Family):
+    r"""Dirichlet distributions of probability vectors, with a concentration for each entry.
+
+    .. math:: q(x) \propto \prod_k x_k^{a_k - 1}
+
+    Arguments:
+        size: The number of entries; ``None`` takes it from the target.
+        fixed: ``concentration``, a vector, to hold it fixed.
+    """
+
+    name = "dirichlet"
+    event_dims = 1
+    sized = True
+
+    def declare(self, size: int) -> Mapping[str, Parameter]:
+        """A positive number for each entry."""
+        return {"concentration": Parameter(constraints.positive, (size,))}
+
+    def distribution(self, **parameters: Tensor) -> Distribution:
+        """A Dirichlet distribution."""
+        return TorchDirichlet(parameters["concentration"])
+
+    def statistics(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The logarithm of each entry."""
+        return log_inside(x).unbind(-1)
+
+    def from_statistics(self, *means: Tensor) -> dict[str, Tensor]:
+        """The means of the logarithms are those of the target."""
+        return {"concentration": _dirichlet_concentration(torch.stack(means, -1))}
+
+    def from_place(self, place: Place) -> dict[str, Tensor]:
+        """The member of the place's mean and of about its variance."""
+        if "concentration" in self.fixed:
+            return {}
+        mean = place.mean
+        total = ((mean * (1 - mean)).sum(-1) / place.variance.sum(-1) - 1).clamp_min(0.1)
+        return {"concentration": mean.clamp_min(1e-6) * total.unsqueeze(-1)}
+
+
+def _gamma_concentration(gap: Tensor) -> Tensor:
+    r"""The k at which :math:`\log k - \psi(k)` is a positive number, of shape :math:`(*)`."""
+    k = (3 - gap + ((gap - 3).square() + 24 * gap).sqrt()) / (12 * gap)
+    for _ in range(_NEWTON_STEPS):
+        excess = k.log() - k.digamma() - gap
+        slope = 1 / k - torch.polygamma(1, k)  # negative
+        k = 1 / (1 / k + excess / (k.square() * slope))
+    return k
+
+
+def _dirichlet_concentration(log_means: Tensor) -> Tensor:
+    r"""The a at which :math:`\psi(a_k) - \psi(\sum_j a_j)` are given, of shape :math:`(*, K)`.
+
+    Newton's method on the mean log density, which is concave in a: a step that would leave the
+    positive numbers is cut short, one that does not raise it is halved.
+    """
+    a = torch.ones_like(log_means)
+    for _ in range(_NEWTON_STEPS):
+        step = _dirichlet_step(a, log_means)
+        room = torch.where(step < 0, -0.9 * a / step, torch.inf).amin(-1, keepdim=True)
+        step = step * room.clamp_max(1)
+        least = _dirichlet_height(a, log_means)
+        least = least - 1e-13 * least.abs()
+        for _ in range(_HALVINGS):
+            lower = _dirichlet_height(a + step, log_means) < least
+            if not lower.any():
+                break
+            step = torch.where(lower.unsqueeze(-1), step / 2, step)
+        a = a + step
+        if (step.abs() <= 1e-14 * a).all():
+            break
+    return a
+
+
+def _dirichlet_height(a: Tensor, log_means: Tensor) -> Tensor:
+    """The mean log density, up to a constant, with shape :math:`(*)`."""
+    return a.sum(-1).lgamma() - a.lgamma().sum(-1) + (a * log_means).sum(-1)
+
+
+def _dirichlet_step(a: Tensor, log_means: Tensor) -> Tensor:
+    """Newton's step, whose Hessian is diagonal plus a matrix of rank one."""
+    total = a.sum(-1, keepdim=True)
+    gradient = total.digamma() - a.digamma() + log_means
+    inverse = 1 / torch.polygamma(1, a)
+    middle = 1 / torch.polygamma(1, total) - inverse.sum(-1, keepdim=True)
+    return inverse * (gradient + (inverse * gradient).sum(-1, keepdim=True) / middle)

@@ -1,0 +1,1 @@
+"""The built-in targets, related ones in one file."""
