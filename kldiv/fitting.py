@@ -180,7 +180,7 @@ def _solver(solver: object, objective: Objective) -> Solver:
                 f"or a torch.optim class, got {solver!r}"
             )
         solver = names[solver]
-    if not isinstance(solver, Solver):
+    if isinstance(solver, type) or not isinstance(solver, Solver):
         raise InvalidType(
             f"solver must be a name, a solver object or a class of torch.optim, got {solver!r}"
         )
@@ -206,7 +206,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         member = as_dtype(objective.family.at(theta), target.dtype)
         problem = objective.problem(theta)
         chosen = estimator.select(problem) if isinstance(estimator, Ladder) else estimator
-        value = in_precision(chosen.estimate(problem), problem.dtype).detach()
+        value = in_precision(chosen.estimate(problem), target.dtype).detach()
         optima = distinct(objective, ends)
     settled = ends.pick(ends.settled.unsqueeze(-1)).squeeze(-1)
     converged = bool(settled.all()) and not run.stopped

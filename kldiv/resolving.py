@@ -71,9 +71,10 @@ def as_target(value: object, argument: str) -> Target:
 def as_estimator(estimator: str | Estimator) -> Estimator | Ladder:
     """An estimator from its name or an object; ``"auto"`` is the ladder."""
     if not isinstance(estimator, str):
-        if not isinstance(estimator, Estimator):
+        if isinstance(estimator, type) or not isinstance(estimator, Estimator):
             raise InvalidType(
-                f"estimator must be a name or an estimator object, got {estimator!r}"
+                "estimator must be a name or an estimator object such as kldiv.Quadrature(), "
+                f"got {estimator!r}"
             )
         return estimator
     rungs = ladder()
@@ -106,7 +107,7 @@ def family_for(family: object, target: Target) -> Family:
     if (
         isinstance(target, SampleTarget)
         and not target.event_shape
-        and not target.points.is_floating_point()
+        and bool((target.points == target.points.round()).all())
     ):
         last = float(target.points.max())
     return found.fitted_to(target.event_shape, int(last) + 1 if last < 1e6 else None)

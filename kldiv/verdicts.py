@@ -57,6 +57,8 @@ def _why_not_converged(run: Run, ends: Endpoints, steps: int) -> str:
     left = ends.pick(ends.decrement.unsqueeze(-1)).square().max() / 2
     norm = ends.pick(run.gradient).norm(dim=-1).max()
     saddle = (ends.pick(ends.signature) < 0).any()
+    most = 1 + float(run.loss.abs().min())
+    gain = f"about {float(left):.2g} nats" if left < most else "an unknown amount"
     where = (
         "a place that is no minimum (the Hessian has negative eigenvalues)"
         if saddle
@@ -64,6 +66,6 @@ def _why_not_converged(run: Run, ends: Endpoints, steps: int) -> str:
     )
     return (
         f"Not converged: after {steps} steps it stands on {where}, with a gradient of norm "
-        f"{float(norm):.2g} and about {float(left):.2g} nats still to be gained; "
+        f"{float(norm):.2g} and {gain} still to be gained; "
         "give it more steps or another solver."
     )

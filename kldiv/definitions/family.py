@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from kldiv.definitions.naming import snake_case
-from kldiv.definitions.parameters import Parameter, ParameterSpace, check_names
+from kldiv.definitions.parameters import Parameter, ParameterSpace, as_parameter, check_names
 from kldiv.definitions.place import Place
 from kldiv.definitions.signatures import constraints_of, event_dims_of
 from kldiv.errors import InvalidArgument, InvalidType, ShapeMismatch
@@ -53,9 +53,7 @@ class Family(nn.Module):
 
     def __init__(self, *, size: int | None = None, **fixed: object) -> None:
         super().__init__()
-        self.fixed = {
-            name: torch.as_tensor(value, dtype=torch.float64) for name, value in fixed.items()
-        }
+        self.fixed = {name: as_parameter(name, value) for name, value in fixed.items()}
         self.size = size if size is not None else self._size_of_fixed()
         self.unconstrained: nn.Parameter | None = None
         if not self.sized or self.size is not None:
@@ -101,11 +99,8 @@ class Family(nn.Module):
 
     def from_place(self, place: Place) -> dict[str, Tensor]:
         """Parameters of a member near a place; by default by the names ``loc`` and ``scale``."""
-        named = {
-            "loc": place.mean,
-            "scale": place.variance.sqrt(),
-            "covariance_matrix": place.matrix,
-        }
+        named = {"loc": place.mean, "scale": place.variance.sqrt()}
+        named["covariance_matrix"] = place.matrix
         batch = place.mean.shape[: place.mean.ndim - self.event_dims]
         return {
             name: named[name]
@@ -146,12 +141,7 @@ class Family(nn.Module):
 
     def forward(self) -> Distribution:
         """The member at the present parameters."""
-        if self.unconstrained is None:
-            raise InvalidArgument(
-                f"{self!r} does not know its size yet; give size=, all parameters, "
-                "or fit it to a target"
-            )
-        return self.at(self.unconstrained)
+        return self.at(self._known())
 
     def values(self) -> dict[str, Tensor]:
         """The present parameters by name, constrained, those held fixed included."""
@@ -168,7 +158,7 @@ class Family(nn.Module):
             ShapeMismatch: If the family's events have another shape.
         """
         if len(event_shape) != self.event_dims:
-            kind = "scalars" if self.event_dims == 0 else "vectors"
+            kind = "vectors" if self.event_dims else "scalars"
             raise ShapeMismatch(
                 f"the family {self!r} has {kind} as events, the target has event shape "
                 f"{tuple(event_shape)}; choose a family of that shape, such as "
@@ -192,13 +182,16 @@ class Family(nn.Module):
 
     def present(self) -> Tensor:
         """The real vector behind the present parameters."""
-        if self.unconstrained is None:
-            raise InvalidArgument(f"{self!r} does not know its size yet; give size=")
-        return self.unconstrained.detach()
+        return self._known().detach()
 
     def load(self, theta: Tensor) -> None:
         """Sets the parameters to a real vector."""
         self.unconstrained = nn.Parameter(theta.detach().clone())
+
+    def _known(self) -> Tensor:
+        if self.unconstrained is None:
+            raise InvalidArgument(f"{self!r} does not know its size yet; give size= or fit it")
+        return self.unconstrained
 
     def _complete(self, free: Mapping[str, Tensor], batch: torch.Size) -> dict[str, Tensor]:
         """All parameters in the order of their declaration."""
@@ -234,11 +227,8 @@ class Family(nn.Module):
         return None
 
     def __repr__(self) -> str:
-        shown = (
-            [f"size={self.size}"]
-            if self.sized and self.size is not None and not self.fixed
-            else []
-        )
+        known = self.sized and self.size is not None and not self.fixed
+        shown = [f"size={self.size}"] if known else []
         shown += [f"{name}={_short(value)}" for name, value in self.fixed.items()]
         return f"{self.name}({', '.join(shown)})" if shown else self.name
 

@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.distributions import biject_to, constraints
 from torch.distributions.constraints import Constraint
 
-from kldiv.errors import InvalidArgument
+from kldiv.errors import InvalidArgument, InvalidType
 
-__all__ = ["Parameter", "ParameterSpace", "check_names"]
+__all__ = ["Parameter", "ParameterSpace", "as_parameter", "check_names"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,8 @@ class ParameterSpace:
             batches.append(value.shape[:split])
             checked[name] = value
         batch = torch.broadcast_shapes(*batches)
+        if not checked:
+            return torch.zeros(0, dtype=torch.float64)
         return torch.cat(
             [
                 parameter.unconstrain(checked[name].expand((*batch, *parameter.shape)))
@@ -135,6 +137,18 @@ class ParameterSpace:
             ],
             dim=-1,
         )
+
+
+def as_parameter(name: str, value: object) -> Tensor:
+    """A number, or numbers, as a float64 tensor.
+
+    Raises:
+        InvalidType: If the value is no number.
+    """
+    try:
+        return torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidType(f"{name} must be a number or a tensor, got {value!r}") from error
 
 
 def check_names(owner: str, given: Iterable[str], known: Iterable[str]) -> None:

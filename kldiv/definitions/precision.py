@@ -15,6 +15,7 @@ import torch
 
 from torch import Tensor
 from torch.distributions import Distribution, Transform
+from torch.distributions.transforms import _InverseTransform
 
 __all__ = ["as_double", "as_dtype", "device_of", "dtype_of"]
 
@@ -38,9 +39,11 @@ def as_dtype(value: T, dtype: torch.dtype) -> T:
         return type(value)(as_dtype(item, dtype) for item in value)  # type: ignore[call-arg,attr-defined]
     if not isinstance(value, Distribution | Transform) or not _is_torch(value):
         return value
+    if isinstance(value, _InverseTransform):
+        return as_dtype(value.inv, dtype).inv  # type: ignore[return-value]
 
     clone = copy.copy(value)
-    clone.__dict__.update({name: as_dtype(item, dtype) for name, item in vars(value).items()})
+    clone.__dict__.update({name: as_dtype(item, dtype) for name, item in _parts(value)})
     if isinstance(clone, Transform):
         clone._inv = None
         clone._cached_x_y = None, None
@@ -66,9 +69,16 @@ def _tensors(value: object) -> list[Tensor]:
         return [value]
     if isinstance(value, list | tuple):
         return [tensor for item in value for tensor in _tensors(item)]
+    if isinstance(value, _InverseTransform):
+        return _tensors(value.inv)
     if isinstance(value, Distribution | Transform):
-        return [tensor for item in vars(value).values() for tensor in _tensors(item)]
+        return [tensor for _, item in _parts(value) for tensor in _tensors(item)]
     return []
+
+
+def _parts(value: Distribution | Transform) -> list[tuple[str, object]]:
+    """What an object holds, but for a transform's link to its inverse, which leads back to it."""
+    return [(name, item) for name, item in vars(value).items() if name != "_inv"]
 
 
 def _is_torch(value: object) -> bool:

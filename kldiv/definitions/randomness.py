@@ -6,8 +6,11 @@ import secrets
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 
 import torch
+
+from kldiv.errors import InvalidArgument, InvalidType
 
 __all__ = ["as_seed", "seeded"]
 
@@ -26,4 +29,8 @@ def as_seed(seed: int | torch.Generator | None) -> int:
         return secrets.randbits(62)
     if isinstance(seed, torch.Generator):
         return int(torch.randint(2**62, (), generator=seed, device=seed.device))
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise InvalidType(f"seed must be an integer, a torch.Generator or None, got {seed!r}")
+    if not 0 <= seed < 2**63:
+        raise InvalidArgument(f"seed must be between 0 and 2**63 - 1, got {seed}")
     return int(seed)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution, VonMises, constraints
 from torch.distributions.constraints import Constraint
 
+from kldiv.definitions.log_density import log_density_of
 from kldiv.definitions.precision import as_double, device_of, dtype_of
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.support import interior_point, is_whole
@@ -60,7 +61,7 @@ class Target:
             raise InvalidType(f"log_prob must be a function of points, got {log_prob!r}")
         if sample is not None and not callable(sample):
             raise InvalidType(f"sample must be a function of a shape, or None, got {sample!r}")
-        if not isinstance(support, Constraint):
+        if not isinstance(support, Constraint) or constraints.is_dependent(support):
             raise InvalidType(
                 "support must be a constraint of torch.distributions, such as "
                 f"constraints.positive, got {support!r}"
@@ -167,12 +168,15 @@ class DistributionTarget(Target):
         self._distribution = as_double(distribution)
         try:
             support = _support_of(self._distribution)
-        except NotImplementedError as error:
-            raise InvalidArgument(f"{distribution!r} does not state its support") from error
+        except NotImplementedError:
+            support = None
         if support is None:
-            raise InvalidArgument(f"{distribution!r} does not state its support")
+            raise InvalidArgument(
+                f"{type(distribution).__name__} does not state its support; "
+                "a kldiv.Target takes support="
+            )
         super().__init__(
-            self._distribution.log_prob,
+            log_density_of(self._distribution),
             event_shape=tuple(distribution.event_shape),
             support=support,
             sample=self._distribution.sample,
@@ -204,7 +208,10 @@ class DistributionTarget(Target):
         return device_of(self._original)
 
     def __repr__(self) -> str:
-        return repr(self._original)
+        try:
+            return repr(self._original)
+        except NotImplementedError:  # torch asks for arg_constraints, which some do not state
+            return f"{type(self._original).__name__}()"
 
 
 def _support_of(distribution: Distribution) -> Constraint | None:

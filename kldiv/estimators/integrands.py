@@ -6,7 +6,7 @@ noise of log densities, and the propagation of errors through the divergence's c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -19,9 +19,10 @@ from kldiv.errors import NotFinite, ToleranceNotMet
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem
 
-__all__ = ["Densities", "Tolerance", "densities", "finish", "unsuited"]
+__all__ = ["Densities", "Tolerance", "densities", "finish", "in_sight", "unsuited"]
 
 _ROUNDING = 4 * torch.finfo(torch.float64).eps
+_VANISHED = -745.0  # the logarithm of what is 0 in float64
 
 Mass = Callable[[Target], tuple[Tensor, Tensor]]
 
@@ -48,8 +49,7 @@ class Densities:
         r"""Both log densities, each with shape :math:`(N, *)`."""
         log_p = self.problem.p.log_prob(x) - self.log_mass_p
         log_q = self.problem.q.log_prob(x) - self.log_mass_q
-        first, second = torch.broadcast_tensors(log_p, log_q)
-        return first, second
+        return in_sight(log_p, log_q, self.stack)
 
     def integrands(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""The integrands and the noise of rounding in them, with shape :math:`(k, N, *)`."""
@@ -176,12 +176,33 @@ def finish(
     return estimate
 
 
+def in_sight(
+    log_p: Tensor, log_q: Tensor, integrands: Callable[[Tensor, Tensor], Iterable[Tensor]]
+) -> tuple[Tensor, Tensor]:
+    """Both log densities, ``-inf`` at points that no integral and no gradient needs.
+
+    They are those on a pole of a density, and, where gradients are asked for, those so far out
+    that both densities and all integrands are 0: their weights may be beyond all numbers.
+    """
+    log_p, log_q = torch.broadcast_tensors(log_p, log_q)
+    idle = log_p.isposinf() | log_q.isposinf()
+    if torch.is_grad_enabled() and (log_p.requires_grad or log_q.requires_grad):
+        with torch.no_grad():
+            gone = (torch.maximum(log_p, log_q) < _VANISHED) & ~idle
+            if gone.any():
+                values = integrands(
+                    *(torch.where(gone, log, -torch.inf) for log in (log_p, log_q))
+                )
+                idle = idle | (gone & torch.stack(torch.broadcast_tensors(*values)).eq(0).all(0))
+    return torch.where(idle, -torch.inf, log_p), torch.where(idle, -torch.inf, log_q)
+
+
 def _log_mass(target: Target, mass: Mass) -> tuple[Tensor, Tensor]:
     zero = torch.zeros((), dtype=torch.float64, device=target.device)
     if target.normalized or not target.normalize:
         return zero, zero
     value, error = mass(target)
-    if not (value.isfinite() & (value > 0)).all():
+    if not (value.isfinite() & (value > 0) & error.isfinite()).all():
         raise NotFinite(
             f"{target!r} cannot be normalised, the integral of its density is {value.tolist()}; "
             "normalize=False takes it as a measure, as it stands"

@@ -39,9 +39,12 @@ class Landmark:
 def landmarks(target: Target) -> list[Landmark]:
     """The places where a target has mass, with the target's own batch shape."""
     with torch.no_grad():
-        if target.distribution is not None:
+        if target.distribution is None:
+            return _by_scan(target)
+        try:
             return [_as_event(item, target) for item in _of_distribution(target.distribution)]
-        return _by_scan(target)
+        except NotImplementedError:  # it states no moments and cannot be sampled from
+            return _by_scan(target)
 
 
 def _as_event(landmark: Landmark, target: Target) -> Landmark:

@@ -90,18 +90,24 @@ def _cells(places: list[Landmark], chart: Chart, edges: list[Tensor]) -> Cells:
         for step in _STEPS[shape[-1]]
         for sign in (1, -1)
     ]
-    u = (
-        torch.stack([chart.to_u(point.expand(shape)) for point in points + edges])
-        .sort(dim=0)
-        .values
-    )
-    tail = u.new_tensor(_TAIL[shape[-1]]).reshape(-1, *(1,) * len(shape))
     low, high = chart.limits
+    u = torch.stack([chart.to_u(point.expand(shape)) for point in points + edges])
+    u = _within(u, low, high).sort(dim=0).values
+    tail = u.new_tensor(_TAIL[shape[-1]]).reshape(-1, *(1,) * len(shape))
     cuts = torch.cat([(u[0] - tail).clamp_min(low).flip(0), u, (u[-1] + tail).clamp_max(high)])
     cells = Cells(cuts[:-1], cuts[1:]) if shape[-1] == 1 else _plane(cuts)
     volume = (cells.upper - cells.lower).prod(-1)
     keep = (volume > 0).reshape(volume.shape[0], -1).any(1)
     return Cells(cells.lower[keep], cells.upper[keep])
+
+
+def _within(u: Tensor, low: float, high: float) -> Tensor:
+    """Places beyond the limits of the coordinates moved to the outermost ones within."""
+    inside = (u > low) & (u < high)
+    first = torch.where(inside, u, torch.inf).amin(0)
+    last = torch.where(inside, u, -torch.inf).amax(0)
+    anywhere = inside.any(0)
+    return u.clamp(torch.where(anywhere, first, 0.0), torch.where(anywhere, last, 0.0))
 
 
 def _plane(cuts: Tensor) -> Cells:

@@ -1,9 +1,9 @@
 r"""The sum rung: distributions on the integers, with a bound on the tail that is left out.
 
-A window around the mass of both sides grows until the terms beyond it are negligible. Beyond the
-window terms are bounded by a geometric series with the ratio seen at its ends: for terms
-:math:`t_k` with :math:`|t_{k+1}| \leq r\,|t_k|`, the tail is at most :math:`|t_K|\, r / (1 - r)`.
-It is part of the error.
+A window around the mass of both sides grows until the terms beyond it are negligible. Beyond a
+window of K terms the tail is bounded by that of a power law with the ratio r seen at its end: with
+:math:`|t_k| \propto k^{-s}`, :math:`s = -K \log r`, it is :math:`|t_K|\, K / (s - 1)`, and
+infinite for :math:`s \leq 1`. Terms that fall faster are within it. It is part of the error.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from kldiv.definitions.support import Interval, lattice
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
-from kldiv.estimators.integrands import Tolerance, densities, finish, unsuited
+from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
 from kldiv.estimators.landmarks import landmarks
 from kldiv.estimators.problem import Problem
 
 __all__ = ["Sum"]
+
+_SEEN = 16  # terms that tell how fast a tail falls
 
 Terms = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -67,9 +69,12 @@ class Sum:
     def estimate(self, problem: Problem) -> Estimate:
         """The sums of the divergence's terms, then their combination."""
         sides = densities(problem, self.mass)
-        totals, errors, count = self._total(sides.integrands, problem.p, problem.q)
+        totals, errors, points = self._total(sides.integrands, problem.p, problem.q)
         diverges = torch.isinf(errors)
-        return finish(sides, totals, errors, diverges, Tolerance(self.rtol), self.name, count)
+        size = totals.detach().abs()
+        errors = errors + _imbalance(sides, points) * (size + size.sqrt())
+        tolerance = Tolerance(self.rtol)
+        return finish(sides, totals, errors, diverges, tolerance, self.name, points.shape[0])
 
     def points(self, problem: Problem) -> Tensor:
         """The points at which the sum for a problem is taken."""
@@ -95,13 +100,13 @@ class Sum:
             return values, values.detach().abs() * torch.finfo(values.dtype).eps
 
         values, errors, _ = self._total(terms, target, target)
-        return values, errors
+        return torch.where(errors.isinf(), torch.inf, values), errors
 
-    def _total(self, terms: Terms, p: Target, q: Target) -> tuple[Tensor, Tensor, int]:
-        """Sums and errors with shape (k, *), errors infinite where a sum diverges; the cost."""
+    def _total(self, terms: Terms, p: Target, q: Target) -> tuple[Tensor, Tensor, Tensor]:
+        """Sums and errors with shape (k, *), errors infinite where a sum diverges; the points."""
         points, tail = self._points(terms, p, q)
         values, noise = terms(points)
-        return values.sum(1), noise.sum(1) + tail, points.shape[0]
+        return values.sum(1), noise.sum(1) + tail, points
 
     def _points(self, terms: Terms, p: Target, q: Target) -> tuple[Tensor, Tensor]:
         """Points enough for the terms, and a bound on what lies beyond them."""
@@ -183,19 +188,34 @@ def _integers(window: Interval) -> Tensor:
 
 def _tail(values: Tensor, points: Tensor, ends: Interval) -> Tensor:
     """A bound on what lies beyond the window, with shape (k, *); infinite if terms do not fall."""
-    above = _geometric(values[:, -16:].abs(), beyond=points[-1] < ends.upper)
-    below = _geometric(values[:, :16].abs().flip(1), beyond=points[0] > ends.lower)
+    above = _power_law(values.abs(), beyond=points[-1] < ends.upper)
+    below = _power_law(values.abs().flip(1), beyond=points[0] > ends.lower)
     return above + below
 
 
-def _geometric(terms: Tensor, beyond: Tensor) -> Tensor:
-    """The geometric bound after the last of the terms (k, n, *), where anything is beyond it."""
-    if terms.shape[1] < 3:
+def _power_law(terms: Tensor, beyond: Tensor) -> Tensor:
+    """The bound after the last of the terms (k, K, *), where anything is beyond it."""
+    count = terms.shape[1]
+    if count < 3:
         return torch.zeros_like(terms[:, 0])
-    last = terms[:, -1]
-    ratio = (last / terms[:, 0].clamp_min(1e-300)).pow(1 / (terms.shape[1] - 1))
-    bound = torch.where(ratio < 1, last * ratio / (1 - ratio).clamp_min(1e-12), torch.inf)
+    seen = min(_SEEN, count)
+    last, before = terms[:, -1], terms[:, -seen]
+    positive = (last > 0) & (before > 0)
+    ratio = torch.where(positive, last, 1.0) / torch.where(positive, before, 1.0)
+    excess = -ratio.log() * (count - seen / 2) / (seen - 1) - 1
+    falls = positive & (excess > 2 * seen / count)  # closer to 1 the exponent cannot be told
+    bound = torch.where(falls, last * count / torch.where(falls, excess, 1.0), torch.inf)
     return torch.where(beyond & (last > 0), bound, 0.0)
+
+
+def _imbalance(sides: Densities, points: Tensor) -> Tensor:
+    """How far normalised densities are from a sum of 1: their own rounding, or mass not seen."""
+    with torch.no_grad():
+        found = torch.zeros((), dtype=points.dtype, device=points.device)
+        for side, log in zip((sides.problem.p, sides.problem.q), sides.logs(points), strict=True):
+            if side.normalized:
+                found = found + (log.exp().sum(0) - 1).abs()
+        return found
 
 
 def _enumerable(target: Target) -> bool:

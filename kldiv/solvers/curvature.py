@@ -52,8 +52,16 @@ def absolute_inverse(matrix: Tensor) -> Tensor:
 
 
 def decrement(matrix: Tensor, gradient: Tensor) -> Tensor:
-    r"""The Newton decrement, with shape :math:`(S, *)`."""
-    return (-(newton_step(matrix, gradient) * gradient).sum(-1)).clamp_min(0).sqrt()
+    r"""The Newton decrement, with shape :math:`(S, *)`.
+
+    It is infinite where the Hessian is unknown. A flat direction counts as one of the least
+    curvature that can be told from none, so that a straight slope is no minimum.
+    """
+    known = matrix.isfinite().all(-1).all(-1) & gradient.isfinite().all(-1)
+    values, vectors = _eigen(matrix)
+    along = (vectors.mT @ torch.nan_to_num(gradient).unsqueeze(-1)).squeeze(-1)
+    left = (along.square() / torch.maximum(values.abs(), _least(values))).sum(-1).sqrt()
+    return torch.where(known, left, torch.inf)
 
 
 def signature(matrix: Tensor) -> Tensor:
@@ -68,4 +76,8 @@ def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _flat(values: Tensor) -> Tensor:
-    return values.abs() <= _FLAT * values.abs().amax(-1, keepdim=True).clamp_min(1.0)
+    return values.abs() <= _least(values)
+
+
+def _least(values: Tensor) -> Tensor:
+    return _FLAT * values.abs().amax(-1, keepdim=True).clamp_min(1.0)

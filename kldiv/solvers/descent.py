@@ -8,7 +8,7 @@ import torch
 
 from torch import Tensor
 
-from kldiv.errors import InvalidArgument, InvalidType
+from kldiv.errors import InvalidArgument, InvalidType, KldivError
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
 
@@ -83,7 +83,13 @@ class Descent:
         recorder.total = self.steps or _STEPS
         end = None
         with recorder.watching():
-            self._descend(moved, recorder)
+            try:
+                self._descend(moved, recorder)
+            except ValueError as error:  # torch refuses parameters out of their domain
+                if isinstance(error, KldivError) or not recorder.steps:
+                    raise
+                recorder.stopped = _left(recorder, "the parameters out of their domain")
+                moved.put(recorder.best())
             end = moved.end()
             recorder.record(end[1], moved.named(), end[2])
         if recorder.stopped and not objective.stochastic:
@@ -113,10 +119,7 @@ class Descent:
             outside = moved.outside()
             if outside is not None:
                 moved.put(before)
-                recorder.stopped = (
-                    f"step {len(recorder.steps)} took {outside}; "
-                    "a smaller lr or unconstrained=True avoids that"
-                )
+                recorder.stopped = _left(recorder, outside)
             if recorder.stopped or self._settled(recorder):
                 return
 
@@ -129,6 +132,12 @@ class Descent:
         shown += ["unconstrained=True"] if self.unconstrained else []
         shown += [f"{name}={value!r}" for name, value in self.options.items()]
         return f"Descent({', '.join(shown)})"
+
+
+def _left(recorder: Recorder, what: str) -> str:
+    """Why a fit ends whose last step was too long."""
+    step = len(recorder.steps)
+    return f"step {step} took {what}; a smaller lr or unconstrained=True avoids that"
 
 
 class _Moved:

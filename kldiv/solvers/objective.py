@@ -13,8 +13,8 @@ from kldiv.definitions.divergence import Divergence, IntegralDivergence
 from kldiv.definitions.family import Family
 from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.support import box
-from kldiv.definitions.target import DistributionTarget, SampleTarget, Target
-from kldiv.errors import NotFinite
+from kldiv.definitions.target import DistributionTarget, Target
+from kldiv.errors import KldivError, NotFinite
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Sum
 from kldiv.solvers.rules import Rule, rule_for
 
@@ -74,11 +74,6 @@ class Objective:
         plane = isinstance(self._chosen, Quadrature) and self.target.event_shape.numel() == 2
         return 1e-7 if plane else 5e-11
 
-    @property
-    def is_data(self) -> bool:
-        """Whether the target is samples."""
-        return isinstance(self.target, SampleTarget)
-
     def __call__(self, theta: Tensor) -> Tensor:
         r"""The divergence at real vectors :math:`(S, *, P)`, with shape :math:`(S, *)`."""
         if not self.family.batched and theta.shape[:-1].numel() != 1:
@@ -107,8 +102,12 @@ class Objective:
     def _at(self, theta: Tensor) -> Tensor:
         try:
             member = self.family.at(theta)
+        except ValueError as error:  # torch refuses parameters that have overflowed
+            if isinstance(error, KldivError):
+                raise
+            return _nowhere(theta)
         except NotFinite:  # a module moved out of its domain
-            return theta.sum(-1) * 0 + torch.inf
+            return _nowhere(theta)
         return self._of(member)
 
     def _of(self, member: Distribution) -> Tensor:
@@ -144,12 +143,19 @@ class Objective:
         return Problem(self.divergence, first, second, self.seed + self._draws)
 
     def _estimator(self, problem: Problem) -> Estimator:
-        if self._chosen is None and isinstance(self._asked, Ladder):
-            found = self._asked.select(problem)
-            self._chosen = MonteCarlo(_DRAWS) if isinstance(found, MonteCarlo) else found
-        if self._chosen is None:
-            self._chosen = self._asked
-        return self._chosen
+        if self._chosen is not None:
+            return self._chosen
+        found = self._asked
+        if isinstance(found, Ladder):
+            found = found.select(problem)
+            found = MonteCarlo(_DRAWS) if isinstance(found, MonteCarlo) else found
+        self._chosen = found
+        return found
+
+
+def _nowhere(theta: Tensor) -> Tensor:
+    """An infinite loss that depends on the parameters as far as autograd can tell."""
+    return torch.nan_to_num(0 * theta).sum(-1) + torch.inf
 
 
 def _has_moving_edges(member: Target) -> bool:

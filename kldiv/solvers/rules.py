@@ -16,7 +16,7 @@ from torch import Tensor
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.target import Target
 from kldiv.estimators.cubature import coarse_weights_of, nodes_of
-from kldiv.estimators.integrands import densities
+from kldiv.estimators.integrands import densities, in_sight
 from kldiv.estimators.layout import layout
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.quadrature import Quadrature
@@ -71,7 +71,7 @@ class Rule:
             return self._widened(extra).divergence(divergence, member, forward=forward)
         log_q = member.log_prob(self.points)
         first, second = (self.log_p, log_q) if forward else (log_q, self.log_p)
-        values = divergence.integrands(*torch.broadcast_tensors(first, second))
+        values = divergence.integrands(*in_sight(first, second, divergence.integrands))
         used = self.weights > 0
         integrals = [(torch.where(used, value, 0.0) * self.weights).sum(0) for value in values]
         with torch.no_grad():

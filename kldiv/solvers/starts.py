@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.family import Family
+from kldiv.definitions.parameters import as_parameter
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import draws, places
@@ -36,14 +37,10 @@ def first_points(objective: Objective, starts: Starts, *, single: bool) -> Tenso
     """
     if isinstance(starts, Mapping):
         starts = [starts]
-    if starts is not None and not isinstance(starts, int | Sequence):
-        raise InvalidType(
-            f"starts must be a number, parameters by name or a sequence of these, got {starts!r}"
-        )
-    if isinstance(starts, Sequence):
-        vectors = _given(objective.family, starts)
-    else:
+    if starts is None or isinstance(starts, int):
         vectors = _found(objective, starts, single=single)
+    else:
+        vectors = _given(objective.family, starts)
     batch = objective.target.batch_shape
     stacked = torch.stack([vector.expand((*batch, vector.shape[-1])) for vector in vectors])
     stacked = stacked.to(objective.target.device)
@@ -58,10 +55,17 @@ def first_points(objective: Objective, starts: Starts, *, single: bool) -> Tenso
 
 
 def _given(family: Family, starts: Sequence[Mapping[str, object]]) -> list[Tensor]:
+    by_name = isinstance(starts, Sequence) and all(isinstance(each, Mapping) for each in starts)
+    if not by_name:
+        raise InvalidType(
+            f"starts must be a number, parameters by name or a sequence of these, got {starts!r}"
+        )
     if not starts:
         raise InvalidArgument("starts must not be empty")
     return [
-        family.space.unconstrain({name: torch.as_tensor(value) for name, value in each.items()})
+        family.space.unconstrain(
+            {name: as_parameter(f"start {name!r}", value) for name, value in each.items()}
+        )
         for each in starts
     ]
 
@@ -78,15 +82,19 @@ def _found(objective: Objective, wanted: int | None, *, single: bool) -> list[Te
 
 
 def _inside(family: Family, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A start, of which parameters that break their constraint begin at 0 in the real space."""
-    checked = {}
-    for name, parameter in family.space.parameters.items():
-        value = values[name]
-        if not (value.isfinite().all() and parameter.constraint.check(value).all()):
-            batch = value.shape[: value.ndim - len(parameter.shape)]
-            value = parameter.constrain(value.new_zeros((*batch, parameter.size)))
-        checked[name] = value
-    return checked
+    """A start; one that breaks a constraint is of no use and begins at 0 in the real space."""
+    parameters = family.space.parameters
+    if all(
+        values[name].isfinite().all() and parameter.constraint.check(values[name]).all()
+        for name, parameter in parameters.items()
+    ):
+        return {name: values[name] for name in parameters}
+    shapes = [
+        values[name].shape[: values[name].ndim - len(parameter.shape)]
+        for name, parameter in parameters.items()
+    ]
+    theta = torch.zeros((*torch.broadcast_shapes(*shapes), family.space.size), dtype=torch.float64)
+    return family.space.constrain(theta)
 
 
 def _scattered(first: Tensor, count: int, seed: int) -> list[Tensor]:

@@ -1,0 +1,102 @@
+"""Elementary functions keep their digits, in value and gradient, where textbook forms do not."""
+
+import math
+
+import mpmath
+import pytest
+import torch
+
+from kldiv.numerics import exp_gap, log_mean, phi2, product, relative_entropy
+
+EPS = torch.finfo(torch.float64).eps
+EVERYWHERE = [-700.0, -40.0, -1.0 - 1e-12, -1.0, -0.3, -1e-9, 0.0, 1e-300, 1e-5, 1.0, 1.0 + 1e-12]
+
+
+def double(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def exactly(function, *arguments):
+    """A function evaluated with so many digits that none of it cancels."""
+    with mpmath.workdps(700):
+        return float(function(*map(mpmath.mpf, arguments)))
+
+
+@pytest.mark.parametrize("x", [*EVERYWHERE, 20.0, 700.0])
+def test_the_remainder_is_right_to_its_last_digits_everywhere(x):
+    truth = exactly(lambda t: (mpmath.e**t - 1 - t) / t**2 if t else mpmath.mpf("0.5"), x)
+    assert float(phi2(double(x))) == pytest.approx(truth, rel=8 * EPS, abs=0)
+
+
+@pytest.mark.parametrize("x", [-30.0, -1.0, -1e-6, 0.0, 1e-6, 1.0, 30.0])
+def test_the_remainder_has_its_own_derivative_through_zero(x):
+    def derivative(t):
+        return (t * mpmath.e**t - 2 * mpmath.e**t + t + 2) / t**3 if t else mpmath.mpf(1) / 6
+
+    at = double(x).requires_grad_()
+    (slope,) = torch.autograd.grad(phi2(at).sum(), at)
+    assert float(slope) == pytest.approx(exactly(derivative, x), rel=1e-13)
+
+
+def test_the_remainder_is_right_in_float32_too():
+    x = torch.linspace(-5, 5, 101)
+    exact = phi2(x.double())
+    assert torch.allclose(phi2(x).double(), exact, rtol=16 * torch.finfo(torch.float32).eps)
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.0, 1e-12), (-3.0, 2.0), (2.0, -3.0), (-700.0, -700.5)])
+def test_a_gap_of_exponentials_does_not_cancel(a, b):
+    truth = exactly(lambda s, t: abs(mpmath.e**s - mpmath.e**t), a, b)
+    assert float(exp_gap(double(a), double(b))) == pytest.approx(truth, rel=4 * EPS * 700, abs=0)
+
+
+def test_equal_exponentials_have_no_gap_and_a_finite_gradient():
+    a, b = double(0.3).requires_grad_(), double(0.3).requires_grad_()
+    gap = exp_gap(a, b)
+    slopes = torch.autograd.grad(gap.sum(), (a, b))
+    assert float(gap.detach()) == 0
+    assert all(slope.isfinite().all() for slope in slopes)
+
+
+@pytest.mark.parametrize("weight", [1e-9, 0.3, 0.5, 1 - 1e-9])
+def test_the_logarithm_of_a_mixture_is_that_of_the_weighted_mean(weight):
+    truth = exactly(
+        lambda s, t, w: mpmath.log((1 - w) * mpmath.e**s + w * mpmath.e**t), -2.0, 3.0, weight
+    )
+    found = float(log_mean(double(-2.0), double(3.0), weight))
+    assert found == pytest.approx(truth, rel=4 * EPS, abs=4 * EPS)
+
+
+@pytest.mark.parametrize("gap", [0.0, 1e-15, 1e-8, 1e-3, 0.999, 1.0, 1.001, 5.0, 500.0])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_relative_entropy_is_right_near_and_far(gap, sign):
+    log_p, log_q = -1.25, -1.25 - sign * gap
+
+    def truth(p, q):
+        return mpmath.e**p * (p - q) - mpmath.e**p + mpmath.e**q
+
+    found = float(relative_entropy(double(log_p), double(log_q)))
+    exact = exactly(truth, log_p, log_q)
+    # the difference d of the logarithms is exact here but its square is lost below eps of p
+    lost = EPS * math.exp(log_p) * min(gap, 1)
+    assert found == pytest.approx(exact, rel=16 * EPS, abs=4 * lost)
+
+
+def test_relative_entropy_is_never_negative_beyond_rounding_in_float32():
+    generator = torch.Generator().manual_seed(0)
+    log_p = torch.randn(10_000, generator=generator)
+    log_q = log_p + 1e-3 * torch.randn(10_000, generator=generator)
+    eps = torch.finfo(torch.float32).eps
+    assert (relative_entropy(log_p, log_q) >= -eps * log_p.exp() * (log_p - log_q).abs()).all()
+
+
+def test_a_product_with_zero_is_zero_whatever_the_other_factor():
+    values = product(double(0.0, 0.0, 2.0), double(math.inf, -math.inf, 3.0))
+    assert values.tolist() == [0, 0, 6]
+
+
+def test_a_product_with_zero_sends_no_nan_into_gradients():
+    p = double(0.0, 2.0).requires_grad_()
+    factor = double(math.inf, 3.0).requires_grad_()
+    slopes = torch.autograd.grad(product(p, factor).sum(), (p, factor))
+    assert [slope.tolist() for slope in slopes] == [[0, 3], [0, 2]]

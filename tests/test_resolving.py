@@ -1,0 +1,175 @@
+"""What users write becomes what the core works with, or one error that says why not."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from torch.distributions import Independent, Normal
+
+import kldiv
+
+from kldiv.builtin.divergences.kl import KL
+from kldiv.definitions.module_family import ModuleFamily
+from kldiv.definitions.target import DistributionTarget, SampleTarget
+from kldiv.estimators import Ladder
+from kldiv.resolving import as_divergence, as_estimator, as_target, family_for, ladder
+
+F64 = torch.float64
+
+
+class Frame:
+    """As much of a data frame as is asked for."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def to_numpy(self):
+        return np.asarray(self.values)
+
+
+@pytest.mark.parametrize("value", ["kl", "Kl", KL, KL()])
+def test_a_divergence_is_a_name_a_class_or_an_object(value):
+    assert isinstance(as_divergence(value), KL)
+
+
+def test_a_name_may_have_arguments():
+    assert str(as_divergence("renyi(alpha=0.25)")) == "renyi(alpha=0.25)"
+
+
+@pytest.mark.parametrize("value", [3, None, torch.nn.Linear, lambda: None])
+def test_what_is_no_divergence_is_refused(value):
+    with pytest.raises(kldiv.InvalidType, match=r"divergence must be a name such as 'kl' .* got"):
+        as_divergence(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "normal",
+        "normal(loc=1.0, scale=2.0)",
+        Normal(0.0, 1.0),
+        kldiv.Target(lambda x: -x.square()),
+        kldiv.Family.of(Normal),
+        Independent(Normal(torch.zeros(2), 1.0), 1),
+    ],
+)
+def test_a_target_is_a_name_a_distribution_a_density_or_a_family(value):
+    assert as_target(value, "p").event_shape in ((), (2,))
+
+
+def test_a_family_with_all_its_parameters_given_is_a_target_too():
+    target = as_target("laplace(loc=1.0, scale=2.0)", "p")
+    assert isinstance(target, DistributionTarget)
+    assert target.distribution.scale.item() == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [1.0, 2.0, 4.0],
+        (1, 2, 4),
+        np.array([1.0, 2.0, 4.0]),
+        torch.tensor([1.0, 2.0, 4.0]),
+        Frame([1.0, 2.0, 4.0]),
+    ],
+)
+def test_numbers_are_always_samples(value):
+    target = as_target(value, "p")
+    assert isinstance(target, SampleTarget)
+    assert target.points.double().tolist() == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (Normal, kldiv.InvalidType, "p must be a distribution, got the class Normal; give its"),
+        (3.5, kldiv.InvalidType, "p must be a torch distribution, a kldiv.Target, .* float: 3.5"),
+        ({"a": 1}, kldiv.InvalidType, "got dict: {'a': 1}"),
+        (["a", "b"], kldiv.InvalidType, r"got list: \['a', 'b'\]"),
+        ([[1.0], [1.0, 2.0]], kldiv.InvalidType, "got list"),
+        (
+            torch.tensor(2.0),
+            kldiv.InvalidArgument,
+            "p is a single number, 2.0; samples need shape",
+        ),
+        (torch.zeros(0), kldiv.InvalidArgument, "samples must not be empty"),
+        ([1.0, math.nan], kldiv.InvalidArgument, "1 of 2 samples are NaN or infinite"),
+        ("bimodla", kldiv.UnknownName, "did you mean 'bimodal'"),
+    ],
+)
+def test_what_is_no_target_is_refused(value, error, message):
+    with pytest.raises(error, match=message):
+        as_target(value, "p")
+
+
+@pytest.mark.parametrize("name", ["exact", "sum", "quadrature", "monte_carlo", "samples"])
+def test_an_estimator_is_a_name_or_an_object(name):
+    found = as_estimator(name)
+    assert found.name == name
+    assert as_estimator(found) is found
+
+
+def test_auto_is_the_ladder_of_all_estimators():
+    assert isinstance(as_estimator("auto"), Ladder)
+    assert [rung.name for rung in ladder().rungs] == [
+        "exact",
+        "sum",
+        "quadrature",
+        "monte_carlo",
+        "samples",
+    ]
+
+
+def test_what_is_no_estimator_is_refused():
+    with pytest.raises(kldiv.InvalidArgument, match=r"must be 'auto', 'exact', .* got 'magic'"):
+        as_estimator("magic")
+    with pytest.raises(kldiv.InvalidType, match=r"a name or an estimator object .*got 3"):
+        as_estimator(3)
+    with pytest.raises(kldiv.InvalidType, match=r"Quadrature\(\), got <class"):
+        as_estimator(kldiv.Quadrature)
+
+
+def family(value, target="normal"):
+    return family_for(value, as_target(target, "target"))
+
+
+def test_a_family_is_a_name_a_class_a_family_or_a_module():
+    class Module(torch.nn.Module):
+        def forward(self):
+            return Normal(torch.zeros(()), 1.0)
+
+    assert family("laplace").name == "laplace"
+    assert family(torch.distributions.Laplace).name == "laplace"
+    assert family(kldiv.Family.of(Normal, scale=1.0)).name == "normal"
+    assert isinstance(family(Module()), ModuleFamily)
+
+
+def test_a_family_takes_its_size_from_the_target():
+    assert family("diagonal_normal", torch.zeros(5, 3)).size == 3
+    assert family("categorical", torch.distributions.Categorical(torch.ones(4))).size == 4
+    assert family("categorical", [0, 2, 1, 2]).size == 3
+    assert family("categorical", torch.distributions.Binomial(6, torch.tensor(0.5))).size == 7
+
+
+def test_categories_without_an_end_must_be_counted_by_the_user():
+    with pytest.raises(kldiv.InvalidArgument, match="cannot be read off the target; give size="):
+        family("categorical", "poisson")
+    with pytest.raises(kldiv.InvalidArgument, match="cannot be read off the target; give size="):
+        family("categorical", [0.5, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ("nromal", kldiv.UnknownName, "did you mean 'normal'"),
+        ("normal(sclae=1)", kldiv.InvalidArgument, "scale"),
+        ("student_t(df=-1)", kldiv.InvalidArgument, "df of .* must satisfy .* got -1"),
+        (3.0, kldiv.InvalidType, "a family must be a class of torch.distributions .* got 3.0"),
+        ("diagonal_normal", kldiv.ShapeMismatch, "has vectors as events"),
+    ],
+)
+def test_what_is_no_family_is_refused(value, error, message):
+    with pytest.raises(error, match=message):
+        family(value)

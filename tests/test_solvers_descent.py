@@ -1,0 +1,281 @@
+"""Descent takes the steps of a loop written by hand, and ends honestly where it must."""
+
+import pytest
+import torch
+
+from torch.distributions import Normal, Poisson
+
+import kldiv
+
+from kldiv import Descent
+
+F64 = torch.float64
+START = {"loc": 0.0, "scale": 1.0}
+
+
+def one(value):
+    return torch.tensor(value, dtype=F64)
+
+
+def normal_sum(x):
+    return torch.logaddexp(Normal(-5.0, 1.0).log_prob(x), Normal(10.0, 1.0).log_prob(x))
+
+
+def by_hand(optimizer, loss, steps, **options):
+    """The path of a loop that moves a mean and a scale."""
+    loc, scale = one(0.0).requires_grad_(), one(1.0).requires_grad_()
+    made = optimizer([loc, scale], **options)
+    path = []
+    for _ in range(steps):
+        made.zero_grad()
+        value = loss(loc, scale)
+        value.backward()
+        path.append((float(value.detach()), float(loc.detach()), float(scale.detach())))
+        made.step()
+    path.append((float(loss(loc, scale).detach()), float(loc.detach()), float(scale.detach())))
+    return torch.tensor(path, dtype=F64)
+
+
+def path_of(found):
+    columns = [found.history.loss, *found.history.parameters.values()]
+    return torch.stack([column.double() for column in columns], -1)
+
+
+def not_converged(message=""):
+    return pytest.warns(kldiv.ConvergenceWarning, match=message)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        (torch.optim.Adam, {"lr": 1e-2}),
+        (torch.optim.SGD, {"lr": 1e-2, "momentum": 0.5}),
+        (torch.optim.RMSprop, {"lr": 1e-3}),
+    ],
+)
+def test_every_step_is_that_of_a_loop_written_by_hand(optimizer, options):
+    target = Normal(one(0.5), 2.0)
+    expected = by_hand(
+        optimizer,
+        lambda loc, scale: torch.distributions.kl_divergence(target, Normal(loc, scale)),
+        50,
+        **options,
+    )
+    with not_converged():
+        found = kldiv.fit(
+            target, "normal", solver=Descent(optimizer, steps=50, **options), starts=START
+        )
+    assert len(found.history) == 51
+    assert torch.allclose(path_of(found), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_original_path_of_the_fifth_experiment_is_followed_step_by_step():
+    grid = torch.linspace(-15, 15, 1000, dtype=F64)
+    log_p = normal_sum(grid)
+    width = float(grid[1] - grid[0])
+
+    def loss(loc, scale):
+        return (log_p.exp() * (log_p - Normal(loc, scale).log_prob(grid))).mean()
+
+    with not_converged():
+        found = kldiv.fit(
+            "normal_sum",
+            "normal",
+            solver=Descent(torch.optim.Adam, lr=1e-3, steps=300),
+            starts=START,
+        )
+    expected = by_hand(torch.optim.Adam, loss, 300, lr=1e-3)
+    # Adam's step does not depend on the scale of the loss; the grid ends 5 deviations from a mode
+    # and so misses 3e-7 of the mass, of which Adam's normalised steps make a part
+    assert torch.allclose(path_of(found)[:, 1:], expected[:, 1:], rtol=0, atol=2e-6)
+    # the original's loss is a mean over the grid: the integral over its width of 1000 cells
+    assert torch.allclose(path_of(found)[:, 0] / (1000 * width), expected[:, 0], rtol=1e-4, atol=0)
+    assert float(expected[0, 0]) == pytest.approx(2.0812, abs=5e-5)
+
+
+@pytest.mark.slow
+def test_the_original_of_the_fifth_experiment_had_not_converged_after_ten_thousand_steps():
+    with not_converged():
+        found = kldiv.fit(
+            "normal_sum",
+            "normal",
+            solver=Descent(torch.optim.Adam, lr=1e-3, steps=10_000),
+            starts=START,
+        )
+    assert found.parameters["loc"].item() == pytest.approx(2.4994, abs=5e-5)
+    assert found.parameters["scale"].item() == pytest.approx(5.231, abs=5e-4)
+    assert "still to be gained" in found.verdict
+
+
+def test_it_converges_where_the_gradient_has_vanished_if_no_steps_are_given():
+    found = kldiv.fit(Normal(one(0.5), 2.0), "normal", solver=Descent(torch.optim.SGD, lr=0.5))
+    assert found.converged
+    assert len(found.history) < 1_000
+    assert found.parameters["loc"].item() == pytest.approx(0.5, abs=1e-7)
+
+
+def test_the_real_numbers_behind_the_parameters_can_be_moved_instead():
+    target = Poisson(one(3.0))
+    found = kldiv.fit(
+        target, "poisson", solver=Descent(torch.optim.SGD, lr=0.2, unconstrained=True)
+    )
+    # of exp(θ) - 3 θ the derivative in θ is exp(θ) - 3, which one step of SGD follows
+    first = found.history.parameters["rate"][:2].log()
+    assert float(first[1] - first[0]) == pytest.approx(-0.2 * float(first[0].exp() - 3), abs=1e-12)
+    assert found.parameters["rate"].item() == pytest.approx(3, abs=1e-7)
+
+
+def test_a_step_out_of_the_domain_ends_the_fit_at_the_best_so_far():
+    with not_converged():
+        found = kldiv.fit(
+            Normal(one(0.0), 0.1),
+            "normal",
+            solver=Descent(torch.optim.SGD, lr=0.8, steps=50),
+            starts=START,
+        )
+    assert "took scale out of GreaterThan(lower_bound=0.0)" in found.verdict
+    assert "a smaller lr or unconstrained=True" in found.verdict
+    losses = found.history.loss
+    assert float(found.divergence) == pytest.approx(float(losses.min()), abs=1e-12)
+    assert all(value.isfinite().all() for value in found.parameters.values())
+
+
+def test_lbfgs_asks_for_the_loss_as_often_as_it_likes():
+    found = kldiv.fit(
+        Normal(one(0.5), 2.0),
+        "normal",
+        solver=Descent(
+            torch.optim.LBFGS, steps=10, unconstrained=True, line_search_fn="strong_wolfe"
+        ),
+    )
+    assert found.converged
+    assert found.parameters["scale"].item() == pytest.approx(2.0, abs=1e-6)
+
+
+def test_a_class_of_optimizers_is_enough_of_a_solver():
+    with pytest.warns(kldiv.ConvergenceWarning):
+        found = kldiv.fit(
+            Normal(one(0.5), 2.0),
+            "normal",
+            solver=torch.optim.Adam,
+            starts=START,
+            callback=lambda step: step.index == 3,
+        )
+    assert found.solver == "descent"
+    assert len(found.history) == 5
+
+
+def test_sampled_objectives_are_descended_and_never_called_certain():
+    with pytest.warns(kldiv.ConvergenceWarning, match="Not certain: the objective is sampled"):
+        found = kldiv.fit(
+            Normal(one(1.0), 2.0),
+            "normal",
+            "jensen_shannon",
+            estimator=kldiv.MonteCarlo(samples=500),
+            solver=Descent(torch.optim.Adam, lr=0.05, steps=150),
+        )
+    assert not found.converged
+    assert found.parameters["loc"].item() == pytest.approx(1.0, abs=0.3)
+    assert found.parameters["scale"].item() == pytest.approx(2.0, abs=0.4)
+
+
+def test_several_starts_descend_at_once():
+    with not_converged():
+        found = kldiv.fit(
+            "bimodal",
+            "normal",
+            direction="reverse",
+            solver=Descent(torch.optim.Adam, lr=0.05, steps=40),
+            starts=[{"loc": -4.0, "scale": 1.0}, {"loc": 9.0, "scale": 1.0}],
+        )
+    assert found.paths.loss.shape == (41, 2)
+    assert found.paths.parameters["loc"].shape == (41, 2)
+    assert found.history.loss.shape == (41,)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (
+            lambda: Descent("adam"),
+            kldiv.InvalidType,
+            "optimizer must be a class of torch.optim.*'adam'",
+        ),
+        (lambda: Descent(steps=0), kldiv.InvalidArgument, "steps must be positive, got 0"),
+        (
+            lambda: Descent(torch.optim.Adam, rate=1.0),
+            kldiv.InvalidArgument,
+            r"Adam does not take \{'rate': 1.0\}",
+        ),
+        (
+            lambda: Descent(torch.optim.Adam, lr=-1.0),
+            kldiv.InvalidArgument,
+            "Adam does not take .*Invalid learning rate",
+        ),
+    ],
+)
+def test_wrong_options_are_an_error_that_names_them(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_its_text_is_the_call_that_makes_it():
+    assert repr(Descent()) == "Descent(Adam)"
+    made = Descent(torch.optim.SGD, lr=0.1, steps=5, unconstrained=True)
+    assert repr(made) == "Descent(SGD, steps=5, unconstrained=True, lr=0.1)"
+
+
+def test_a_parameter_that_the_loss_does_not_depend_on_stays():
+    class Lazy(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.loc = torch.nn.Parameter(one(0.0))
+            self.idle = torch.nn.Parameter(one(7.0))
+
+        def forward(self):
+            return Normal(self.loc, 1.0)
+
+    with not_converged():
+        found = kldiv.fit(
+            Normal(one(1.0), 1.0), Lazy(), solver=Descent(torch.optim.SGD, lr=0.1, steps=3)
+        )
+    assert found.parameters["idle"].item() == 7
+
+
+def test_lbfgs_out_of_the_domain_ends_at_the_best_so_far():
+    with not_converged("took the parameters out of their domain"):
+        found = kldiv.fit(
+            Normal(one(0.5), 0.1),
+            "normal",
+            solver=Descent(torch.optim.LBFGS, steps=10, lr=1.0),
+            starts={"loc": 3.0, "scale": 0.3},
+        )
+    assert float(found.divergence) == pytest.approx(float(found.history.loss.min()), abs=1e-12)
+
+
+def test_an_error_of_the_target_is_not_taken_for_a_step_too_far():
+    calls = []
+
+    def log_prob(x):
+        calls.append(x)
+        return (0 * x if len(calls) < 12 else x * float("nan")) - x.square()
+
+    with pytest.raises(kldiv.InvalidArgument, match="NaN inside its support"):
+        kldiv.fit(
+            kldiv.Target(log_prob, normalize=False),
+            "normal",
+            direction="reverse",
+            estimator=kldiv.Quadrature(max_evaluations=1),
+            solver=Descent(torch.optim.SGD, lr=1e-3, steps=50),
+            starts=START,
+        )
+
+
+def test_parameters_that_ran_away_are_an_error_not_a_result():
+    with pytest.raises(kldiv.NotFinite, match="the fit of normal ran away"):
+        kldiv.fit(
+            Normal(one(0.5), 0.1),
+            "normal",
+            solver=Descent(torch.optim.SGD, lr=1e200, steps=10, unconstrained=True),
+            starts={"loc": 3.0, "scale": 0.3},
+        )

@@ -1,0 +1,185 @@
+"""The forward KL onto an exponential family has its optimum where the moments agree."""
+
+import math
+
+import pytest
+import torch
+
+from torch.distributions import (
+    Cauchy,
+    Gamma,
+    Independent,
+    Laplace,
+    MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
+    Poisson,
+    TransformedDistribution,
+)
+from torch.distributions.transforms import SigmoidTransform
+
+import kldiv
+
+from kldiv import MomentMatching
+from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
+from kldiv.solvers import Objective
+
+F64 = torch.float64
+
+
+def one(value):
+    return torch.tensor(value, dtype=F64)
+
+
+def double(*values):
+    return torch.tensor(values, dtype=F64)
+
+
+def objective_of(target, family):
+    found = as_target(target, "target")
+    return Objective(
+        found,
+        family_for(family, found),
+        as_divergence("kl"),
+        forward=True,
+        estimator=as_estimator("auto"),
+    )
+
+
+def test_the_normal_has_the_mean_and_the_variance_of_the_target():
+    found = kldiv.fit("bimodal", "normal")
+    assert found.solver == "moment_matching"
+    assert found.parameters["loc"].item() == pytest.approx(2.5, abs=1e-12)
+    assert found.parameters["scale"].item() == pytest.approx(math.sqrt(57.25), rel=1e-12)
+    assert found.verdict == "Converged in closed form: the moments of q are those of the target."
+    assert found.optima[0].signature == (1, 1)
+
+
+@pytest.mark.parametrize("weights", [[0.5, 0.5], [0.3, 0.7]])
+def test_forward_fits_of_two_modes_cover_both(weights):
+    found = kldiv.fit(f"bimodal(weights={weights})", "normal")
+    mean = -5 * weights[0] + 10 * weights[1]
+    variance = 1 + weights[0] * weights[1] * 15**2
+    assert found.parameters["loc"].item() == pytest.approx(mean, rel=1e-12)
+    assert found.parameters["scale"].item() == pytest.approx(math.sqrt(variance), rel=1e-12)
+
+
+def test_the_third_experiment_forward_is_the_mean_variance():
+    found = kldiv.fit("correlated_normal", "isotropic_normal")
+    assert found.parameters["loc"].abs().max() < 1e-6
+    assert found.parameters["scale"].item() ** 2 == pytest.approx(0.9, abs=1e-6)
+    assert float(found.divergence) == pytest.approx(0.464357, abs=1e-6)
+
+
+def test_the_third_experiment_in_reverse_is_the_mean_precision():
+    found = kldiv.fit("correlated_normal", "isotropic_normal", direction="reverse")
+    assert found.solver == "quasi_newton"
+    assert found.parameters["loc"].abs().max() < 1e-6
+    assert found.parameters["scale"].item() ** 2 == pytest.approx(0.355556, abs=1e-6)
+    assert float(found.divergence) == pytest.approx(0.464357, abs=1e-6)
+
+
+def test_the_fifth_experiment_is_solved_for_a_measure_of_mass_two():
+    found = kldiv.fit("normal_sum", "normal")
+    assert found.parameters["loc"].item() == pytest.approx(2.5, abs=1e-6)
+    assert found.parameters["scale"].item() == pytest.approx(7.566373, abs=1e-6)
+
+
+def test_a_gamma_family_has_the_mean_and_the_mean_logarithm():
+    target = MixtureSameFamily(
+        torch.distributions.Categorical(double(0.5, 0.5)), Gamma(double(2, 20), double(1, 2))
+    )
+    found = kldiv.fit(target, "gamma")
+    concentration, rate = found.parameters["concentration"], found.parameters["rate"]
+    assert found.solver == "moment_matching"
+    assert float(concentration / rate) == pytest.approx(0.5 * (2 + 10), rel=1e-9)
+    expected = 0.5 * float(torch.digamma(one(2.0)) + torch.digamma(one(20.0)) - math.log(2))
+    assert float(concentration.digamma() - rate.log()) == pytest.approx(expected, rel=1e-9)
+
+
+def test_counts_are_matched_by_sums():
+    found = kldiv.fit(
+        MixtureSameFamily(
+            torch.distributions.Categorical(double(0.5, 0.5)), Poisson(double(1, 9))
+        ),
+        "poisson",
+    )
+    assert found.parameters["rate"].item() == pytest.approx(5, rel=1e-12)
+
+
+def test_samples_are_matched_by_their_means_which_is_maximum_likelihood():
+    points = torch.randn(1_000, generator=torch.Generator().manual_seed(0), dtype=F64) * 3 + 1
+    found = kldiv.fit(points, "normal")
+    assert found.parameters["loc"].item() == pytest.approx(float(points.mean()), rel=1e-12)
+    spread = float(points.std(correction=0))
+    assert found.parameters["scale"].item() == pytest.approx(spread, rel=1e-12)
+    assert found.divergence.up_to_constant
+
+
+def test_vectors_are_matched_with_their_covariance():
+    matrix = double([2, 0.5, 0], [0.5, 1, 0.1], [0, 0.1, 3])
+    target = MultivariateNormal(double(1, 2, 3), matrix)
+    full = kldiv.fit(target, "full_normal")
+    assert torch.allclose(full.parameters["covariance_matrix"], matrix)
+    diagonal = kldiv.fit(target, "diagonal_normal")
+    assert torch.allclose(diagonal.parameters["scale"], matrix.diagonal().sqrt())
+
+
+def test_in_many_dimensions_a_density_of_unknown_mass_is_refused():
+    parts = Laplace(torch.zeros(3, dtype=F64), double(1, 2, 3))
+    target = kldiv.Target(
+        lambda x: parts.log_prob(x).sum(-1), event_shape=(3,), sample=parts.sample
+    )
+    with pytest.raises(kldiv.NotAvailable, match=r"the mass of p = Target.* is not known"):
+        kldiv.fit(target, "diagonal_normal")
+
+
+def test_a_batch_is_matched_at_once():
+    target = Laplace(double(0, 1, 2), double(1, 2, 3))
+    found = kldiv.fit(target, "normal")
+    assert found.parameters["loc"].tolist() == [0, 1, 2]
+    assert torch.allclose(found.parameters["scale"], math.sqrt(2) * double(1, 2, 3))
+    assert len(found.optima) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("bimodal", "normal", "chi2"), "chi2 in this direction has no closed-form optimum"),
+        (("bimodal", "normal(scale=1)"), "scale of normal.* is held fixed"),
+        (("bimodal", "laplace"), "laplace is not known to be an exponential family"),
+    ],
+)
+def test_it_says_why_it_does_not_apply(arguments, reason):
+    with pytest.raises(kldiv.NotAvailable, match=f"'moment_matching' does not apply: {reason}"):
+        kldiv.fit(*arguments, solver="moment_matching")
+    assert kldiv.explain_fit(*arguments).method == "quasi_newton"
+
+
+def test_a_target_without_moments_is_an_error_that_says_so():
+    with pytest.raises(kldiv.NotAvailable, match=r"a moment of Cauchy.* is infinite"):
+        kldiv.fit(Cauchy(one(0.0), 1.0), "normal")
+
+
+def test_the_history_goes_from_the_start_to_the_optimum_in_one_step():
+    found = kldiv.fit(Laplace(one(0.0), 1.0), "normal")
+    assert len(found.history) == 2
+    assert found.history.loss[1] <= found.history.loss[0]
+
+
+def test_in_many_dimensions_moments_without_a_formula_are_drawn():
+    # E x ≤ 1 of each part of a logit-normal vector has no formula
+    flow = TransformedDistribution(
+        Independent(Normal(double(-1, 0, 1), 1.0), 1), [SigmoidTransform()]
+    )
+    assert kldiv.explain_fit(flow, "diagonal_normal").method == "moment_matching"
+    with pytest.warns(kldiv.ConvergenceWarning):
+        found = kldiv.fit(flow, "diagonal_normal", seed=1)
+    half = found.parameters["loc"][1].item()
+    # the deviation of a logit-normal variable is below 1/4, and 100 000 are drawn
+    assert half == pytest.approx(0.5, abs=5 * 0.25 / 100_000**0.5)
+
+
+def test_moments_that_can_neither_be_integrated_nor_drawn_are_told():
+    cube = kldiv.Target(lambda x: -x.square().sum(-1), event_shape=(3,), normalize=False)
+    assert "cannot be had" in MomentMatching().why_not(objective_of(cube, "diagonal_normal"))

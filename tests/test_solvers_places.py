@@ -1,0 +1,130 @@
+"""A fit begins where the target has mass: the whole of it, and each of its modes."""
+
+import pytest
+import torch
+
+from torch.distributions import (
+    Categorical,
+    Cauchy,
+    Dirichlet,
+    Gamma,
+    Independent,
+    MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
+    Poisson,
+    constraints,
+)
+
+import kldiv
+
+from kldiv.definitions.target import SampleTarget
+from kldiv.resolving import as_target
+from kldiv.solvers.places import draws, exact_place, places
+
+F64 = torch.float64
+
+
+def double(*values):
+    return torch.tensor(values, dtype=F64)
+
+
+def told(target):
+    return [
+        (place.mean.tolist(), place.variance.tolist())
+        for place in places(as_target(target, "target"))
+    ]
+
+
+def near(expected):
+    return [(pytest.approx(mean), pytest.approx(variance)) for mean, variance in expected]
+
+
+def test_one_mode_is_one_place():
+    assert told(Normal(torch.tensor(1.0, dtype=F64), 2.0)) == near([(1, 4)])
+    assert told(Poisson(torch.tensor(3.0, dtype=F64))) == near([(3, 3)])
+
+
+def test_a_mixture_is_a_place_as_a_whole_and_one_for_each_mode():
+    mixture = MixtureSameFamily(
+        Categorical(double(0.25, 0.75)), Normal(double(-1, 3), double(1, 2))
+    )
+    assert told(mixture) == near([(2, 0.25 + 3 + 3), (-1, 1), (3, 4)])
+
+
+def test_a_mixture_of_vectors_has_the_covariance_of_the_whole():
+    parts = MultivariateNormal(double([-1, 0], [1, 2]), torch.eye(2, dtype=F64))
+    mixture = MixtureSameFamily(Categorical(double(0.5, 0.5)), parts)
+    place = exact_place(as_target(mixture, "target"))
+    assert place.mean.tolist() == [0, 1]
+    assert place.covariance.tolist() == [[2, 1], [1, 2]]
+
+
+def test_independent_parts_have_a_diagonal_covariance():
+    place = exact_place(as_target(Independent(Gamma(double(2, 4), double(1, 2)), 1), "target"))
+    assert place.covariance.tolist() == [[2, 0], [0, 1]]
+
+
+def test_a_bare_log_density_is_integrated():
+    target = kldiv.Target(lambda x: -3 * x, support=constraints.positive)
+    assert told(target)[0] == (pytest.approx(1 / 3), pytest.approx(1 / 9))
+    plane = kldiv.Target(lambda x: -(x - 1).square().sum(-1) / 2, event_shape=(2,))
+    assert told(plane)[0] == (pytest.approx([1, 1]), pytest.approx([1, 1]))
+    counts = kldiv.Target(
+        lambda k: k * torch.log(torch.tensor(4.0)) - torch.lgamma(k + 1),
+        support=constraints.nonnegative_integer,
+    )
+    assert told(counts)[0] == (pytest.approx(4), pytest.approx(4))
+
+
+def test_without_moments_the_mode_is_the_place():
+    assert told(Cauchy(torch.tensor(3.0, dtype=F64), 2.0)) == near([(3, 4)])
+
+
+def test_where_nothing_is_known_the_origin_is_the_place():
+    cube = kldiv.Target(lambda x: -x.square().sum(-1), event_shape=(3,))
+    assert told(cube) == [([0, 0, 0], [1, 1, 1])]
+
+
+def test_a_simplex_has_its_moments_but_no_modes():
+    assert told(Dirichlet(double(1, 1))) == near([([0.5, 0.5], [1 / 12, 1 / 12])])
+
+
+def test_samples_have_the_weighted_moments():
+    points = torch.tensor([[0.0, 0.0], [2.0, 4.0]])
+    place = exact_place(SampleTarget(points, torch.tensor([1.0, 1.0])))
+    assert place.mean.tolist() == [1, 2]
+    assert place.covariance.tolist() == [[1, 2], [2, 4]]
+    scalar = exact_place(SampleTarget(double(0.0, 4.0), double(3.0, 1.0)))
+    assert (float(scalar.mean), float(scalar.variance)) == (1, 3)
+
+
+def test_one_sample_alone_has_a_variance_above_zero():
+    assert float(exact_place(SampleTarget(double(5.0))).variance) > 0
+
+
+def test_a_batch_has_a_place_for_each_of_its_problems():
+    ((mean, variance),) = told(Normal(double(0, 1, 2), double(1, 2, 3)))
+    assert (mean, variance) == ([0, 1, 2], [1, 4, 9])
+
+
+def test_draws_are_those_of_the_target_and_of_the_seed():
+    target = as_target(Normal(torch.tensor(0.0, dtype=F64), 1.0), "target")
+    first, second = draws(target, 1), draws(target, 1)
+    assert first.shape == (512,)
+    assert torch.equal(first, second)
+    assert not torch.equal(first, draws(target, 2))
+    assert draws(kldiv.Target(lambda x: -x.square()), 1) is None
+
+
+def test_of_samples_no_more_are_taken_than_needed_and_from_all_over():
+    points = torch.arange(10_000.0)
+    found = draws(SampleTarget(points), 0)
+    assert (len(found), found.min(), found.max()) == (512, 0, 9_999)
+    assert draws(SampleTarget(points[:7]), 0).tolist() == list(range(7))
+
+
+def test_a_mixture_of_parts_without_moments_is_told_by_its_modes():
+    mixture = MixtureSameFamily(Categorical(double(0.5, 0.5)), Cauchy(double(-9, 9), double(1, 1)))
+    assert exact_place(as_target(mixture, "target")) is None
+    assert [mean for mean, _ in told(mixture)] == [-9, 9]

@@ -1,0 +1,131 @@
+"""Nodes and weights at which the objective of a fit is a plain sum."""
+
+import math
+
+import pytest
+import torch
+
+from torch.distributions import (
+    Independent,
+    Laplace,
+    MultivariateNormal,
+    Normal,
+    Poisson,
+    kl_divergence,
+)
+
+import kldiv
+
+from kldiv import Quadrature, Sum
+from kldiv.definitions.target import DistributionTarget
+from kldiv.estimators import Problem
+from kldiv.resolving import as_divergence, as_target
+from kldiv.solvers.rules import rule_for
+from kldiv.solvers.trapezium import trapezium_nodes
+
+F64 = torch.float64
+
+
+def one(value):
+    return torch.tensor(value, dtype=F64)
+
+
+def made(p, q, divergence="kl", *, forward=True, estimator=None):
+    problem = Problem(as_divergence(divergence), as_target(p, "p"), as_target(q, "q"))
+    return rule_for(problem, estimator or Quadrature(), forward=forward)
+
+
+@pytest.mark.parametrize("divergence", ["kl", "jensen_shannon", "squared_l2", "renyi(alpha=0.5)"])
+@pytest.mark.parametrize("forward", [True, False])
+def test_at_its_own_member_a_rule_is_the_divergence(divergence, forward):
+    target, member = Laplace(one(0.0), 1.0), Normal(one(0.5), 1.5)
+    pair = (target, member) if forward else (member, target)
+    rule = made(*pair, divergence, forward=forward)
+    value, good = rule.divergence(
+        as_divergence(divergence), DistributionTarget(member), forward=forward
+    )
+    assert good
+    assert float(value) == pytest.approx(float(kldiv.divergence(*pair, divergence)), rel=1e-8)
+
+
+def test_a_rule_serves_the_neighbours_of_its_member_and_says_where_it_does_not():
+    target = Normal(one(0.0), 1.0)
+    rule = made(target, Normal(one(0.5), 1.5))
+    members = Normal(torch.tensor([0.55, 60.0], dtype=F64), torch.tensor([1.45, 1e-3], dtype=F64))
+    value, good = rule.divergence(as_divergence("kl"), DistributionTarget(members), forward=True)
+    assert good.tolist() == [True, False]
+    truth = kl_divergence(target, Normal(one(0.55), 1.45))
+    assert float(value[0]) == pytest.approx(float(truth), rel=1e-6)
+
+
+def test_a_rule_has_the_gradient_of_the_exact_value():
+    loc = one(0.5).requires_grad_()
+    member = Normal(loc, 1.5)
+    rule = made(Laplace(one(0.0), 1.0), Normal(one(0.5), 1.5))
+    value, _ = rule.divergence(as_divergence("kl"), DistributionTarget(member), forward=True)
+    (slope,) = torch.autograd.grad(value, loc)
+    # the derivative of E (x - μ)² / 2 σ² is (μ - E x) / σ²
+    assert float(slope) == pytest.approx(0.5 / 1.5**2, rel=1e-8)
+
+
+def test_sums_have_rules_too():
+    rule = made(Poisson(one(3.0)), Poisson(one(5.0)), estimator=Sum())
+    value, good = rule.divergence(
+        as_divergence("kl"), DistributionTarget(Poisson(one(4.0))), forward=True
+    )
+    assert good
+    assert float(value) == pytest.approx(3 * math.log(3 / 4) + 1, rel=1e-12)
+
+
+def test_a_rule_serves_more_members_than_it_was_made_for():
+    rule = made(Normal(torch.zeros(3, dtype=F64), 1.0), Normal(torch.ones(3, dtype=F64), 1.0))
+    assert rule.fits(torch.Size([3]))
+    assert rule.fits(torch.Size([5, 3]))
+    assert not rule.fits(torch.Size([5, 2]))
+    members = Normal(torch.full((5, 3), 0.9, dtype=F64), 1.0)
+    value, good = rule.divergence(as_divergence("kl"), DistributionTarget(members), forward=True)
+    assert value.shape == good.shape == (5, 3)
+    assert torch.allclose(value, torch.full((5, 3), 0.405, dtype=F64), rtol=1e-6)
+
+
+def test_a_measure_keeps_its_mass():
+    measure = kldiv.Target(lambda x: Normal(0.0, 1.0).log_prob(x) + math.log(2), normalize=False)
+    member = Normal(one(0.0), 1.0)
+    rule = made(measure, member)
+    assert float(rule.mass) == pytest.approx(2, rel=1e-9)
+    value, _ = rule.divergence(as_divergence("kl"), DistributionTarget(member), forward=True)
+    assert float(value) == pytest.approx(2 * math.log(2), rel=1e-9)
+
+
+def planes(correlation=0.8):
+    p = MultivariateNormal(
+        torch.zeros(2, dtype=F64),
+        torch.tensor([[1.0, correlation], [correlation, 1.0]], dtype=F64),
+    )
+    q = Independent(Normal(torch.full((2,), 0.5, dtype=F64), 1.2), 1)
+    return p, q
+
+
+def test_in_the_plane_few_nodes_are_enough():
+    p, q = planes()
+    rule = made(p, q, "jensen_shannon")
+    assert rule.points.shape[0] <= 97**2
+    value, good = rule.divergence(
+        as_divergence("jensen_shannon"), DistributionTarget(q), forward=True
+    )
+    assert good
+    assert float(value) == pytest.approx(float(kldiv.divergence(p, q, "jensen_shannon")), rel=1e-7)
+
+
+def test_the_trapezium_rule_integrates_the_plane():
+    p, q = planes()
+    problem = Problem(as_divergence("kl"), DistributionTarget(p), DistributionTarget(q))
+    *_, (x, weights, coarse) = trapezium_nodes(problem)
+    assert float((p.log_prob(x).exp() * weights).sum()) == pytest.approx(1, abs=1e-12)
+    assert float((q.log_prob(x).exp() * coarse).sum()) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_trapezium_rule_is_for_the_whole_plane_only():
+    q = Independent(torch.distributions.Exponential(torch.ones(2, dtype=F64)), 1)
+    problem = Problem(as_divergence("kl"), DistributionTarget(q), DistributionTarget(q))
+    assert list(trapezium_nodes(problem)) == []

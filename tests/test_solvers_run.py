@@ -1,0 +1,176 @@
+"""Steps are recorded, shown and listened to, and starts are found or given."""
+
+import pytest
+import torch
+
+from torch.distributions import Gamma, Normal
+
+import kldiv
+
+from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
+from kldiv.solvers import Descent, MomentMatching, Objective, QuasiNewton, Solver
+from kldiv.solvers.run import Recorder
+from kldiv.solvers.starts import first_points
+
+F64 = torch.float64
+
+
+def objective_of(target, family, divergence="kl", *, forward=True):
+    found = as_target(target, "target")
+    return Objective(
+        found,
+        family_for(family, found),
+        as_divergence(divergence),
+        forward=forward,
+        estimator=as_estimator("auto"),
+    )
+
+
+def record(recorder, loss, value=0.0):
+    recorder.record(
+        torch.tensor(loss, dtype=F64),
+        {"loc": torch.full((len(loss),), value, dtype=F64)},
+        torch.ones(len(loss), 2, dtype=F64),
+    )
+
+
+@pytest.mark.parametrize("solver", [Descent(), MomentMatching(), QuasiNewton()])
+def test_every_solver_is_one(solver):
+    assert isinstance(solver, Solver)
+
+
+def test_a_step_is_kept_as_it_was():
+    recorder = Recorder()
+    loss = torch.tensor([1.0], dtype=F64)
+    recorder.record(loss, {"loc": loss}, torch.tensor([[3.0, 4.0]], dtype=F64))
+    loss += 1
+    (step,) = recorder.steps
+    assert (step.index, step.loss.tolist(), step.gradient_norm.tolist()) == (0, [1], [5])
+    assert step.parameters["loc"].tolist() == [1]
+    assert step.seconds >= 0
+
+
+def test_the_best_is_that_of_each_row():
+    recorder = Recorder()
+    for value, loss in enumerate([[3.0, 1.0], [2.0, float("nan")], [float("inf"), 4.0]]):
+        record(recorder, loss, float(value))
+    assert recorder.best()["loc"].tolist() == [1, 0]
+
+
+def test_a_callback_that_returns_true_stops_and_is_not_called_again():
+    seen = []
+    recorder = Recorder(lambda step: seen.append(step.index) or step.index == 1)
+    for _ in range(4):
+        record(recorder, [1.0])
+    assert seen == [0, 1]
+    assert recorder.stopped == "the callback stopped it at step 1"
+
+
+@pytest.mark.parametrize("answer", [None, False, 1, "yes"])
+def test_any_other_answer_goes_on(answer):
+    recorder = Recorder(lambda step: answer)
+    record(recorder, [1.0])
+    assert recorder.stopped == ""
+
+
+def test_an_interrupt_is_an_early_end():
+    recorder = Recorder()
+    with recorder.watching():
+        record(recorder, [1.0])
+        raise KeyboardInterrupt
+    assert recorder.stopped == "it was interrupted at step 0"
+
+
+def test_an_interrupt_before_the_first_step_is_an_interrupt():
+    with pytest.raises(KeyboardInterrupt), Recorder().watching():
+        raise KeyboardInterrupt
+
+
+def test_progress_is_shown_on_standard_error(capsys):
+    recorder = Recorder(progress=True, total=2)
+    with recorder.watching():
+        record(recorder, [1.25, 7.0])
+        record(recorder, [0.5, 7.0])
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "2/2" in shown.err
+    assert "loss 0.5" in shown.err
+
+
+def test_starts_are_the_target_as_a_whole_its_modes_and_others_around():
+    objective = objective_of("bimodal", "normal")
+    points = objective.family.space.constrain(first_points(objective, None, single=False))
+    assert points["loc"][:3].tolist() == pytest.approx([2.5, -5, 10])
+    assert points["scale"][:3].tolist() == pytest.approx([57.25**0.5, 1, 1])
+    assert len(points["loc"]) == 6
+
+
+def test_one_start_is_enough_for_descent():
+    objective = objective_of("bimodal", "normal")
+    assert first_points(objective, None, single=True).shape == (1, 2)
+    assert first_points(objective, 9, single=True).shape == (9, 2)
+
+
+def test_starts_follow_the_seed():
+    first, second = (
+        first_points(objective_of("bimodal", "normal"), 8, single=False) for _ in range(2)
+    )
+    assert torch.equal(first, second)
+
+
+def test_starts_given_by_name_are_taken_as_they_are():
+    objective = objective_of("bimodal", "normal")
+    found = first_points(
+        objective, [{"loc": 1, "scale": 2.0}, {"scale": 1.0, "loc": -1.0}], single=False
+    )
+    values = objective.family.space.constrain(found)
+    assert values["loc"].tolist() == [1, -1]
+    assert values["scale"].tolist() == pytest.approx([2, 1])
+    single = first_points(objective, {"loc": 1.0, "scale": 2.0}, single=False)
+    assert single.shape == (1, 2)
+
+
+def test_starts_of_a_batch_are_the_same_for_each_problem_or_its_own():
+    objective = objective_of(Normal(torch.zeros(3, dtype=F64), 1.0), "normal")
+    shared = first_points(objective, {"loc": 1.0, "scale": 2.0}, single=False)
+    assert shared.shape == (1, 3, 2)
+    own = first_points(objective, {"loc": torch.arange(3.0), "scale": 2.0}, single=False)
+    assert own[0, :, 0].tolist() == [0, 1, 2]
+
+
+def test_a_start_that_the_family_cannot_take_is_replaced():
+    # of the two modes only the right one lies where a gamma distribution has mass
+    objective = objective_of("bimodal", "gamma", forward=False)
+    points = objective.family.space.constrain(first_points(objective, None, single=False))
+    assert all((value > 0).all() and value.isfinite().all() for value in points.values())
+
+
+@pytest.mark.parametrize(
+    ("starts", "error", "message"),
+    [
+        (0, kldiv.InvalidArgument, "starts must be positive, got 0"),
+        ([], kldiv.InvalidArgument, "starts must not be empty"),
+        (2.5, kldiv.InvalidType, "starts must be a number, parameters by name or .* got 2.5"),
+        ({"loc": 1.0}, kldiv.InvalidArgument, r"must be \['loc', 'scale'\], got \['loc'\]"),
+        (
+            {"loc": 1.0, "scale": -1.0},
+            kldiv.InvalidArgument,
+            "'scale' must satisfy GreaterThan.* got -1.0",
+        ),
+        ("best", kldiv.InvalidType, "starts must be .* got 'best'"),
+        ([3], kldiv.InvalidType, r"starts must be .* got \[3\]"),
+        (
+            {"loc": "left", "scale": 1.0},
+            kldiv.InvalidType,
+            "start 'loc' must be a number or a tensor, got 'left'",
+        ),
+    ],
+)
+def test_wrong_starts_are_an_error_that_names_them(starts, error, message):
+    with pytest.raises(error, match=message):
+        kldiv.fit("bimodal", "normal", direction="reverse", starts=starts)
+
+
+def test_starts_of_which_none_is_finite_are_refused():
+    with pytest.raises(kldiv.NotFinite, match=r"not finite at any start \(inf\).*other direction"):
+        kldiv.fit(Normal(torch.tensor(0.0, dtype=F64), 1.0), Gamma)
