@@ -10,7 +10,7 @@ from torch import Generator
 
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.randomness import as_seed
-from kldiv.errors import NotAvailable
+from kldiv.errors import NotAvailable, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Explanation, Ladder, Problem
 from kldiv.resolving import as_divergence, as_estimator, as_target, ladder
@@ -62,14 +62,20 @@ def divergence(
     problem = _problem(p, q, divergence, as_seed(seed))
     chosen = as_estimator(estimator)
     if isinstance(chosen, Ladder):
-        return in_precision(chosen.select(problem).estimate(problem), problem.dtype)
+        return in_precision(chosen.estimate(problem), problem.dtype)
     reason = chosen.why_not(problem)
     if reason is not None:
         raise NotAvailable(
             f"estimator {chosen.name!r} does not apply: {reason}; "
             "estimator='auto' finds one that does"
         )
-    return in_precision(chosen.estimate(problem), problem.dtype)
+    estimate = chosen.estimate(problem)
+    if estimate.value.isnan().any():
+        raise NotFinite(
+            f"estimator {chosen.name!r} gives NaN for {problem.divergence} between {p!r} and "
+            f"{q!r}; estimator='auto' may find another"
+        )
+    return in_precision(estimate, problem.dtype)
 
 
 def explain(

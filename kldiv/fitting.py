@@ -205,8 +205,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
     with torch.no_grad():
         member = as_dtype(objective.family.at(theta), target.dtype)
         problem = objective.problem(theta)
-        chosen = estimator.select(problem) if isinstance(estimator, Ladder) else estimator
-        value = in_precision(chosen.estimate(problem), target.dtype).detach()
+        value = in_precision(estimator.estimate(problem), target.dtype).detach()
         optima = distinct(objective, ends)
     settled = ends.pick(ends.settled.unsqueeze(-1)).squeeze(-1)
     converged = bool(settled.all()) and not run.stopped

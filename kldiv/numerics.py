@@ -63,6 +63,6 @@ def relative_entropy(log_p: Tensor, log_q: Tensor) -> Tensor:
 
 
 def product(p: Tensor, factor: Tensor) -> Tensor:
-    """``p * factor`` with 0 · ∞ = 0, as in the limit."""
-    vanished = p == 0
-    return torch.where(vanished, 0.0, p * torch.where(vanished, 0.0, factor))
+    """``p * factor`` with 0 · ∞ = 0, as in the limit, and no gradient there."""
+    lost = (p == 0) & ~factor.isfinite()
+    return torch.where(lost, 0.0, p * torch.where(lost, 0.0, factor))

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kldiv.errors import PluginError, PluginWarning
+from kldiv.errors import InvalidArgument, PluginError, PluginWarning
 from kldiv.lazy import Lazy
 from kldiv.plugin import Plugin
 from kldiv.plugins import Plugins, find
@@ -43,7 +43,7 @@ def _parameters_of_family(item: Callable[..., Any]) -> dict[str, str]:
     """The parameters that can be held fixed, each with its constraint."""
     try:
         family = _as_family.load()(item)
-    except TypeError:  # some must be given, so ask the signature
+    except (TypeError, InvalidArgument):  # some must be given, so ask the signature
         return parameters_of(item)
     declared = family.declare(family.size or 2)
     return {name: str(parameter.constraint) for name, parameter in declared.items()}

@@ -87,9 +87,9 @@ class Fit:
     diagnostics: dict[str, Tensor]
     evaluations: int
     target: Target = field(repr=False)
-    direction: str = "forward"
-    objective: Divergence | None = None
-    solver: str = ""
+    direction: str
+    objective: Divergence
+    solver: str
 
     def plot(self, **options: Any) -> Figure:  # noqa: ANN401 (those of plot_fit)
         """Draws target and fit, the integrand, the history and the path.

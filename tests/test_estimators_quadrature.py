@@ -262,3 +262,20 @@ def test_a_moment_that_does_not_exist_is_infinite():
     target = kldiv.resolving.as_target(StudentT(one(2.0)), "p")
     found, _ = Quadrature().expectations(target, lambda x: (x.abs(), x.square()))
     assert found.isinf().tolist() == [False, False, True]
+
+
+def test_a_node_at_which_the_integrand_vanishes_has_its_share_in_the_gradient():
+    # by symmetry both densities are the same at the middle, where there is a node
+    class Tilted(kldiv.IntegralDivergence):
+        def integrands(self, log_p, log_q):
+            return ((log_p.exp() - log_q.exp()) * log_q.exp(),)
+
+    concentration = one(1.5).requires_grad_()
+
+    def value(concentration):
+        p, q = Beta(concentration, 2.0), Beta(one(2.0), 1.5)
+        return kldiv.divergence(p, q, Tilted()).value
+
+    (slope,) = torch.autograd.grad(value(concentration), concentration)
+    high, low = float(value(one(1.5 + 1e-4))), float(value(one(1.5 - 1e-4)))
+    assert float(slope) == pytest.approx((high - low) / 2e-4, rel=1e-6)

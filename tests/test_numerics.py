@@ -100,3 +100,9 @@ def test_a_product_with_zero_sends_no_nan_into_gradients():
     factor = double(math.inf, 3.0).requires_grad_()
     slopes = torch.autograd.grad(product(p, factor).sum(), (p, factor))
     assert [slope.tolist() for slope in slopes] == [[0, 3], [0, 2]]
+
+
+def test_a_product_that_happens_to_be_zero_keeps_its_gradient():
+    p, factor = double(0.0).requires_grad_(), double(3.0).requires_grad_()
+    slopes = torch.autograd.grad(product(p, factor).sum(), (p, factor))
+    assert [float(slope) for slope in slopes] == [3, 0]

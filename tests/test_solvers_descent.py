@@ -272,7 +272,7 @@ def test_an_error_of_the_target_is_not_taken_for_a_step_too_far():
 
 
 def test_parameters_that_ran_away_are_an_error_not_a_result():
-    with pytest.raises(kldiv.NotFinite, match="the fit of normal ran away"):
+    with pytest.raises(kldiv.NotFinite, match=r"ran away|is NaN"):
         kldiv.fit(
             Normal(one(0.5), 0.1),
             "normal",

@@ -151,6 +151,8 @@ class FDivergence(IntegralDivergence):
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor]:
         r"""The canonical integrand everywhere, the edges of both supports included."""
         no_p, no_q = log_p.isneginf(), log_q.isneginf()
+        if not bool((no_p | no_q).any()):
+            return (self.integrand(log_p, log_q),)
         both = ~(no_p | no_q)
         inside = self.integrand(torch.where(both, log_p, 0.0), torch.where(both, log_q, 0.0))
         only_q = _weighted(log_q, self._canonical_at_zero, no_p & ~no_q)

@@ -165,7 +165,7 @@ class DistributionTarget(Target):
 
     def __init__(self, distribution: Distribution) -> None:
         self._original = distribution
-        self._distribution = as_double(distribution)
+        self._distribution = _unchecked(as_double(distribution), distribution)
         try:
             support = _support_of(self._distribution)
         except NotImplementedError:
@@ -212,6 +212,13 @@ class DistributionTarget(Target):
             return repr(self._original)
         except NotImplementedError:  # torch asks for arg_constraints, which some do not state
             return f"{type(self._original).__name__}()"
+
+
+def _unchecked(copy: Distribution, original: Distribution) -> Distribution:
+    """The copy without torch's check of points, which a target makes itself; not the original."""
+    if copy is not original:
+        copy._validate_args = False
+    return copy
 
 
 def _support_of(distribution: Distribution) -> Constraint | None:

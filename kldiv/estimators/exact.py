@@ -88,6 +88,8 @@ def has_registered_kl(p: Distribution, q: Distribution) -> bool:
     ):
         return p.transforms == q.transforms and has_registered_kl(p.base_dist, q.base_dist)
     function = _dispatched(p, q)
+    if function is kl._kl_transformed_transformed:  # of two classes: torch has only the same
+        return False
     if function is kl._kl_expfamily_expfamily:
         return type(p) is type(q) and isinstance(p, ExponentialFamily) and _has_normaliser(p)
     return function is not NotImplemented

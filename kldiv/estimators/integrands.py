@@ -19,7 +19,7 @@ from kldiv.errors import NotFinite, ToleranceNotMet
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem
 
-__all__ = ["Densities", "Tolerance", "densities", "finish", "in_sight", "unsuited"]
+__all__ = ["Densities", "Tolerance", "densities", "finish", "in_sight", "past_poles", "unsuited"]
 
 _ROUNDING = 4 * torch.finfo(torch.float64).eps
 _VANISHED = -745.0  # the logarithm of what is 0 in float64
@@ -184,17 +184,25 @@ def in_sight(
     They are those on a pole of a density, and, where gradients are asked for, those so far out
     that both densities and all integrands are 0: their weights may be beyond all numbers.
     """
-    log_p, log_q = torch.broadcast_tensors(log_p, log_q)
-    idle = log_p.isposinf() | log_q.isposinf()
-    if torch.is_grad_enabled() and (log_p.requires_grad or log_q.requires_grad):
-        with torch.no_grad():
-            gone = (torch.maximum(log_p, log_q) < _VANISHED) & ~idle
-            if gone.any():
-                values = integrands(
-                    *(torch.where(gone, log, -torch.inf) for log in (log_p, log_q))
-                )
-                idle = idle | (gone & torch.stack(torch.broadcast_tensors(*values)).eq(0).all(0))
+    log_p, log_q = past_poles(log_p, log_q)
+    if not (torch.is_grad_enabled() and (log_p.requires_grad or log_q.requires_grad)):
+        return log_p, log_q
+    with torch.no_grad():
+        gone = torch.maximum(log_p, log_q) < _VANISHED
+        if not gone.any():
+            return log_p, log_q
+        values = integrands(*(torch.where(gone, log, -torch.inf) for log in (log_p, log_q)))
+        idle = gone & torch.stack(torch.broadcast_tensors(*values)).eq(0).all(0)
     return torch.where(idle, -torch.inf, log_p), torch.where(idle, -torch.inf, log_q)
+
+
+def past_poles(log_p: Tensor, log_q: Tensor) -> tuple[Tensor, Tensor]:
+    """Both log densities, broadcast, ``-inf`` at points on which one of them is infinite."""
+    first, second = torch.broadcast_tensors(log_p, log_q)
+    pole = first.isposinf() | second.isposinf()
+    if not pole.any():
+        return first, second
+    return torch.where(pole, -torch.inf, first), torch.where(pole, -torch.inf, second)
 
 
 def _log_mass(target: Target, mass: Mass) -> tuple[Tensor, Tensor]:

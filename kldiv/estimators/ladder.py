@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kldiv.errors import NotAvailable
+from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Estimator, Problem
 
 __all__ = ["Explanation", "Ladder"]
@@ -46,6 +47,15 @@ class Ladder:
                 return Explanation(rung.name, rejected)
             rejected[rung.name] = reason
         return Explanation(None, rejected)
+
+    def estimate(self, problem: Problem) -> Estimate:
+        """The estimate of the first rung that applies; of a later one where that has no number."""
+        rung = self.select(problem)
+        estimate = rung.estimate(problem)
+        later = Ladder(self.rungs[self.rungs.index(rung) + 1 :])
+        if not estimate.value.isnan().any() or later.explain(problem).method is None:
+            return estimate
+        return later.estimate(problem)
 
     def select(self, problem: Problem) -> Estimator:
         """The first rung that applies.

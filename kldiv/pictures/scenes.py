@@ -160,7 +160,6 @@ def _counts(fit: Fit) -> Tensor:
     if isinstance(fit.target, SampleTarget):
         points = torch.arange(float(fit.target.points.min()), float(fit.target.points.max()) + 1)
         return points.double()
-    assert fit.objective is not None
     points = Sum().points(Problem(fit.objective, fit.target, q, 0)).sort().values
     log_mass = torch.maximum(fit.target.log_prob(points), q.log_prob(points))
     seen = (log_mass - log_mass.max()).exp() > NEGLIGIBLE

@@ -57,7 +57,7 @@ class Objective:
 
     def problem(self, theta: Tensor) -> Problem:
         """The divergence at real vectors, as a problem for an estimator."""
-        return self._problem(self.family.at(theta))
+        return self._problem(DistributionTarget(self.family.at(theta)))
 
     def estimator(self, theta: Tensor) -> Estimator:
         """The estimator that is used, chosen once."""
@@ -111,7 +111,16 @@ class Objective:
         return self._of(member)
 
     def _of(self, member: Distribution) -> Tensor:
-        problem = self._problem(member)
+        q = DistributionTarget(member)
+        if (
+            isinstance(self.divergence, IntegralDivergence)
+            and self._rule is not None
+            and self._rule.fits(q.batch_shape)
+        ):
+            loss, good = self._rule.divergence(self.divergence, q, forward=self.forward)
+            if good.all():
+                return loss
+        problem = self._problem(q)
         estimator = self._estimator(problem)
         if (
             isinstance(estimator, Quadrature | Sum)
@@ -129,16 +138,11 @@ class Objective:
         self, problem: Problem, estimator: Quadrature | Sum, divergence: IntegralDivergence
     ) -> Tensor:
         member = problem.q if self.forward else problem.p
-        if self._rule is not None and self._rule.fits(member.batch_shape):
-            loss, good = self._rule.divergence(divergence, member, forward=self.forward)
-            if good.all():
-                return loss
         self._rule = rule_for(problem, estimator, forward=self.forward)
         self.evaluations += self._rule.points.shape[0]
         return self._rule.divergence(divergence, member, forward=self.forward)[0]
 
-    def _problem(self, member: Distribution) -> Problem:
-        q = DistributionTarget(member)
+    def _problem(self, q: Target) -> Problem:
         first, second = (self.target, q) if self.forward else (q, self.target)
         return Problem(self.divergence, first, second, self.seed + self._draws)
 

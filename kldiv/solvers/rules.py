@@ -8,6 +8,7 @@ otherwise: the mass of q on the nodes must be 1, and the embedded coarse rule mu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.target import Target
 from kldiv.estimators.cubature import coarse_weights_of, nodes_of
-from kldiv.estimators.integrands import densities, in_sight
+from kldiv.estimators.integrands import densities, in_sight, past_poles
 from kldiv.estimators.layout import layout
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.quadrature import Quadrature
@@ -25,6 +26,7 @@ from kldiv.solvers.trapezium import Nodes, trapezium_nodes
 
 __all__ = ["Rule", "rule_for"]
 
+_FAR = 1e120  # a log density may be as large as its square
 _MASS = 1e-7  # what of a mass may be missing on the nodes
 _PLANE_EVALUATIONS = 60_000  # in two dimensions, where the trapezium rule has failed
 
@@ -71,19 +73,31 @@ class Rule:
             return self._widened(extra).divergence(divergence, member, forward=forward)
         log_q = member.log_prob(self.points)
         first, second = (self.log_p, log_q) if forward else (log_q, self.log_p)
-        values = divergence.integrands(*in_sight(first, second, divergence.integrands))
-        used = self.weights > 0
-        integrals = [(torch.where(used, value, 0.0) * self.weights).sum(0) for value in values]
+        if self._reaches_far:
+            first, second = in_sight(first, second, divergence.integrands)
+        values = divergence.integrands(*past_poles(first, second))
+        if not self._all_used:
+            values = tuple(torch.where(self.weights > 0, value, 0.0) for value in values)
+        integrals = [(value * self.weights).sum(0) for value in values]
         with torch.no_grad():
             mass_q = (log_q.exp() * self.weights).sum(0)
             good = (mass_q - 1).abs() < _MASS
             for value, integral in zip(values, integrals, strict=True):
-                check = (torch.where(used, value, 0.0) * self.coarse).sum(0)
+                check = (value * self.coarse).sum(0)
                 good = (
                     good & ((check - integral).abs() <= 1e-5 * integral.abs() + 1e-9)
                     | integral.isinf()
                 )
         return self._combined(divergence, integrals, forward=forward), good
+
+    @cached_property
+    def _all_used(self) -> bool:
+        return bool((self.weights > 0).all())
+
+    @cached_property
+    def _reaches_far(self) -> bool:
+        """Whether weights are so large that gradients at points without mass may overflow."""
+        return bool(self.weights.max() > _FAR)
 
     def _widened(self, extra: int) -> Rule:
         """The same rule for members with more batch dimensions in front."""

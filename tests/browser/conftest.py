@@ -128,8 +128,18 @@ def site():
 
 @pytest.fixture(scope="session")
 def sweeps(site):
-    """The page of the experiment with animations and the explorer."""
-    pages = sorted(site.glob("gallery/**/*gaussian_sweeps*.html"))
+    """The page of the experiment with animations."""
+    return page_named(site, "gaussian_sweeps")
+
+
+@pytest.fixture(scope="session")
+def explored(site):
+    """The page of the experiment with the explorer."""
+    return page_named(site, "mean_and_scale_explorer")
+
+
+def page_named(site, name):
+    pages = sorted(site.glob(f"gallery/**/*{name}*.html"))
     if not pages:
-        missing("the site has no gallery page named *gaussian_sweeps*.html")
+        missing(f"the site has no gallery page named *{name}*.html")
     return pages[0]

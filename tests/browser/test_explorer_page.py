@@ -49,7 +49,7 @@ def alone(tmp_path_factory):
 
 @pytest.fixture(params=["alone", "gallery"])
 def page(request):
-    return request.getfixturevalue({"alone": "alone", "gallery": "sweeps"}[request.param])
+    return request.getfixturevalue({"alone": "alone", "gallery": "explored"}[request.param])
 
 
 class Shown:
