@@ -83,12 +83,15 @@ class Rule:
             mass_q = (log_q.exp() * self.weights).sum(0)
             good = (mass_q - 1).abs() < _MASS
             for value, integral in zip(values, integrals, strict=True):
-                check = (value * self.coarse).sum(0)
-                good = (
-                    good & ((check - integral).abs() <= 1e-5 * integral.abs() + 1e-9)
-                    | integral.isinf()
-                )
+                gap = (value * self._doubt).sum(0).abs()
+                close = gap <= 1e-5 * integral.abs() + 1e-9
+                good = (good & close) | integral.isinf()
         return self._combined(divergence, integrals, forward=forward), good
+
+    @cached_property
+    def _doubt(self) -> Tensor:
+        """What the coarser rule's weights differ by."""
+        return self.coarse - self.weights
 
     @cached_property
     def _all_used(self) -> bool:
