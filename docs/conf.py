@@ -44,6 +44,9 @@ nitpick_ignore_regex = [
     ("py:obj", ".*"),  # and is plain code where it cannot
     ("py:.*", r"kldiv\.[a-z_]+\..*"),  # what is not public has no page
     # nor have other projects' names, except for those in inventories/
+    # (in pictures they are imported for type checkers only, and so are bare)
+    ("py:class", "AbstractContextManager|ArrayLike|NDArray|Figure|FuncAnimation"),
+    ("py:class", "Axes|AxesImage|QuadContourSet"),
     ("py:.*", r"(collections|matplotlib|numpy|scipy|torch|typing|enum|abc|np|plt)\b.*"),
 ]
 autodoc_member_order = "bysource"
