@@ -110,6 +110,4 @@ with style.applied():
 
 # %%
 # Adam moves a parameter by about its rate at most, 0.001 a step: however steep the slope,
-# :math:`\sigma` needs thousands of steps. The frames are equally far apart in what q moves, not in
-# steps:
-animation = path.animate(frames=12, size=(6.6, 2.9))
+# :math:`\sigma` needs thousands of steps.

@@ -109,8 +109,8 @@ class Window:
         self.figure.suptitle(
             f"{first}      {second}      {explorer.label} = {number} nats", fontsize="large"
         )
-        self.x_slice.set_title(f"along {explorer.x.symbol}, at {second}")
-        self.y_slice.set_title(f"along {explorer.y.symbol}, at {first}")
+        self.x_slice.set_title(f"along {explorer.x.symbol}, at {second}", loc="left")
+        self.y_slice.set_title(f"along {explorer.y.symbol}, at {first}", loc="left")
 
     def _draw_map(self) -> None:
         explorer, axes = self.explorer, self.map

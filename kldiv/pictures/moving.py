@@ -47,10 +47,11 @@ class OnLine(Moving):
         super().__init__(axes, scene, steps)
         discrete = scene.kind == "counts"
         draw_target(axes, scene)
+        tall = axes.dataLim.y1
         before = len(axes.collections)
         style.draw_density(axes, scene.x, self.densities[0], "q", discrete=discrete)
         self.line, self.area = axes.lines[-1], axes.collections[before]
-        still = max(axes.dataLim.y1, float(self.densities[-1].max()))
+        still = max(tall, float(self.densities[-1].max()))
         top = min(float(np.nanmax(self.densities)), TALLEST * still)
         axes.set_ylim(0, HEADROOM * max(still, top))
         axes.set_xlabel("x")

@@ -1,0 +1,84 @@
+"""A closed form is taken where there is one, and its absence is explained."""
+
+import math
+
+import pytest
+import torch
+
+from torch.distributions import (
+    Independent,
+    Laplace,
+    LogNormal,
+    Normal,
+    Poisson,
+    TransformedDistribution,
+    Weibull,
+    transforms,
+)
+
+import kldiv
+
+from kldiv import ClosedForm, Exact
+from kldiv.builtin.divergences.kl import KL
+from kldiv.estimators.exact import has_registered_kl
+
+
+def one(kind, *parameters):
+    return kind(*(torch.tensor(each, dtype=torch.float64) for each in parameters))
+
+
+def seven(p, q, divergence):
+    return 7 + 0 * p.loc
+
+
+def test_a_formula_of_torch_that_is_nan_gives_way_to_the_sum():
+    p, q = one(Poisson, 0.0), one(Poisson, 3.0)  # -log q(0) = 3, torch has 0 log 0
+    found = kldiv.divergence(p, q)
+    assert found.method == "sum"
+    assert abs(float(found) - 3) <= float(found.error) <= 1e-12
+    with pytest.raises(kldiv.NotFinite, match="estimator 'exact' gives NaN"):
+        kldiv.divergence(p, q, estimator="exact")
+
+
+def test_without_a_closed_form_it_says_so_and_the_next_one_is_taken():
+    p, q = one(LogNormal, 0.0, 1.0), one(Weibull, 1.0, 2.0)
+    assert "no closed form of kl between LogNormal and Weibull" in str(kldiv.explain(p, q))
+    assert kldiv.divergence(p, q).method == "quadrature"
+    with pytest.raises(kldiv.NotAvailable, match="no closed form of kl"):
+        kldiv.divergence(p, q, estimator="exact")
+
+
+def test_the_formula_of_a_plugin_comes_before_torchs():
+    p, q = one(Normal, 0.0, 1.0), one(Normal, 1.0, 1.0)
+    offered = Exact((ClosedForm(KL, Normal, Normal, seven),))
+    assert float(kldiv.divergence(p, q, estimator=offered)) == 7
+    declined = Exact((ClosedForm(KL, Normal, Normal, lambda *_: NotImplemented),))
+    assert float(kldiv.divergence(p, q, estimator=declined)) == pytest.approx(0.5, rel=1e-15)
+
+
+def test_a_formula_that_declines_with_no_other_is_not_available():
+    declined = Exact((ClosedForm(KL, Normal, Weibull, lambda *_: NotImplemented),))
+    with pytest.raises(kldiv.NotAvailable, match="no closed form covers"):
+        kldiv.divergence(one(Normal, 0.0, 1.0), one(Weibull, 1.0, 2.0), estimator=declined)
+
+
+def test_an_infinite_value_has_no_error_and_a_reason():
+    found = kldiv.divergence(one(Poisson, 3.0), one(Poisson, 0.0), estimator="exact")
+    assert float(found) == math.inf
+    assert float(found.error) == 0
+    assert found.reason == "one side has mass where the other has none"
+
+
+def test_torchs_formulas_are_looked_for_inside_of_wrappers():
+    normal, laplace, weibull = (one(kind, 1.0, 2.0) for kind in (Normal, Laplace, Weibull))
+    assert has_registered_kl(laplace, normal)
+    assert not has_registered_kl(normal, weibull)
+    wide = [Independent(each.expand((2,)), 1) for each in (laplace, normal, weibull)]
+    assert has_registered_kl(wide[0], wide[1])
+    assert not has_registered_kl(wide[1], wide[2])
+    bent = [
+        TransformedDistribution(normal, [transform])
+        for transform in (transforms.ExpTransform(), transforms.SigmoidTransform())
+    ]
+    assert has_registered_kl(bent[0], bent[0])
+    assert not has_registered_kl(bent[0], bent[1])

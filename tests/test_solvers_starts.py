@@ -1,0 +1,67 @@
+"""Starts are told by name or found where the target is, and are refused where they are none."""
+
+import pytest
+import torch
+
+from torch.distributions import Normal, Uniform
+
+from kldiv.errors import InvalidArgument, InvalidType, NotFinite
+from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
+from kldiv.solvers.objective import Objective
+from kldiv.solvers.starts import first_points
+
+F64 = torch.float64
+
+
+def objective_of(target, family="normal", *, forward=True, seed=0):
+    found = as_target(target, "target")
+    return Objective(
+        found,
+        family_for(family, found),
+        as_divergence("kl"),
+        forward=forward,
+        estimator=as_estimator("auto"),
+        seed=seed,
+    )
+
+
+def normal(loc=1.0, scale=2.0):
+    return Normal(torch.tensor(loc, dtype=F64), torch.tensor(scale, dtype=F64))
+
+
+def test_the_first_start_has_the_moments_of_the_target():
+    objective = objective_of(normal())
+    (start,) = first_points(objective, None, single=True)
+    values = objective.family.space.constrain(start)
+    assert float(values["loc"]) == pytest.approx(1)
+    assert float(values["scale"]) == pytest.approx(2)
+
+
+def test_more_starts_keep_the_first_and_follow_the_seed():
+    few, many, other = (
+        first_points(objective_of(normal(), seed=seed), count, single=False)
+        for seed, count in ((0, 1), (0, 4), (1, 4))
+    )
+    assert torch.equal(many[:1], few)
+    assert torch.equal(many[0], other[0])
+    assert not torch.equal(many[1:], other[1:])
+
+
+@pytest.mark.parametrize(
+    ("starts", "error", "message"),
+    [
+        (0, InvalidArgument, "starts must be positive, got 0"),
+        ([], InvalidArgument, "starts must not be empty"),
+        ("many", InvalidType, "a number, parameters by name or a sequence of these, got 'many'"),
+        ([1.0], InvalidType, r"a number, parameters by name or a sequence of these, got \[1.0\]"),
+    ],
+)
+def test_what_is_no_start_is_refused(starts, error, message):
+    with pytest.raises(error, match=message):
+        first_points(objective_of(normal()), starts, single=False)
+
+
+def test_starts_that_are_all_infinite_are_refused_with_the_remedy():
+    target = Uniform(torch.tensor(0.0, dtype=F64), torch.tensor(1.0, dtype=F64))
+    with pytest.raises(NotFinite, match=r"not finite at any start.*try the other direction"):
+        first_points(objective_of(target, forward=False), None, single=False)

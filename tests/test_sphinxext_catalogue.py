@@ -1,0 +1,42 @@
+"""`kldiv-catalogue`: the table of what a registry holds."""
+
+import pytest
+
+import kldiv
+
+from kldiv.sphinxext.catalogue import first_sentence
+
+
+def test_the_catalogue_lists_what_the_registry_lists(build):
+    html, warnings = build(".. kldiv-catalogue:: divergences")
+
+    assert not warnings
+    assert all(f">{name}" in html for name in kldiv.divergences)
+    assert "renyi(alpha)" in html.replace('<span class="pre">', "").replace("</span>", "")
+
+
+def test_an_item_that_does_not_load_says_so_in_its_row(build):
+    with kldiv.divergences.temporary("broken", "no_such_module:Broken"):
+        html, warnings = build(".. kldiv-catalogue:: divergences")
+
+    assert not warnings
+    assert "does not load" in html
+
+
+def test_a_kind_that_there_is_not_is_an_error_that_names_the_kinds(build):
+    _, warnings = build(".. kldiv-catalogue:: estimators")
+
+    assert "none of divergences, targets, families" in warnings
+
+
+@pytest.mark.parametrize(
+    ("docstring", "shown"),
+    [
+        ("At most 1.5 nats. More.", ["At most 1.5 nats."]),
+        ("Of order :math:`a.`, see `x`.", ["Of order ", "a.", ", see ", "x", "."]),
+        ("A :class:`~kldiv.Fit` ``p. q``\nand", ["A ", "kldiv.Fit", " ", "p. q", " and"]),
+        ("", [""]),
+    ],
+)
+def test_the_first_sentence_ends_at_its_full_stop(docstring, shown):
+    assert [node.astext() for node in first_sentence(docstring)] == shown
