@@ -18,12 +18,11 @@ import torch
 
 from torch import Tensor
 
-from kldiv.definitions.support import box, unwrap
 from kldiv.definitions.target import SampleTarget, Target
 from kldiv.errors import NotAvailable
-from kldiv.estimators import MonteCarlo, Quadrature, Sum
+from kldiv.estimators import MonteCarlo
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.places import exact_place
+from kldiv.solvers.places import exact_place, rung_for
 from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["MomentMatching"]
@@ -70,13 +69,7 @@ class MomentMatching:
 
 def _by_sampling(target: Target) -> bool:
     """Whether the moments of a target are had by drawing from it."""
-    if isinstance(target, SampleTarget) or _is_countable(target):
-        return False
-    return box(target.support) is None or target.event_shape.numel() > 2
-
-
-def _is_countable(target: Target) -> bool:
-    return bool(unwrap(target.support).is_discrete) and not target.event_shape
+    return not isinstance(target, SampleTarget) and rung_for(target) is None
 
 
 def _unavailable(target: Target) -> str | None:
@@ -98,10 +91,10 @@ def _means(objective: Objective) -> tuple[Tensor, ...]:
     if isinstance(target, SampleTarget):
         objective.evaluations += target.points.shape[0]
         return tuple((target.weights * each).sum(0) for each in statistics(target.points.double()))
-    if _by_sampling(target):
+    rung = rung_for(target)
+    if rung is None:
         points = target.sample(torch.Size([MonteCarlo().samples]), objective.seed)
         return tuple(each.mean(0) for each in statistics(points))
-    rung = Sum() if _is_countable(target) else Quadrature()
     totals, _ = rung.expectations(target, statistics)
     mass, *rest = totals
     if not all(each.isfinite().all() for each in rest):

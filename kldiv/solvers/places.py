@@ -13,7 +13,7 @@ from kldiv.definitions.target import SampleTarget, Target
 from kldiv.estimators import Quadrature, Sum
 from kldiv.estimators.landmarks import landmarks
 
-__all__ = ["draws", "exact_place", "places"]
+__all__ = ["draws", "exact_place", "places", "rung_for"]
 
 _DRAWS = 512
 
@@ -43,6 +43,15 @@ def exact_place(target: Target) -> Place | None:
     if not (mean.isfinite().all() and variance.isfinite().all() and (variance > 0).all()):
         return None
     return Place(mean, variance, covariance if vector else None)
+
+
+def rung_for(target: Target) -> Sum | Quadrature | None:
+    """What integrates statistics under a density, or ``None`` where only sampling is left."""
+    if unwrap(target.support).is_discrete and not target.event_shape:
+        return Sum()
+    if box(target.support) is not None and target.event_shape.numel() <= 2:
+        return Quadrature()
+    return None
 
 
 def draws(target: Target, seed: int) -> Tensor | None:
@@ -98,12 +107,10 @@ def _numerical(target: Target) -> Place | None:
         columns = x.unbind(-1) if target.event_shape else (x,)
         return (*columns, *(column.square() for column in columns))
 
-    if unwrap(target.support).is_discrete and not target.event_shape:
-        totals, _ = Sum().expectations(target, statistics)
-    elif box(target.support) is not None and size <= 2:
-        totals, _ = Quadrature().expectations(target, statistics)
-    else:
+    rung = rung_for(target)
+    if rung is None:
         return None
+    totals, _ = rung.expectations(target, statistics)
     mass, *rest = totals
     mean = torch.stack([each / mass for each in rest[:size]], -1)
     variance = torch.stack([each / mass for each in rest[size:]], -1) - mean.square()
