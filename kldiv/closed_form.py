@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 from torch.distributions import Distribution
 
 from kldiv.definitions.divergence import Divergence
 
-__all__ = ["ClosedForm"]
+__all__ = ["ClosedForm", "Rule"]
+
+
+class Rule(Protocol):
+    """What gives exact values for some pairs: a closed form of one, or a rule for many."""
+
+    def covers(self, divergence: Divergence, p: Distribution, q: Distribution) -> bool:
+        """Whether it applies; computes no divergence."""
+
+    @property
+    def function(self) -> Callable[..., Tensor]:
+        """Called with p, q and the divergence; may return ``NotImplemented`` for some values."""
+
+    def error_of(
+        self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
+    ) -> Tensor | None:
+        """How wrong a value may be by rounding; ``None`` leaves it to be found."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +43,15 @@ class ClosedForm:
         function: Called as ``function(p, q, divergence)`` with float64 distributions; returns the
             divergence in nats, with shape :math:`(*)`, differentiable in both, or
             ``NotImplemented`` where it does not cover these two.
+        rounding: The relative error of the function, where it is known. Otherwise it is found by
+            moving the parameters by their own rounding.
     """
 
     divergence: type[Divergence]
     type_p: type[Distribution]
     type_q: type[Distribution]
     function: Callable[..., Tensor]
+    rounding: float | None = None
 
     def covers(self, divergence: Divergence, p: Distribution, q: Distribution) -> bool:
         """Whether the types fit."""
@@ -40,3 +60,9 @@ class ClosedForm:
             and isinstance(p, self.type_p)
             and isinstance(q, self.type_q)
         )
+
+    def error_of(
+        self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
+    ) -> Tensor | None:
+        """The relative error that was stated, of a value."""
+        return None if self.rounding is None else self.rounding * value.abs()

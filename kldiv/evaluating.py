@@ -13,6 +13,7 @@ from kldiv.definitions.randomness import as_seed
 from kldiv.errors import NotAvailable, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Explanation, Ladder, Problem
+from kldiv.estimators.reductions import reduction_of
 from kldiv.resolving import as_divergence, as_estimator, as_target, ladder
 
 __all__ = ["divergence", "explain", "in_precision"]
@@ -61,21 +62,13 @@ def divergence(
     """
     problem = _problem(p, q, divergence, as_seed(seed))
     chosen = as_estimator(estimator)
-    if isinstance(chosen, Ladder):
-        return in_precision(chosen.estimate(problem), problem.dtype)
-    reason = chosen.why_not(problem)
-    if reason is not None:
-        raise NotAvailable(
-            f"estimator {chosen.name!r} does not apply: {reason}; "
-            "estimator='auto' finds one that does"
-        )
-    estimate = chosen.estimate(problem)
-    if estimate.value.isnan().any():
+    found = chosen.estimate(problem) if isinstance(chosen, Ladder) else _by(chosen, problem)
+    if found.value.isnan().any():
         raise NotFinite(
-            f"estimator {chosen.name!r} gives NaN for {problem.divergence} between {p!r} and "
-            f"{q!r}; estimator='auto' may find another"
+            f"estimator {found.method!r} gives NaN for {problem.divergence} between {p!r} and "
+            f"{q!r}; another estimator may not"
         )
-    return in_precision(estimate, problem.dtype)
+    return in_precision(found, problem.dtype)
 
 
 def explain(
@@ -102,6 +95,20 @@ def explain(
         quadrature: yes
     """
     return ladder().explain(_problem(p, q, divergence, seed=0))
+
+
+def _by(estimator: Estimator, problem: Problem) -> Estimate:
+    """What one estimator gives: of the problem as it stands, or made smaller by a rule."""
+    reason = estimator.why_not(problem)
+    if reason is None:
+        return estimator.estimate(problem)
+    smaller = reduction_of(problem)
+    if smaller is None:
+        raise NotAvailable(
+            f"estimator {estimator.name!r} does not apply: {reason}; "
+            "estimator='auto' finds one that does"
+        )
+    return smaller.restore(_by(estimator, smaller.problem))
 
 
 def _problem(

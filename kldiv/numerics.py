@@ -11,9 +11,23 @@ import math
 import torch
 
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
-__all__ = ["exp_gap", "log_mean", "phi2", "product", "relative_entropy"]
+__all__ = [
+    "exp_gap",
+    "log_gamma",
+    "log_gamma_remainder",
+    "log_mean",
+    "log_ratio",
+    "phi2",
+    "product",
+    "relative_entropy",
+]
 
+_EULER = 0.57721566490153286061
+_ZETA = tuple(
+    float(torch.special.zeta(torch.tensor(k, dtype=torch.float64), 2)) for k in range(2, 30)
+)
 _SERIES = tuple(1.0 / math.factorial(k + 2) for k in range(17))
 
 
@@ -44,9 +58,68 @@ def exp_gap(log_a: Tensor, log_b: Tensor) -> Tensor:
     return -torch.maximum(log_a, log_b).exp() * gap.expm1()
 
 
+def log_gamma(x: Tensor) -> Tensor:
+    r""":math:`\log \Gamma(x)` for :math:`x > 0`, of shape :math:`(*)`, to be differentiated often.
+
+    All derivatives are right to the last digits; the second one of ``torch.lgamma`` has nine.
+    """
+    value: Tensor = _LogGammaDerivative.apply(x, 0)  # type: ignore[no-untyped-call]
+    return value
+
+
+class _LogGammaDerivative(torch.autograd.Function):
+    r"""A derivative of log-gamma, by :math:`\psi^{(n-1)}(x) = (-1)^n (n-1)!\,\zeta(n, x)`."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, order: int) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.order = order  # type: ignore[attr-defined]
+        if order < 2:
+            return x.digamma() if order else x.lgamma()
+        zeta: Tensor = torch.special.zeta(torch.full_like(x, order), x)
+        return (-1.0) ** order * math.factorial(order - 1) * zeta
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        order = ctx.order + 1  # type: ignore[attr-defined]
+        return gradient * _LogGammaDerivative.apply(x, order), None  # type: ignore[no-untyped-call]
+
+
+def log_gamma_remainder(x: Tensor) -> Tensor:
+    r""":math:`\log \Gamma(1 + x) + \gamma x \geq 0` for :math:`x > -1`, exact near 0.
+
+    There it is :math:`x - \log(1 + x) + \sum_{k \geq 2} (\zeta(k) - 1) (-x)^k / k`.
+
+    Arguments:
+        x: With shape :math:`(*)`.
+    """
+    near = x.abs() < 0.5
+    inner, outer = torch.where(near, x, 0.0), torch.where(near, 1.0, x)
+    series = torch.zeros_like(inner)
+    for k in range(len(_ZETA) + 1, 1, -1):
+        series = _ZETA[k - 2] / k - inner * series
+    logarithm = inner.log1p()
+    close = logarithm.square() * phi2(logarithm) + inner.square() * series
+    return torch.where(near, close, (1 + outer).lgamma() + _EULER * outer)
+
+
 def log_mean(log_a: Tensor, log_b: Tensor, weight: float) -> Tensor:
     r""":math:`\log((1 - w) e^a + w e^b)` for :math:`0 < w < 1`, with shape :math:`(*)`."""
     return torch.logaddexp(log_a + math.log1p(-weight), log_b + math.log(weight))
+
+
+def log_ratio(a: Tensor, b: Tensor, excess: Tensor | None = None) -> Tensor:
+    r""":math:`\log(a / b)` of positive numbers of shape :math:`(*)`, also of close ones.
+
+    Arguments:
+        a: The numerator.
+        b: The denominator.
+        excess: :math:`a - b`, where it is known more precisely than by subtraction.
+    """
+    share = (a - b if excess is None else excess) / b
+    near = share.abs() < 0.5
+    return torch.where(near, torch.where(near, share, 0.0).log1p(), a.log() - b.log())
 
 
 def relative_entropy(log_p: Tensor, log_q: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from kldiv.registry import Registry
 from kldiv.specs import parameters_of
 
 if TYPE_CHECKING:
-    from kldiv.closed_form import ClosedForm
+    from kldiv.closed_form import Rule
 
 __all__ = [
     "Gallery",
@@ -76,7 +76,7 @@ def plugin_galleries() -> tuple[Gallery, ...]:
     )
 
 
-def closed_forms() -> tuple[ClosedForm, ...]:
+def closed_forms() -> tuple[Rule, ...]:
     """The closed forms of all plugins, the built-in ones first, imported at the first call.
 
     What one plugin offers and cannot be imported is left out with a warning.
@@ -84,7 +84,7 @@ def closed_forms() -> tuple[ClosedForm, ...]:
     return tuple(form for forms in closed_forms_by_plugin().values() for form in forms)
 
 
-def closed_forms_by_plugin() -> Mapping[str, tuple[ClosedForm, ...]]:
+def closed_forms_by_plugin() -> Mapping[str, tuple[Rule, ...]]:
     """The same for each distribution that offers any."""
     return _collected(_plugins.usable())
 
@@ -95,8 +95,8 @@ def refresh() -> None:
 
 
 @lru_cache(maxsize=1)
-def _collected(plugins: Iterable[Plugin]) -> Mapping[str, tuple[ClosedForm, ...]]:
-    found: dict[str, tuple[ClosedForm, ...]] = {}
+def _collected(plugins: Iterable[Plugin]) -> Mapping[str, tuple[Rule, ...]]:
+    found: dict[str, tuple[Rule, ...]] = {}
     for plugin in plugins:
         for offered in plugin.closed_forms:
             try:
@@ -109,7 +109,7 @@ def _collected(plugins: Iterable[Plugin]) -> Mapping[str, tuple[ClosedForm, ...]
     return found
 
 
-def _resolved(offered: object) -> tuple[ClosedForm, ...]:
+def _resolved(offered: object) -> tuple[Rule, ...]:
     """The closed forms that a hook's item stands for: itself, or those it is the place of."""
     loaded = offered.load() if isinstance(offered, Lazy) else offered
     forms = tuple(loaded) if isinstance(loaded, Iterable) else (loaded,)

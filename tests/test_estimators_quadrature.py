@@ -205,7 +205,7 @@ def test_it_says_why_it_does_not_apply():
 
     normal = Normal(one(0.0), 1.0)
     assert "the support is discrete" in why(Categorical(torch.ones(3)), Categorical(torch.ones(3)))
-    cube = Independent(Normal(torch.zeros(3), 1.0), 1)
+    cube = MultivariateNormal(torch.zeros(3), torch.eye(3))
     assert "the event shape (3,) has more than two dimensions" in why(cube, cube)
     sphere = torch.distributions.Dirichlet(torch.ones(2))
     assert "the support Simplex() is no product of intervals" in why(sphere, sphere)

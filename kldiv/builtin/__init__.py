@@ -92,4 +92,5 @@ def kldiv_families() -> Mapping[str, str]:
 @hookimpl
 def kldiv_closed_forms() -> Iterable[str]:
     """The built-in closed forms, besides those of torch."""
-    return ["kldiv.builtin.closed_forms.gaussian:CLOSED_FORMS"]
+    places = ("gaussian", "location_scale", "exponential_families", "categories")
+    return [f"kldiv.builtin.closed_forms.{place}:CLOSED_FORMS" for place in places]

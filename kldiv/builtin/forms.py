@@ -20,6 +20,7 @@ __all__ = [
     "difference",
     "gap_of_densities",
     "mixture_remainder",
+    "power_of_renyi",
     "power_remainder",
     "scaled_square",
     "tilted_remainder",
@@ -78,6 +79,21 @@ def power_remainder(log_p: Tensor, log_q: Tensor, alpha: float) -> Tensor:
         return power_remainder(log_q, log_p, 1 - alpha)
     log_power = alpha * log_p + (1 - alpha) * log_q
     return _remainder(log_p, log_q, log_power, log_p - log_q, alpha - 1) / alpha
+
+
+def power_of_renyi(renyi: Tensor, alpha: float) -> Tensor:
+    r""":math:`(e^{(\alpha - 1) D_\alpha} - 1) / (\alpha - 1)`, Tsallis's divergence from Rényi's.
+
+    Arguments:
+        renyi: Rényi's divergence, with shape :math:`(*)`.
+        alpha: Its order; at 1 the two divergences are the same.
+    """
+    if alpha == 1:
+        return renyi
+    exponent = (alpha - 1) * renyi
+    inside = exponent < _LARGEST
+    value = torch.where(inside, exponent, 0.0).expm1() / (alpha - 1)
+    return torch.where(inside, value, torch.inf)
 
 
 def tilted_remainder(log_p: Tensor, log_q: Tensor, beta: float) -> Tensor:

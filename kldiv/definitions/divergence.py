@@ -20,7 +20,7 @@ import math
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -31,8 +31,9 @@ from torch import Tensor
 from kldiv.definitions.naming import snake_case
 from kldiv.errors import InvalidType
 
-__all__ = ["Divergence", "FDivergence", "IntegralDivergence"]
+__all__ = ["Divergence", "FDivergence", "IntegralDivergence", "OfAdditive"]
 
+_FORMULA = {"generator", "integrand", "integrands", "combine"}
 _LARGE = 300.0  # e^300 squared is still a float64
 
 
@@ -50,6 +51,23 @@ class Divergence:
     """Whether the triangle inequality holds."""
     upper_bound: float = math.inf
     """The largest value that it takes on distributions."""
+    additive: ClassVar[bool] = False
+    """Whether it is the sum of those of the parts where both sides have independent parts."""
+    invariant: ClassVar[bool] = False
+    """Whether it stays the same where both sides go through one bijection."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if _FORMULA & vars(cls).keys() and "of_additive" not in vars(cls):
+            # another formula is another function
+            cls.of_additive = Divergence.of_additive  # type: ignore[method-assign]
+
+    def of_additive(self) -> OfAdditive | None:
+        r"""The additive divergence of which this one is a function, where there is one.
+
+        Stated once, it gives closed forms from that one's, and values of independent parts.
+        """
+        return OfAdditive(self, lambda value: value) if self.additive else None
 
     @property
     def name(self) -> str:
@@ -66,6 +84,22 @@ class Divergence:
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={value:g}" for name, value in self.parameters.items())
         return f"{self.name}({arguments})" if arguments else self.name
+
+
+@dataclass(frozen=True)
+class OfAdditive:
+    r"""A divergence as a function of an additive one: :math:`D = \varphi(D')`.
+
+    Arguments:
+        divergence: The additive divergence :math:`D'`.
+        function: The function :math:`\varphi`, which increases.
+        swapped: Whether p and q change places, so that
+            :math:`D(p \parallel q) = \varphi(D'(q \parallel p))`.
+    """
+
+    divergence: Divergence
+    function: Callable[[Tensor], Tensor]
+    swapped: bool = False
 
 
 class IntegralDivergence(Divergence, ABC):
@@ -108,6 +142,8 @@ class FDivergence(IntegralDivergence):
         On Divergences and Informations in Statistics and Information Theory (Liese and Vajda,
         2006), equation 5, doi:10.1109/TIT.2006.881731.
     """
+
+    invariant = True
 
     at_zero: float | None = None
     """The limit :math:`f(0)`; ``None`` lets the core find it."""

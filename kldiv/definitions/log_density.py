@@ -8,6 +8,7 @@ nats.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -21,7 +22,7 @@ from torch.distributions import (
     OneHotCategorical,
 )
 
-__all__ = ["log_density_of"]
+__all__ = ["log_density_of", "log_probabilities"]
 
 LogDensity = Callable[[Tensor], Tensor]
 
@@ -35,6 +36,23 @@ def log_density_of(distribution: Distribution) -> LogDensity:
     return lambda x: rule(distribution, probs, x)
 
 
+def log_probabilities(distribution: Distribution) -> Tensor:
+    r"""The log probabilities of a trial's categories, with shape :math:`(*, K)` and sum 1.
+
+    Arguments:
+        distribution: A Bernoulli, categorical, binomial or multinomial distribution.
+    """
+    own: Any = getattr(distribution, "_categorical", distribution)
+    probs = vars(own).get("probs")
+    two = isinstance(distribution, Bernoulli | Binomial)
+    if probs is None or _was_given_logits(distribution, probs):
+        logits: Tensor = own.logits
+        both = torch.stack([torch.zeros_like(logits), logits], -1) if two else logits
+        return both.log_softmax(-1)
+    both = torch.stack([1 - probs, probs], -1) if two else probs
+    return _log(both / both.sum(-1, keepdim=True))
+
+
 def _was_given_logits(distribution: Distribution, probs: Tensor) -> bool:
     given: Tensor = getattr(distribution, "_param", probs)
     return given.shape != probs.shape or bool((given != probs).any())
@@ -43,11 +61,11 @@ def _was_given_logits(distribution: Distribution, probs: Tensor) -> bool:
 def _categorical(distribution: Distribution, probs: Tensor, x: Tensor) -> Tensor:
     shape = torch.broadcast_shapes(x.shape, probs.shape[:-1])
     index = x.long().expand(shape).unsqueeze(-1)
-    return _log(probs).expand(*shape, -1).gather(-1, index).squeeze(-1)
+    return log_probabilities(distribution).expand(*shape, -1).gather(-1, index).squeeze(-1)
 
 
 def _one_hot(distribution: Distribution, probs: Tensor, x: Tensor) -> Tensor:
-    return torch.where(x > 0, _log(probs), 0.0).sum(-1)
+    return torch.where(x > 0, log_probabilities(distribution), 0.0).sum(-1)
 
 
 def _bernoulli(distribution: Distribution, probs: Tensor, x: Tensor) -> Tensor:

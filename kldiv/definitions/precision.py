@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Transform
 from torch.distributions.transforms import _InverseTransform
 
-__all__ = ["as_double", "as_dtype", "device_of", "dtype_of"]
+__all__ = ["as_double", "as_dtype", "device_of", "dtype_of", "nudged"]
 
 T = TypeVar("T")
 
@@ -33,17 +34,33 @@ def as_dtype(value: T, dtype: torch.dtype) -> T:
     Distributions defined outside of torch are returned as they are, since their state is their
     own.
     """
+    return _mapped(value, lambda tensor: tensor.to(dtype))
+
+
+def nudged(value: T, size: float) -> T:
+    """A copy of a torch distribution, its parameters moved by a relative size, in and out."""
+    return _mapped(value, lambda tensor: tensor * (1 + size * _pattern(tensor)))
+
+
+def _pattern(tensor: Tensor) -> Tensor:
+    """Numbers between -1 and 1, the same for every tensor of a shape."""
+    steps = torch.arange(1, tensor.numel() + 1, dtype=tensor.dtype, device=tensor.device)
+    return (2.0 * steps).cos().reshape(tensor.shape)
+
+
+def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
+    """A copy of a torch distribution with a function applied to its floating tensors."""
     if isinstance(value, Tensor):
-        return value.to(dtype) if value.is_floating_point() else value  # type: ignore[return-value]
+        return function(value) if value.is_floating_point() else value  # type: ignore[return-value]
     if type(value) in (list, tuple):
-        return type(value)(as_dtype(item, dtype) for item in value)  # type: ignore[call-arg,attr-defined]
+        return type(value)(_mapped(item, function) for item in value)  # type: ignore[call-arg,attr-defined]
     if not isinstance(value, Distribution | Transform) or not _is_torch(value):
         return value
     if isinstance(value, _InverseTransform):
-        return as_dtype(value.inv, dtype).inv  # type: ignore[return-value]
+        return _mapped(value.inv, function).inv  # type: ignore[return-value]
 
     clone = copy.copy(value)
-    clone.__dict__.update({name: as_dtype(item, dtype) for name, item in _parts(value)})
+    clone.__dict__.update({name: _mapped(item, function) for name, item in _parts(value)})
     if isinstance(clone, Transform):
         clone._inv = None
         clone._cached_x_y = None, None

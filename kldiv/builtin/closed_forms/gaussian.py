@@ -19,8 +19,7 @@ from __future__ import annotations
 
 import math
 
-from collections.abc import Callable
-from itertools import product
+from dataclasses import dataclass
 
 import torch
 
@@ -33,6 +32,7 @@ from torch.distributions import (
     Normal,
 )
 
+from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.closed_forms.whitening import (
     Gaussian,
     Whitened,
@@ -40,30 +40,13 @@ from kldiv.builtin.closed_forms.whitening import (
     log_remainder,
     whiten,
 )
-from kldiv.builtin.divergences.alpha import Alpha
-from kldiv.builtin.divergences.chi2 import Chi2, NeymanChi2
-from kldiv.builtin.divergences.hellinger import Bhattacharyya, Hellinger, SquaredHellinger
-from kldiv.builtin.divergences.jeffreys import Jeffreys
 from kldiv.builtin.divergences.kl import KL
-from kldiv.builtin.divergences.renyi import Renyi, Tsallis
-from kldiv.builtin.divergences.squared_l2 import CauchySchwarz, Cosine, SquaredL2
-from kldiv.closed_form import ClosedForm
 from kldiv.definitions.divergence import Divergence
 
-__all__ = ["CLOSED_FORMS", "GaussianForm", "kl_gaussian_gaussian", "renyi_gaussian_gaussian"]
+__all__ = ["CLOSED_FORMS", "GaussianRule", "kl_gaussian_gaussian", "renyi_gaussian_gaussian"]
 
-Formula = Callable[[Gaussian, Gaussian, Divergence], Tensor]
-
+_ROUNDING = 1e-13
 _TYPES = (Normal, Independent, MultivariateNormal, LowRankMultivariateNormal)
-_LARGEST = 709.0
-
-
-class GaussianForm(ClosedForm):
-    """A closed form between normals, of which ``Independent`` is one only if its base is."""
-
-    def covers(self, divergence: Divergence, p: Distribution, q: Distribution) -> bool:
-        """Whether the types fit and both are normals."""
-        return super().covers(divergence, p, q) and _is_gaussian(p) and _is_gaussian(q)
 
 
 def kl_gaussian_gaussian(p: Gaussian, q: Gaussian) -> Tensor:
@@ -119,74 +102,65 @@ def _renyi_of_matrices(seen: Whitened, factor: Tensor, alpha: float) -> Tensor:
     return torch.where(inside, value, torch.inf)
 
 
-def _power(p: Gaussian, q: Gaussian, alpha: float) -> Tensor:
-    r""":math:`(\int p^\alpha q^{1 - \alpha} dx - 1) / (\alpha - 1)` for a positive order."""
-    if alpha == 1:
-        return kl_gaussian_gaussian(p, q)
-    exponent = (alpha - 1) * renyi_gaussian_gaussian(p, q, alpha)
-    inside = exponent < _LARGEST
-    value = torch.where(inside, exponent, 0.0).expm1() / (alpha - 1)
-    return torch.where(inside, value, torch.inf)
+@dataclass(frozen=True)
+class GaussianOverlap(Overlap):
+    """Two normals."""
+
+    p: Gaussian
+    q: Gaussian
+
+    def kl(self) -> Tensor:
+        """By the remainder of the whitened covariance."""
+        return kl_gaussian_gaussian(self.p, self.q)
+
+    def renyi(self, alpha: float) -> Tensor:
+        """By the covariance between both, or beyond."""
+        return renyi_gaussian_gaussian(self.p, self.q, alpha)
+
+    def swapped(self) -> GaussianOverlap:
+        """The same two in the other order."""
+        return GaussianOverlap(self.q, self.p)
+
+    def powered(self, power: float) -> GaussianOverlap:
+        """A power divides the covariance."""
+        return GaussianOverlap(_powered(self.p, power), _powered(self.q, power))
+
+    def log_norms(self, power: float) -> tuple[Tensor, Tensor]:
+        r""":math:`\log \int p^s = \tfrac{1 - s}{2} \log \det 2 \pi \Sigma - \tfrac D2 \log s`."""
+        size = self.q.mean.shape[-1]
+        log_root = self.q.diagonal_of_factor.log().sum(-1) + size * math.log(2 * math.pi) / 2
+        excess = (1 - power) / 2 * whiten(self.p, self.q).log_determinant
+        return (1 - power) * log_root - size / 2 * math.log(power), excess
 
 
-def _alpha(p: Gaussian, q: Gaussian, alpha: float) -> Tensor:
-    if alpha < 0.5:
-        return _alpha(q, p, 1 - alpha)
-    return _power(p, q, alpha) / alpha
+@dataclass(frozen=True)
+class GaussianRule:
+    """The closed forms between normals, of which ``Independent`` is one only if its base is."""
+
+    def covers(self, divergence: Divergence, p: Distribution, q: Distribution) -> bool:
+        """Whether both are normals, and the divergence follows."""
+        if isinstance(divergence, KL) and _left_to_torch(p, q):
+            return False
+        return _is_gaussian(p) and _is_gaussian(q) and follows(divergence, powers=True)
+
+    def function(self, p: Distribution, q: Distribution, divergence: Divergence) -> Tensor:
+        """The divergence."""
+        first, second = as_gaussian(p), as_gaussian(q)
+        if first is None or second is None:
+            return NotImplemented  # type: ignore[no-any-return]
+        value = divergence_of(GaussianOverlap(first, second), divergence)
+        return NotImplemented if value is None else value
+
+    def error_of(
+        self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
+    ) -> Tensor | None:
+        """Of independent coordinates that of adding positive terms; of matrices it is found."""
+        plain = isinstance(p, Normal | Independent) and isinstance(q, Normal | Independent)
+        return _ROUNDING * value.abs() if plain and type(divergence) is KL else None
 
 
-def _tsallis(p: Gaussian, q: Gaussian, alpha: float) -> Tensor:
-    return alpha * _alpha(p, q, alpha) if alpha > 0 else 0 * kl_gaussian_gaussian(p, q)
-
-
-def _hellinger(p: Gaussian, q: Gaussian) -> Tensor:
-    square = _power(p, q, 0.5) / 2
-    positive = square > 0
-    return torch.where(positive, torch.where(positive, square, 1.0).sqrt(), 0 * square)
-
-
-def _squared(p: Gaussian) -> Gaussian:
-    """The normal proportional to the square of a normal density."""
-    return Gaussian(p.mean, p.scale / math.sqrt(2), p.diagonal)
-
-
-def _cauchy_schwarz(p: Gaussian, q: Gaussian) -> Tensor:
-    return renyi_gaussian_gaussian(_squared(p), _squared(q), 0.5) / 2
-
-
-def _cosine(p: Gaussian, q: Gaussian) -> Tensor:
-    return -(-_cauchy_schwarz(p, q)).expm1()
-
-
-def _squared_l2(p: Gaussian, q: Gaussian) -> Tensor:
-    """The square of the difference of lengths, and what the angle adds."""
-    log_p, log_q = _log_norm(p), _log_norm(q)
-    gap = -whiten(p, q).log_determinant / 4
-    lengths = torch.where(gap > 0, log_p.exp() * (-gap).expm1(), log_q.exp() * gap.expm1())
-    return lengths.square() + 2 * (log_p + log_q).exp() * _cosine(p, q)
-
-
-def _log_norm(p: Gaussian) -> Tensor:
-    """The logarithm of the square root of the integral of the squared density."""
-    size = p.mean.shape[-1]
-    return -(size * math.log(4 * math.pi) / 2 + p.diagonal_of_factor.log().sum(-1)) / 2
-
-
-_FORMULAS: dict[type[Divergence], Formula] = {
-    KL: lambda p, q, _: kl_gaussian_gaussian(p, q),
-    Jeffreys: lambda p, q, _: kl_gaussian_gaussian(p, q) + kl_gaussian_gaussian(q, p),
-    Renyi: lambda p, q, d: renyi_gaussian_gaussian(p, q, d.parameters["alpha"]),
-    Tsallis: lambda p, q, d: _tsallis(p, q, d.parameters["alpha"]),
-    Alpha: lambda p, q, d: _alpha(p, q, d.parameters["alpha"]),
-    Chi2: lambda p, q, _: _power(p, q, 2),
-    NeymanChi2: lambda p, q, _: _power(q, p, 2),
-    SquaredHellinger: lambda p, q, _: _power(p, q, 0.5) / 2,
-    Hellinger: lambda p, q, _: _hellinger(p, q),
-    Bhattacharyya: lambda p, q, _: renyi_gaussian_gaussian(p, q, 0.5) / 2,
-    SquaredL2: lambda p, q, _: _squared_l2(p, q),
-    Cosine: lambda p, q, _: _cosine(p, q),
-    CauchySchwarz: lambda p, q, _: _cauchy_schwarz(p, q),
-}
+def _powered(p: Gaussian, power: float) -> Gaussian:
+    return Gaussian(p.mean, p.scale / math.sqrt(power), p.diagonal)
 
 
 def _is_gaussian(distribution: Distribution) -> bool:
@@ -195,28 +169,11 @@ def _is_gaussian(distribution: Distribution) -> bool:
     return isinstance(distribution, _TYPES)
 
 
-def _form(divergence: type[Divergence], type_p: type, type_q: type) -> ClosedForm:
-    formula = _FORMULAS[divergence]
-
-    def function(p: Distribution, q: Distribution, divergence: Divergence) -> Tensor:
-        first, second = as_gaussian(p), as_gaussian(q)
-        if first is None or second is None:
-            return NotImplemented  # type: ignore[no-any-return]
-        return formula(first, second, divergence)
-
-    return GaussianForm(divergence, type_p, type_q, function)
-
-
-def _left_to_torch(divergence: type[Divergence], type_p: type, type_q: type) -> bool:
+def _left_to_torch(p: Distribution, q: Distribution) -> bool:
     """Torch's KL with a low-rank side needs no dense matrix."""
     low, dense = LowRankMultivariateNormal, MultivariateNormal
-    return divergence is KL and {type_p, type_q} in ({low}, {low, dense})
+    return {type(p), type(q)} in ({low}, {low, dense})
 
 
-CLOSED_FORMS = tuple(
-    _form(divergence, type_p, type_q)
-    for divergence in _FORMULAS
-    for type_p, type_q in product(_TYPES, repeat=2)
-    if not _left_to_torch(divergence, type_p, type_q)
-)
+CLOSED_FORMS = (GaussianRule(),)
 """The closed forms of every pair of normals."""

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from kldiv.builtin.checks import check_number
-from kldiv.builtin.forms import power_remainder
-from kldiv.definitions.divergence import FDivergence
+from kldiv.builtin.divergences.renyi import Renyi
+from kldiv.builtin.forms import power_of_renyi, power_remainder
+from kldiv.definitions.divergence import FDivergence, OfAdditive
 
 __all__ = ["Alpha"]
 
@@ -73,6 +74,14 @@ class Alpha(FDivergence):
     def slope_at_infinity(self) -> float:  # type: ignore[override]
         r""":math:`1 / (1 - \alpha)` for orders below 1."""
         return 1 / (1 - self.alpha) if self.alpha < 1 else math.inf
+
+    def of_additive(self) -> OfAdditive:
+        r"""Tsallis's divergence of an order of at least one half, divided by that order."""
+        swapped = self.alpha < 0.5
+        order = 1 - self.alpha if swapped else self.alpha
+        return OfAdditive(
+            Renyi(order), lambda renyi: power_of_renyi(renyi, order) / order, swapped
+        )
 
     def generator(self, log_u: Tensor) -> Tensor:
         r""":math:`f(u) = (u^\alpha - 1 - \alpha (u - 1)) / (\alpha (\alpha - 1))`."""

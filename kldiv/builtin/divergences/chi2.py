@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+from dataclasses import replace
+
 import torch
 
 from torch import Tensor
 
-from kldiv.builtin.forms import scaled_square
-from kldiv.definitions.divergence import FDivergence
+from kldiv.builtin.divergences.renyi import Renyi
+from kldiv.builtin.forms import power_of_renyi, scaled_square
+from kldiv.definitions.divergence import FDivergence, OfAdditive
 
 __all__ = ["Chi2", "NeymanChi2", "Triangular"]
 
@@ -34,6 +37,10 @@ class Chi2(FDivergence):
     at_zero = 1.0
     slope_at_infinity = math.inf
 
+    def of_additive(self) -> OfAdditive:
+        r""":math:`\chi^2 = e^{D_2} - 1` of Rényi's divergence."""
+        return OfAdditive(Renyi(2.0), lambda renyi: power_of_renyi(renyi, 2.0))
+
     def generator(self, log_u: Tensor) -> Tensor:
         r""":math:`f(u) = (u - 1)^2`."""
         return log_u.expm1().square()
@@ -57,6 +64,10 @@ class NeymanChi2(FDivergence):
 
     at_zero = math.inf
     slope_at_infinity = 1.0
+
+    def of_additive(self) -> OfAdditive:
+        """Pearson's with p and q exchanged."""
+        return replace(Chi2().of_additive(), swapped=True)
 
     def generator(self, log_u: Tensor) -> Tensor:
         r""":math:`f(u) = (u - 1)^2 / u`."""

@@ -10,9 +10,9 @@ import torch
 
 from torch import Tensor
 
-from kldiv.builtin.divergences.renyi import PowerIntegrals
+from kldiv.builtin.divergences.renyi import PowerIntegrals, Renyi
 from kldiv.builtin.forms import difference
-from kldiv.definitions.divergence import FDivergence, IntegralDivergence
+from kldiv.definitions.divergence import FDivergence, IntegralDivergence, OfAdditive
 
 __all__ = ["Bhattacharyya", "Hellinger", "SquaredHellinger"]
 
@@ -39,6 +39,10 @@ class SquaredHellinger(FDivergence):
     at_zero = 0.5
     slope_at_infinity = 0.5
 
+    def of_additive(self) -> OfAdditive:
+        r""":math:`H^2 = 1 - e^{-D_{1/2} / 2}` of Rényi's divergence."""
+        return OfAdditive(Renyi(0.5), lambda renyi: -(-renyi / 2).expm1())
+
     def generator(self, log_u: Tensor) -> Tensor:
         r""":math:`f(u) = (\sqrt u - 1)^2 / 2`."""
         return (log_u / 2).expm1().square() / 2
@@ -63,7 +67,13 @@ class Hellinger(IntegralDivergence):
 
     symmetric = True
     metric = True
+    invariant = True
     upper_bound = 1.0
+
+    def of_additive(self) -> OfAdditive:
+        """The square root of the squared distance."""
+        square = _SQUARE.of_additive()
+        return OfAdditive(square.divergence, lambda renyi: self.combine(square.function(renyi)))
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r""":math:`(\sqrt p - \sqrt q)^2 / 2`."""
@@ -90,6 +100,12 @@ class Bhattacharyya(IntegralDivergence):
     """
 
     symmetric = True
+    additive = True
+    invariant = True
+
+    def of_additive(self) -> OfAdditive:
+        """Half of Rényi's divergence of order one half."""
+        return OfAdditive(Renyi(0.5), lambda renyi: renyi / 2)
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r""":math:`(\sqrt p - \sqrt q)^2` and :math:`\sqrt{p\,q}`."""

@@ -26,6 +26,7 @@ class Jeffreys(FDivergence):
     """
 
     symmetric = True
+    additive = True
     at_zero = math.inf
     slope_at_infinity = math.inf
 

@@ -34,6 +34,7 @@ class KL(FDivergence):
         0.087177
     """
 
+    additive = True
     at_zero = 0.0
     slope_at_infinity = math.inf
 

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from kldiv.builtin.checks import check_number
-from kldiv.builtin.forms import power_remainder, weighted_density
-from kldiv.definitions.divergence import FDivergence, IntegralDivergence
+from kldiv.builtin.forms import power_of_renyi, power_remainder, weighted_density
+from kldiv.definitions.divergence import FDivergence, IntegralDivergence, OfAdditive
 
 __all__ = ["PowerIntegrals", "Renyi", "Tsallis"]
 
@@ -112,6 +112,9 @@ class Renyi(IntegralDivergence):
 
     alpha: float
 
+    additive = True
+    invariant = True
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, low=0))
 
@@ -183,6 +186,10 @@ class Tsallis(FDivergence):
     def slope_at_infinity(self) -> float:  # type: ignore[override]
         r""":math:`\alpha / (1 - \alpha)` for orders below 1."""
         return self.alpha / (1 - self.alpha) if self.alpha < 1 else math.inf
+
+    def of_additive(self) -> OfAdditive:
+        r""":math:`(e^{(\alpha - 1) D_\alpha} - 1) / (\alpha - 1)` of Rényi's divergence."""
+        return OfAdditive(Renyi(self.alpha), lambda renyi: power_of_renyi(renyi, self.alpha))
 
     def generator(self, log_u: Tensor) -> Tensor:
         r""":math:`f(u) = (u^\alpha - 1 - \alpha (u - 1)) / (\alpha - 1)`."""

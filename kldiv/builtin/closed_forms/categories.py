@@ -1,0 +1,124 @@
+r"""Closed forms between distributions of counts in finitely many categories.
+
+n trials of one kind are as far from n of another as n independent single trials are, because the
+counts are sufficient: additive divergences are n times those of one trial. Of one trial every
+divergence is a sum over the categories, in the form in which nothing cancels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+from torch.distributions import (
+    Bernoulli,
+    Binomial,
+    Categorical,
+    Distribution,
+    Independent,
+    Multinomial,
+    OneHotCategorical,
+)
+
+from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
+from kldiv.builtin.divergences.kl import KL
+from kldiv.builtin.divergences.renyi import Renyi
+from kldiv.definitions.divergence import Divergence, IntegralDivergence
+from kldiv.definitions.log_density import log_probabilities
+
+__all__ = ["CLOSED_FORMS", "CategoriesRule"]
+
+_ROUNDING = 1e-13
+_FAMILIES = ((Bernoulli, Binomial), (Categorical,), (OneHotCategorical, Multinomial))
+
+
+@dataclass(frozen=True)
+class Categories(Overlap):
+    r"""Trials with the same categories.
+
+    Arguments:
+        log_p: The log probabilities under p, with shape :math:`(*, K)`.
+        log_q: Those under q.
+        trials: How many trials, with shape :math:`(*)`.
+        events: How many dimensions of the batch are independent parts.
+    """
+
+    log_p: Tensor
+    log_q: Tensor
+    trials: Tensor
+    events: int = 0
+
+    def kl(self) -> Tensor:
+        """That of one trial, for each."""
+        return self._total(KL())
+
+    def renyi(self, alpha: float) -> Tensor | None:
+        """That of one trial, for each."""
+        return None if alpha == torch.inf else self._total(Renyi(alpha))
+
+    def swapped(self) -> Categories:
+        """The same two in the other order."""
+        return Categories(self.log_q, self.log_p, self.trials, self.events)
+
+    def _total(self, divergence: IntegralDivergence) -> Tensor:
+        terms = divergence.integrands(*torch.broadcast_tensors(self.log_p, self.log_q))
+        value = self.trials * divergence.combine(*(each.sum(-1) for each in terms))
+        return value.sum(tuple(range(-self.events, 0))) if self.events else value
+
+
+@dataclass(frozen=True)
+class CategoriesRule:
+    """The closed forms between trials with the same number of categories and of trials.
+
+    Arguments:
+        types: The types of distributions that are such trials.
+    """
+
+    types: tuple[type[Distribution], ...]
+
+    def covers(self, divergence: Divergence, p: Distribution, q: Distribution) -> bool:
+        """Whether both are as many of such trials, and the divergence follows."""
+        return (
+            _kind(p) in self.types
+            and _kind(q) in self.types
+            and _parts(p).event_shape == _parts(q).event_shape
+            and bool((_trials(_parts(p)) == _trials(_parts(q))).all())
+            and follows(divergence, powers=False)
+        )
+
+    def function(self, p: Distribution, q: Distribution, divergence: Divergence) -> Tensor:
+        """The divergence; ``NotImplemented`` where the numbers of categories differ."""
+        events = len(p.event_shape) if isinstance(p, Independent) else 0
+        p, q = _parts(p), _parts(q)
+        log_p, log_q = log_probabilities(p), log_probabilities(q)
+        if log_p.shape[-1] != log_q.shape[-1]:
+            return NotImplemented  # type: ignore[no-any-return]
+        value = divergence_of(Categories(log_p, log_q, _trials(p), events), divergence)
+        return NotImplemented if value is None else value
+
+    def error_of(
+        self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
+    ) -> Tensor | None:
+        """That of the logarithms, which a close pair feels the more."""
+        return _ROUNDING * (value.abs() + value.abs().sqrt()) if type(divergence) is KL else None
+
+
+def _parts(distribution: Distribution) -> Distribution:
+    return distribution.base_dist if isinstance(distribution, Independent) else distribution
+
+
+def _kind(distribution: Distribution) -> type[Distribution] | None:
+    """The type of the trials; of independent parts only where each is a scalar."""
+    if isinstance(distribution, Independent) and distribution.base_dist.event_shape:
+        return None
+    return type(_parts(distribution))
+
+
+def _trials(distribution: Distribution) -> Tensor:
+    return torch.as_tensor(getattr(distribution, "total_count", 1.0), dtype=torch.float64)
+
+
+CLOSED_FORMS = tuple(CategoriesRule(types) for types in _FAMILIES)
+"""The closed forms of each kind of trials."""

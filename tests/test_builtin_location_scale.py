@@ -1,0 +1,70 @@
+"""Kullback-Leibler divergences of laws of a location and a scale, also of close ones."""
+
+import pytest
+import torch
+
+from torch.distributions import Cauchy, Gumbel, Laplace, Pareto, Uniform, Weibull
+
+import kldiv
+
+PAIRS = {
+    Laplace: ((0.0, 0.8), (1.1, 1.5), 0.4967898),
+    Cauchy: ((0.3, 1.0), (-0.4, 0.5), 0.3148107),
+    Weibull: ((1.4, 2.0), (0.9, 1.3), None),
+    Gumbel: ((0.3, 1.2), (-0.5, 2.0), None),
+    Pareto: ((2.0, 1.5), (1.0, 1.3), None),
+    Uniform: ((0.0, 1.0), (-1.0, 1.2), 0.7884573603642703),
+}
+"""Of each type two members, and, where it is known from elsewhere, their divergence."""
+
+
+def member(kind, parameters, dtype=torch.float64):
+    return kind(*(torch.tensor(value, dtype=dtype) for value in parameters))
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_the_formula_is_the_integral(kind):
+    first, second, known = PAIRS[kind]
+    p, q = member(kind, first), member(kind, second)
+    found = kldiv.divergence(p, q, estimator="exact")
+    integral = kldiv.divergence(p, q, estimator="quadrature")
+    torch.testing.assert_close(found.value, integral.value, rtol=1e-10, atol=0)
+    if known is not None:
+        assert float(found) == pytest.approx(known, abs=1e-7)
+
+
+@pytest.mark.parametrize("share", [1e-3, 1e-6])
+@pytest.mark.parametrize("kind", PAIRS)
+def test_close_members_keep_their_digits(kind, share):
+    first, _, _ = PAIRS[kind]
+    second = [value * (1 + share * (1 + index)) - share for index, value in enumerate(first)]
+    if kind is Pareto:
+        second[0] = first[0] * (1 - share)
+    p, q = member(kind, first), member(kind, second)
+    found = kldiv.divergence(p, q)
+    integral = kldiv.divergence(p, q, estimator="quadrature")
+    assert found.value > 0
+    torch.testing.assert_close(found.value, integral.value, rtol=1e-8, atol=0)
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_gradients_are_those_of_finite_differences(kind):
+    first, second, _ = PAIRS[kind]
+    leaves = [torch.tensor(v).double().requires_grad_() for v in (*first, *second)]
+
+    def value(*leaves):
+        return kldiv.divergence(kind(*leaves[:2]), kind(*leaves[2:]), estimator="exact").value
+
+    assert torch.autograd.gradcheck(value, leaves, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "second"),
+    [(Pareto, (1.0, 2.0), (1.5, 2.0)), (Uniform, (-0.1, 1.0), (0.0, 2.0))],
+)
+def test_beyond_the_support_of_q_it_is_infinite_and_its_gradient_no_nan(kind, first, second):
+    leaves = [torch.tensor(v).double().requires_grad_() for v in (*first, *second)]
+    found = kldiv.divergence(kind(*leaves[:2]), kind(*leaves[2:]))
+    assert float(found) == torch.inf
+    gradients = torch.autograd.grad(found.value, leaves, allow_unused=True)
+    assert all(each is None or each.isfinite() for each in gradients)
