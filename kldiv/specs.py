@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from kldiv.errors import InvalidArgument, InvalidType
@@ -107,7 +108,7 @@ def parse(text: str) -> Spec:
     if match is None or not name.isidentifier():
         raise InvalidArgument(f"{text!r} is not a name; {_EXAMPLE}")
     plugin = normalise_distribution(match["plugin"]) if match["plugin"] else None
-    return Spec(plugin, name, _arguments(text, match["call"] or "()"))
+    return Spec(plugin, name, _arguments(text, match["call"]) if match["call"] else {})
 
 
 def parameters_of(item: Callable[..., Any]) -> dict[str, str]:
@@ -134,6 +135,7 @@ def _text(parameter: inspect.Parameter) -> str:
     return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 
+@lru_cache(maxsize=256)
 def _signature(item: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """The parameters of an item; if it does not tell, any may be."""
     try:

@@ -92,5 +92,5 @@ def kldiv_families() -> Mapping[str, str]:
 @hookimpl
 def kldiv_closed_forms() -> Iterable[str]:
     """The built-in closed forms, besides those of torch."""
-    places = ("gaussian", "location_scale", "exponential_families", "categories")
+    places = ("gaussian", "location_scale", "exponential_families", "categories", "moments")
     return [f"kldiv.builtin.closed_forms.{place}:CLOSED_FORMS" for place in places]
