@@ -22,9 +22,11 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.envelope_divergence import EnvelopeDivergence
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
+from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Densities, Tolerance, densities, unsuited
 from kldiv.estimators.problem import Problem
 from kldiv.numerics import log_mean
@@ -72,6 +74,8 @@ class MonteCarlo:
 
     def estimate(self, problem: Problem) -> Estimate:
         """The means of the weighted integrands, combined; a standard error by linearisation."""
+        if isinstance(problem.divergence, EnvelopeDivergence):
+            return upper_envelope(self, problem)
         sides = densities(problem, _no_mass)
         half = self.samples // 2
         x = torch.cat([_draw(problem.p, problem, half, 0), _draw(problem.q, problem, half, 1)])

@@ -9,12 +9,14 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.envelope_divergence import EnvelopeDivergence
 from kldiv.definitions.support import box
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument
 from kldiv.estimate import Estimate
 from kldiv.estimators.charts import kind_of
 from kldiv.estimators.cubature import Integral, Integrand, integrate, nodes_of
+from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
 from kldiv.estimators.layout import Layout, domain_of, edges_of, layout
 from kldiv.estimators.moving_edges import move_with_edges
@@ -81,6 +83,8 @@ class Quadrature:
 
     def estimate(self, problem: Problem) -> Estimate:
         """The integrals of the divergence by adaptive cubature, then their combination."""
+        if isinstance(problem.divergence, EnvelopeDivergence):
+            return upper_envelope(self, problem)
         sides = densities(problem, self.mass)
         return self.refine(sides, layout(problem.p, problem.q))[0]
 

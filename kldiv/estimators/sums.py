@@ -15,10 +15,12 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.envelope_divergence import EnvelopeDivergence
 from kldiv.definitions.support import Interval, lattice
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
+from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
 from kldiv.estimators.landmarks import landmarks
 from kldiv.estimators.problem import Problem
@@ -68,6 +70,8 @@ class Sum:
 
     def estimate(self, problem: Problem) -> Estimate:
         """The sums of the divergence's terms, then their combination."""
+        if isinstance(problem.divergence, EnvelopeDivergence):
+            return upper_envelope(self, problem)
         sides = densities(problem, self.mass)
         totals, errors, points = self._total(sides.integrands, problem.p, problem.q)
         diverges = torch.isinf(errors)
