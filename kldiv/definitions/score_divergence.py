@@ -26,6 +26,9 @@ class ScoreDivergence(Divergence, ABC):
     written in torch. Where q vanishes and p does not, q has no score and the mean is infinite.
     """
 
+    degree: float | None = None
+    r"""The degree :math:`k` if :math:`g(c\,s, c\,t) = c^k g(s, t)`: then no score is too large."""
+
     @abstractmethod
     def integrand(self, score_p: Tensor, score_q: Tensor) -> Tensor:
         r"""The function :math:`g`, not negative, with shape :math:`(*)`.
