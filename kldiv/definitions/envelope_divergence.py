@@ -26,6 +26,7 @@ __all__ = ["EnvelopeDivergence", "Peak", "peak_of"]
 _STEPS = 60
 _PRECISION = 1e-14  # of the value, relative
 _FAR = 30.0  # a logit beyond which an order is 0 or 1
+_STRIDE = 3.0  # in logits, the shortest step towards the middle of a bracket
 
 
 class EnvelopeDivergence(Divergence, ABC):
@@ -55,8 +56,8 @@ class Peak:
 def peak_of(function: Callable[[Tensor], Tensor], batch: torch.Size, device: torch.device) -> Peak:
     r"""The order in :math:`[0, 1]` at which a concave function is largest, by Newton's method.
 
-    A step that leaves the bracket known so far is replaced by the middle of its logits, so that
-    an end is reached in a few steps.
+    A step that leaves the bracket known so far is replaced by one towards the middle of its
+    logits, ever longer, so that an end is reached in a few steps.
 
     Arguments:
         function: Orders of shape :math:`(*)` to values of that shape, twice differentiable.
@@ -70,10 +71,11 @@ def peak_of(function: Callable[[Tensor], Tensor], batch: torch.Size, device: tor
     low, high = torch.full_like(order, -_FAR), torch.full_like(order, _FAR)
     for _ in range(_STEPS):
         value, slope, curvature = _derivatives(function, order)
-        low = torch.where(slope > 0, order.logit(), low)
-        high = torch.where(slope < 0, order.logit(), high)
+        here = order.logit()
+        low, high = torch.where(slope > 0, here, low), torch.where(slope < 0, here, high)
         newton = (order - slope / curvature).logit()
-        step = torch.where((newton > low) & (newton < high), newton, (low + high) / 2)
+        middle = ((low + high) / 2).clamp(here - _STRIDE - here.abs(), here + _STRIDE + here.abs())
+        step = torch.where((newton > low) & (newton < high), newton, middle)
         following = torch.where(step.abs() > 0.9 * _FAR, (step > 0).double(), step.sigmoid())
         at_end = (order == 0) | (order == 1) | ~value.isfinite()
         gain = torch.where(at_end, 0.0, slope * (following - order)).abs()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
 from kldiv.definitions.support import box
+from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument
 from kldiv.estimate import Estimate
@@ -21,6 +22,7 @@ from kldiv.estimators.integrands import Densities, Tolerance, densities, finish,
 from kldiv.estimators.layout import Layout, domain_of, edges_of, layout
 from kldiv.estimators.moving_edges import move_with_edges
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.suprema import supremum
 from kldiv.estimators.tails import tails
 from kldiv.numerics import product
 
@@ -86,6 +88,9 @@ class Quadrature:
         if isinstance(problem.divergence, EnvelopeDivergence):
             return upper_envelope(self, problem)
         sides = densities(problem, self.mass)
+        if isinstance(problem.divergence, SupremumDivergence):
+            tolerance = Tolerance(self.rtol, self.atol)
+            return supremum(sides, layout(problem.p, problem.q), tolerance, self.name)
         return self.refine(sides, layout(problem.p, problem.q))[0]
 
     def refine(self, sides: Densities, start: Layout) -> tuple[Estimate, Layout]:

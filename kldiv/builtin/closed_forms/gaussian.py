@@ -37,6 +37,7 @@ from kldiv.builtin.closed_forms.whitening import (
     Gaussian,
     Whitened,
     as_gaussian,
+    excess_of,
     log_remainder,
     whiten,
 )
@@ -86,8 +87,7 @@ def _renyi_of_diagonals(seen: Whitened, alpha: float) -> Tensor:
 def _renyi_of_matrices(seen: Whitened, factor: Tensor, alpha: float) -> Tensor:
     below = 1 - alpha
     identity = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
-    beyond = factor - identity
-    excess = beyond + beyond.mT + beyond @ beyond.mT  # M - I
+    excess = excess_of(factor)
     mean = identity + below * excess
     inside = torch.linalg.cholesky_ex(mean.detach()).info == 0
     root = torch.linalg.cholesky(torch.where(inside[..., None, None], mean, identity))

@@ -71,9 +71,7 @@ class ChernoffOfOrder(IntegralDivergence):
         log_p, log_q = torch.broadcast_tensors(log_p, log_q)
         no_p, no_q = log_p.isneginf(), log_q.isneginf()
         both = ~(no_p | no_q)
-        safe_p, safe_q = (
-            torch.where(both, log, 0.0).clamp_min(_LOWEST) for log in (log_p, log_q)
-        )
+        safe_p, safe_q = (torch.where(both, log, 0.0).clamp_min(_LOWEST) for log in (log_p, log_q))
         gap = torch.where(both, self._gap(safe_p, safe_q), self._apart(log_p, log_q))
         power = (safe_q + self.order * (safe_p - safe_q)).exp()
         return gap, torch.where(both, power, 0.0)
