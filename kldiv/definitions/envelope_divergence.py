@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.divergence import Divergence, IntegralDivergence
+from kldiv.definitions.supremum_divergence import SupremumDivergence
 
 __all__ = ["EnvelopeDivergence", "Peak", "peak_of"]
 
@@ -33,11 +34,19 @@ class EnvelopeDivergence(Divergence, ABC):
     """A divergence that is the upper envelope of integral divergences over their order."""
 
     @abstractmethod
-    def at(self, order: Tensor) -> IntegralDivergence:
-        r"""The member of the family at orders from 0 to 1 of the batch's shape :math:`(*)`.
+    def at(self, order: Tensor, log_scale: Tensor | float = 0.0) -> IntegralDivergence:
+        r"""The member of the family at orders from 0 to 1, concave in the order.
 
-        Its values are concave in the order, and twice differentiable in it.
+        Arguments:
+            order: The orders, with the batch's shape :math:`(*)`; values must be twice
+                differentiable in them.
+            log_scale: The logarithm of what an integrand is divided by, lest it underflow, with
+                shape :math:`(*)`.
         """
+
+    @abstractmethod
+    def log_scale_at(self, order: Tensor) -> SupremumDivergence:
+        """The largest logarithm of that integrand, as a divergence."""
 
 
 @dataclass(frozen=True)

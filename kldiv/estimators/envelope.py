@@ -8,26 +8,38 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence, peak_of
-from kldiv.errors import NotAvailable
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Estimator, Problem
 
 __all__ = ["upper_envelope"]
 
 
-def upper_envelope(estimator: Estimator, problem: Problem) -> Estimate:
-    """The estimate of the largest member, and what may be missing from it added to its error."""
-    family = problem.divergence
-    if not isinstance(family, EnvelopeDivergence):
-        raise NotAvailable(f"{family} is not the largest of a family of divergences")
+def upper_envelope(estimator: Estimator, problem: Problem, family: EnvelopeDivergence) -> Estimate:
+    """The estimate of the largest member, with what may be missing from it added to its error."""
     evaluations = 0
 
-    def member(order: Tensor) -> Estimate:
+    def estimate(divergence: Divergence) -> Estimate:
         nonlocal evaluations
-        found = estimator.estimate(replace(problem, divergence=family.at(order)))
+        found = estimator.estimate(replace(problem, divergence=divergence))
         evaluations += found.evaluations
         return found
+
+    def member(order: Tensor) -> Estimate:
+        found = estimate(family.at(order))
+        scale = replace(problem, divergence=family.log_scale_at(order.detach()))
+        if found.value.isfinite().all() or estimator.why_not(scale) is not None:
+            return found
+        log_scale = estimate(scale.divergence).value.detach()
+        known = log_scale.isfinite()
+        found = estimate(family.at(order, torch.where(known, log_scale, 0.0)))
+        unseen = known & ~found.value.isfinite()  # a peak that no node has hit
+        return replace(
+            found,
+            value=torch.where(unseen, -log_scale, found.value),
+            error=torch.where(unseen, torch.inf, found.error),
+        )
 
     peak = peak_of(lambda order: member(order).value, problem.batch_shape, problem.p.device)
     largest = member(peak.order)

@@ -86,7 +86,7 @@ class MonteCarlo:
     def estimate(self, problem: Problem) -> Estimate:
         """The means of the weighted integrands, combined; a standard error by linearisation."""
         if isinstance(problem.divergence, EnvelopeDivergence):
-            return upper_envelope(self, problem)
+            return upper_envelope(self, problem, problem.divergence)
         sides = densities(problem, _no_mass)
         if isinstance(problem.divergence, ScoreDivergence):
             return self._from_p(problem, problem.divergence)

@@ -86,7 +86,7 @@ class Quadrature:
     def estimate(self, problem: Problem) -> Estimate:
         """The integrals of the divergence by adaptive cubature, then their combination."""
         if isinstance(problem.divergence, EnvelopeDivergence):
-            return upper_envelope(self, problem)
+            return upper_envelope(self, problem, problem.divergence)
         sides = densities(problem, self.mass)
         if isinstance(problem.divergence, SupremumDivergence):
             tolerance = Tolerance(self.rtol, self.atol)

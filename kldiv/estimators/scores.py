@@ -88,7 +88,7 @@ def score_of(side: Target, x: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         NotAvailable: If the log density varies with x, yet torch cannot differentiate it.
     """
-    wanted = torch.is_grad_enabled()
+    wanted = x.requires_grad or (torch.is_grad_enabled() and side.log_prob(x[:1]).requires_grad)
     with torch.enable_grad():
         point = x if x.requires_grad else x.detach().requires_grad_()
         log = side.log_prob(point)
@@ -121,7 +121,8 @@ class _Sides:
     def at(cls, problem: Problem, x: Tensor) -> _Sides:
         log_p, score_p = score_of(problem.p, x)
         log_q, score_q = score_of(problem.q, x)
-        return cls(*torch.broadcast_tensors(log_p, log_q), score_p, score_q)
+        log_p, log_q = torch.broadcast_tensors(log_p, log_q)
+        return cls(log_p, log_q, score_p, score_q)
 
     @property
     def size(self) -> Tensor:

@@ -73,7 +73,7 @@ class Sum:
     def estimate(self, problem: Problem) -> Estimate:
         """The sums of the divergence's terms, then their combination."""
         if isinstance(problem.divergence, EnvelopeDivergence):
-            return upper_envelope(self, problem)
+            return upper_envelope(self, problem, problem.divergence)
         sides = densities(problem, self.mass)
         if isinstance(problem.divergence, SupremumDivergence):
             if problem.event_shape:

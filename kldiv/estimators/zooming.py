@@ -13,7 +13,9 @@ __all__ = ["best_starts", "zoom"]
 _STARTS = 12
 _GRID = {1: 8, 2: 4}  # steps from the centre of a grid to its side
 _SHRINK = {1: 1 / 8, 2: 1 / 2}  # of a grid that has its best point inside
-_PASSES = {1: 16, 2: 44}
+_GROW = {1: 4.0, 2: 1.5}  # of one that has it on its side
+_PASSES = {1: 24, 2: 52}
+_NARROWEST = 1e-3  # of grids to begin with
 
 
 def best_starts(points: Tensor, values: Tensor, gaps: Tensor) -> tuple[Tensor, Tensor]:
@@ -35,7 +37,7 @@ def best_starts(points: Tensor, values: Tensor, gaps: Tensor) -> tuple[Tensor, T
 def zoom(
     function: Callable[[Tensor], Tensor], centre: Tensor, width: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, int]:
-    r"""Grids about each centre (S, \*, d) that move to their best point and shrink about it.
+    r"""Grids about each centre (S, \*, d) that move to their best point, and shrink about it.
 
     Returns the best place of all, its value, what the last passes gained, and the cost.
     """
@@ -44,7 +46,7 @@ def zoom(
     line = torch.arange(-steps, steps + 1, dtype=torch.float64, device=centre.device) / steps
     grid = torch.cartesian_prod(*[line] * dimensions).reshape(-1, dimensions)
     grid = grid.reshape(-1, *(1,) * (centre.ndim - 1), dimensions)
-    history = []
+    history, width = [], width.clamp_min(_NARROWEST)
     for _ in range(_PASSES[dimensions]):
         trial = centre + grid * width
         value = function(trial.flatten(0, 1)).unflatten(0, trial.shape[:2])
@@ -52,7 +54,7 @@ def zoom(
         offset = torch.take_along_dim(grid.expand_as(trial), which.unsqueeze(-1), 0).squeeze(0)
         centre = torch.take_along_dim(trial, which.unsqueeze(-1), 0).squeeze(0)
         inside = (offset.abs() < 1).all(-1, keepdim=True)
-        width = torch.where(inside, width * _SHRINK[dimensions], width)
+        width = width * torch.where(inside, _SHRINK[dimensions], _GROW[dimensions])
         history.append(best.squeeze(0).amax(0))
     winner = best.squeeze(0).argmax(0, keepdim=True).unsqueeze(-1)
     top = torch.take_along_dim(centre, winner, 0).squeeze(0)

@@ -69,7 +69,8 @@ def _coefficient(seen: Whitened, order: Tensor) -> Tensor:
     rest = log_remainder(over, 2 * diagonal.log()).sum(-1) + root.tril(-1).square().sum((-2, -1))
     shift = torch.linalg.solve_triangular(root, seen.shift.unsqueeze(-1), upper=False)
     distance = order * below * shift.square().sum((-2, -1))
-    return (below * seen.remainder - rest + distance) / 2
+    value: Tensor = (below * seen.remainder - rest + distance) / 2
+    return value
 
 
 def _largest_of_diagonals(seen: Whitened) -> Tensor:

@@ -6,10 +6,13 @@ so near 1 that its logarithm has no digits; then the non-negative integral
 
 .. math:: 1 - I_\alpha = \int \bigl(\alpha p + (1 - \alpha) q - p^\alpha q^{1 - \alpha}\bigr)\,dx
 
-is used; where they are far apart, :math:`I_\alpha` itself.
+is used; where they are far apart, :math:`I_\alpha` itself, over the largest value of its integrand
+if it is no floating-point number.
 """
 
 from __future__ import annotations
+
+import math
 
 from dataclasses import dataclass
 
@@ -20,9 +23,10 @@ from torch import Tensor
 from kldiv.builtin.forms import difference
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
+from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.numerics import phi2
 
-__all__ = ["Chernoff", "ChernoffOfOrder"]
+__all__ = ["Chernoff", "ChernoffOfOrder", "LargestPower"]
 
 _LOWEST = -1e30  # a log density of which the square and a tiny share are numbers
 
@@ -46,9 +50,13 @@ class Chernoff(EnvelopeDivergence):
 
     symmetric = True
 
-    def at(self, order: Tensor) -> IntegralDivergence:
+    def at(self, order: Tensor, log_scale: Tensor | float = 0.0) -> IntegralDivergence:
         r""":math:`-\log I_\alpha` at given orders."""
-        return ChernoffOfOrder(order)
+        return ChernoffOfOrder(order, log_scale)
+
+    def log_scale_at(self, order: Tensor) -> SupremumDivergence:
+        r"""The supremum of :math:`\alpha \log p + (1 - \alpha) \log q`."""
+        return LargestPower(order)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +65,11 @@ class ChernoffOfOrder(IntegralDivergence):
 
     Arguments:
         order: The orders :math:`\alpha`, from 0 to 1, with the batch's shape :math:`(*)`.
+        log_scale: The logarithm of what the integrand is divided by, likewise.
     """
 
     order: Tensor
+    log_scale: Tensor | float = 0.0
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -73,7 +83,7 @@ class ChernoffOfOrder(IntegralDivergence):
         both = ~(no_p | no_q)
         safe_p, safe_q = (torch.where(both, log, 0.0).clamp_min(_LOWEST) for log in (log_p, log_q))
         gap = torch.where(both, self._gap(safe_p, safe_q), self._apart(log_p, log_q))
-        power = (safe_q + self.order * (safe_p - safe_q)).exp()
+        power = (safe_q + self.order * (safe_p - safe_q) - self.log_scale).exp()
         return gap, torch.where(both, power, 0.0)
 
     def combine(self, *integrals: Tensor) -> Tensor:
@@ -81,7 +91,7 @@ class ChernoffOfOrder(IntegralDivergence):
         gap, power = integrals
         near, far = gap < 0.5, (gap >= 0.5) & (power > 0)
         close = -(-torch.where(near, gap, 0.0)).log1p()
-        distant = -torch.where(far, power, 1.0).log()
+        distant = -torch.where(far, power, 1.0).log() - self.log_scale
         return torch.where(near, close, torch.where(far, distant, torch.inf))
 
     def combine_measures(self, *integrals: Tensor, mass_p: Tensor, mass_q: Tensor) -> Tensor:
@@ -111,3 +121,25 @@ class ChernoffOfOrder(IntegralDivergence):
         mean = torch.where(near, base, base + weight * d)
         far = weight * difference(other, base) - difference(mean, base)
         return torch.where(near, close, far)
+
+
+@dataclass(frozen=True, eq=False)
+class LargestPower(SupremumDivergence):
+    r"""The largest logarithm of :math:`p^\alpha q^{1 - \alpha}`.
+
+    Arguments:
+        order: The orders :math:`\alpha`, with the batch's shape :math:`(*)`.
+    """
+
+    order: Tensor
+
+    without_q = -math.inf
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """None that could be written down as numbers."""
+        return {}
+
+    def height(self, log_p: Tensor, log_q: Tensor) -> Tensor:
+        r""":math:`\alpha \log p + (1 - \alpha) \log q`."""
+        return log_q + self.order * (log_p - log_q)
