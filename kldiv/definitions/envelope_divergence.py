@@ -106,5 +106,7 @@ def _derivatives(
         (slope,) = torch.autograd.grad(
             finite.sum(), place, create_graph=True, materialize_grads=True
         )
-        (curvature,) = torch.autograd.grad(slope.sum(), place, materialize_grads=True)
+        curvature = torch.zeros_like(place)
+        if slope.requires_grad:  # the function is not linear
+            (curvature,) = torch.autograd.grad(slope.sum(), place, materialize_grads=True)
     return value.detach(), slope.detach(), curvature.detach()

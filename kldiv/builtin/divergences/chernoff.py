@@ -49,6 +49,7 @@ class Chernoff(EnvelopeDivergence):
     """
 
     symmetric = True
+    invariant = True
 
     def at(self, order: Tensor, log_scale: Tensor | float = 0.0) -> IntegralDivergence:
         r""":math:`-\log I_\alpha` at given orders."""

@@ -175,6 +175,9 @@ class RenyiAtInfinity(SupremumDivergence):
 
     alpha: float = math.inf
 
+    additive = True
+    invariant = True
+
     @property
     def name(self) -> str:
         """That of the other orders."""

@@ -1,4 +1,4 @@
-r"""Normal distributions at the ends of the orders: Chernoff's best order, and order infinity.
+r"""Formulas between normal distributions that do not follow from Rényi's divergence of an order.
 
 In the notation of `kldiv.builtin.closed_forms.whitening`, Chernoff's coefficient of an order is
 
@@ -12,7 +12,8 @@ concave in :math:`\alpha`. The largest log ratio of the densities is
     = \frac12 \bigl(z^\top (I - M)^{-1} z - \log \det M\bigr)
 
 if :math:`I - M` is positive definite, or positive semidefinite with z in its range; else it is
-infinite.
+infinite. The Fisher divergence is
+:math:`\|L_q^{-\top} (M - I) A^{-\top}\|^2 + \|L_q^{-\top} z\|^2`.
 """
 
 from __future__ import annotations
@@ -28,39 +29,21 @@ from kldiv.builtin.closed_forms.whitening import (
     log_remainder,
     whiten,
 )
-from kldiv.definitions.envelope_divergence import peak_of
 
-__all__ = ["chernoff_gaussian_gaussian", "largest_log_ratio"]
+__all__ = ["chernoff_coefficient", "fisher_gaussian_gaussian", "largest_log_ratio"]
 
 _ROUNDING = 16 * torch.finfo(torch.float64).eps
 
 
-def chernoff_gaussian_gaussian(p: Gaussian, q: Gaussian) -> Tensor:
-    """Chernoff's divergence in nats, with shape :math:`(*)`."""
-    seen = whiten(p, q)
-    fixed = _detached(seen)
-    batch = torch.broadcast_shapes(seen.shift.shape[:-1], seen.excess.shape[:-1])
-    peak = peak_of(lambda order: _coefficient(fixed, order), batch, seen.shift.device)
-    return _coefficient(seen, peak.order)
-
-
-def largest_log_ratio(p: Gaussian, q: Gaussian) -> Tensor:
-    """Rényi's divergence of order infinity in nats, with shape :math:`(*)`."""
-    seen = whiten(p, q)
-    if seen.factor is None:
-        return _largest_of_diagonals(seen)
-    return _largest_of_matrices(seen, excess_of(seen.factor))
-
-
-def _coefficient(seen: Whitened, order: Tensor) -> Tensor:
+def chernoff_coefficient(seen: Whitened, order: Tensor) -> Tensor:
+    r"""Minus the logarithm of the power integral at orders of shape :math:`(*)`."""
     below = 1 - order
     if seen.factor is None:
         weight = below.unsqueeze(-1)
         change = weight * seen.excess
-        logarithm = change.log1p()
         rest = weight * log_remainder(seen.excess, seen.log_square)
         shift = order.unsqueeze(-1) * weight * seen.shift.square() / (1 + change)
-        return (rest - log_remainder(change, logarithm) + shift).sum(-1) / 2
+        return (rest - log_remainder(change, change.log1p()) + shift).sum(-1) / 2
     excess = excess_of(seen.factor)
     identity = torch.eye(excess.shape[-1], dtype=excess.dtype, device=excess.device)
     root = torch.linalg.cholesky(identity + below[..., None, None] * excess)
@@ -71,6 +54,27 @@ def _coefficient(seen: Whitened, order: Tensor) -> Tensor:
     distance = order * below * shift.square().sum((-2, -1))
     value: Tensor = (below * seen.remainder - rest + distance) / 2
     return value
+
+
+def largest_log_ratio(p: Gaussian, q: Gaussian) -> Tensor:
+    """Rényi's divergence of infinite order in nats, with shape :math:`(*)`."""
+    seen = whiten(p, q)
+    if seen.factor is None:
+        return _largest_of_diagonals(seen)
+    return _largest_of_matrices(seen, excess_of(seen.factor))
+
+
+def fisher_gaussian_gaussian(p: Gaussian, q: Gaussian) -> Tensor:
+    """The Fisher divergence, with shape :math:`(*)`."""
+    seen = whiten(p, q)
+    if seen.factor is None:
+        return ((seen.excess / p.scale).square() + (seen.shift / q.scale).square()).sum(-1)
+    beyond = excess_of(seen.factor)
+    scores = torch.linalg.solve_triangular(seen.factor, beyond, upper=False).mT
+    both = torch.cat([scores, seen.shift.unsqueeze(-1)], -1)
+    back = torch.linalg.solve_triangular(q.factor.mT, both, upper=True)
+    total: Tensor = back.square().sum((-2, -1))
+    return total
 
 
 def _largest_of_diagonals(seen: Whitened) -> Tensor:
@@ -96,8 +100,3 @@ def _largest_of_matrices(seen: Whitened, excess: Tensor) -> Tensor:
     shift = torch.linalg.solve_triangular(root, seen.shift.unsqueeze(-1), upper=False)
     value = (shift.square().sum((-2, -1)) - seen.log_determinant) / 2
     return torch.where(inside, value, torch.inf)
-
-
-def _detached(seen: Whitened) -> Whitened:
-    factor = None if seen.factor is None else seen.factor.detach()
-    return Whitened(seen.shift.detach(), seen.excess.detach(), seen.log_square.detach(), factor)
