@@ -114,7 +114,7 @@ class Tolerance:
         """Raises ``ToleranceNotMet`` where a tolerance was asked for and the error is above it."""
         if self.rtol is None:
             return
-        allowed = (self.rtol * estimate.value.abs()).clamp_min(self.atol)
+        allowed = (self.rtol * estimate.value.detach().abs()).clamp_min(self.atol)
         unmet = (estimate.error > allowed) & estimate.value.isfinite()
         if unmet.any():
             worst = float((estimate.error / allowed.clamp_min(1e-300))[unmet].max())

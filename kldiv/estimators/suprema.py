@@ -98,7 +98,7 @@ def _summit(sides: Densities, start: Layout) -> Summit:
     scalar = not problem.event_shape
 
     def at(u: Tensor) -> Heights:
-        x = chart.to_x(u)[0]
+        x = chart.to_x(u.clamp(*chart.limits))[0]
         return heights(sides, x.squeeze(-1) if scalar else x)
 
     rays = _rays(chart, dimensions, problem.batch_shape)
@@ -112,7 +112,7 @@ def _summit(sides: Densities, start: Layout) -> Summit:
     gaps += [(rays[1] - rays[0]).abs().amax(-1, keepdim=True).expand_as(rays).flatten(0, 1)]
     starts = best_starts(torch.cat([nodes, rays.flatten(0, 1)]), values, torch.cat(gaps))
     top, value, gain, cost = zoom(lambda u: at(u).secured, *starts)
-    x = chart.to_x(top)[0]
+    x = chart.to_x(top.clamp(*chart.limits))[0]
     points, value = _with_ends(sides, x.squeeze(-1) if scalar else x, value)
     error = gain + (limit - value).clamp_min(0.0)
     unbounded = endless | values.isposinf().any(0)
