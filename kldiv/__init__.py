@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kldiv.closed_form import ClosedForm
     from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
     from kldiv.definitions.family import Family
+    from kldiv.definitions.score_divergence import ScoreDivergence
     from kldiv.definitions.target import Target
     from kldiv.errors import (
         AmbiguousName,
@@ -66,6 +67,7 @@ __all__ = [
     "Quadrature",
     "QuasiNewton",
     "Samples",
+    "ScoreDivergence",
     "ShapeMismatch",
     "Sum",
     "SupportMismatch",
@@ -87,6 +89,7 @@ _NAMES = {
     "closed_form": "ClosedForm",
     "definitions.divergence": "Divergence FDivergence IntegralDivergence",
     "definitions.family": "Family",
+    "definitions.score_divergence": "ScoreDivergence",
     "definitions.target": "Target",
     "errors": "AmbiguousName ConvergenceWarning InvalidArgument InvalidType KldivError "
     "NotAvailable NotFinite PluginError PluginWarning ShapeMismatch SupportMismatch "

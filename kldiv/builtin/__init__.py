@@ -27,6 +27,7 @@ def kldiv_divergences() -> Mapping[str, str]:
             "squared_hellinger": "hellinger:SquaredHellinger",
             "hellinger": "hellinger:Hellinger",
             "bhattacharyya": "hellinger:Bhattacharyya",
+            "chernoff": "chernoff:Chernoff",
             "chi2": "chi2:Chi2",
             "neyman_chi2": "chi2:NeymanChi2",
             "triangular": "chi2:Triangular",
@@ -38,6 +39,7 @@ def kldiv_divergences() -> Mapping[str, str]:
             "squared_l2": "squared_l2:SquaredL2",
             "cosine": "squared_l2:Cosine",
             "cauchy_schwarz": "squared_l2:CauchySchwarz",
+            "fisher": "fisher:Fisher",
         }.items()
     }
 

@@ -29,25 +29,28 @@ def check_number(
     *,
     low: float = -math.inf,
     high: float = math.inf,
+    infinite: bool = False,
 ) -> float:
-    """A finite number of a range as a float.
+    """A number of a range as a float, finite unless infinity is allowed.
 
     Arguments:
         name: The argument, for the message.
         value: What was given for it.
         low: The least value allowed.
         high: The greatest value allowed.
+        infinite: Whether it may be infinite.
 
     Raises:
         InvalidType: If it is no real number.
-        InvalidArgument: If it is out of range, infinite or NaN.
+        InvalidArgument: If it is out of range, NaN or, unless allowed, infinite.
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         kind = type(value).__name__
         raise InvalidType(f"{name} must be a number, got {value!r} of type {kind}")
     number = float(value)
-    if not (math.isfinite(number) and low <= number <= high):
-        raise InvalidArgument(f"{name} must be {_range(low, high)}, got {value!r}")
+    if not ((infinite or math.isfinite(number)) and low <= number <= high):
+        allowed = f"at least {low:g}" if infinite else _range(low, high)
+        raise InvalidArgument(f"{name} must be {allowed}, got {value!r}")
     return number
 
 

@@ -14,15 +14,20 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
+from kldiv.definitions.envelope_divergence import EnvelopeDivergence
+from kldiv.definitions.score_divergence import ScoreDivergence
+from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import SampleTarget, Target
 from kldiv.errors import NotFinite, ToleranceNotMet
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.scores import score_terms
 
 __all__ = ["Densities", "Tolerance", "densities", "finish", "in_sight", "past_poles", "unsuited"]
 
 _ROUNDING = 4 * torch.finfo(torch.float64).eps
 _VANISHED = -745.0  # the logarithm of what is 0 in float64
+_OF_DENSITIES = (IntegralDivergence, ScoreDivergence, EnvelopeDivergence, SupremumDivergence)
 
 Mass = Callable[[Target], tuple[Tensor, Tensor]]
 
@@ -53,6 +58,8 @@ class Densities:
 
     def integrands(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""The integrands and the noise of rounding in them, with shape :math:`(k, N, *)`."""
+        if isinstance(self.problem.divergence, ScoreDivergence):
+            return score_terms(self.problem, self.log_mass_p, x)
         log_p, log_q = self.logs(x)
         values = self.stack(log_p, log_q)
         with torch.no_grad():
@@ -80,11 +87,12 @@ class Densities:
     def forced(self) -> Tensor:
         r"""Which integrals, of shape :math:`(k, *)`, are infinite beyond one support."""
         beyond_q, beyond_p = self.problem.uncovered()
-        zero = torch.zeros((), dtype=torch.float64, device=beyond_q.device)
+        if isinstance(self.problem.divergence, ScoreDivergence):
+            return beyond_q.unsqueeze(0)
+        zero = torch.zeros(beyond_q.shape, dtype=torch.float64, device=beyond_q.device)
         only_p = self.stack(zero, zero - torch.inf).isinf()
         only_q = self.stack(zero - torch.inf, zero).isinf()
-        ones = (1,) * beyond_q.ndim
-        return (only_p.reshape(-1, *ones) & beyond_q) | (only_q.reshape(-1, *ones) & beyond_p)
+        return (only_p & beyond_q) | (only_q & beyond_p)
 
     def combine(self, integrals: Tensor) -> Tensor:
         """The divergence from its integrals."""
@@ -106,7 +114,7 @@ class Tolerance:
         """Raises ``ToleranceNotMet`` where a tolerance was asked for and the error is above it."""
         if self.rtol is None:
             return
-        allowed = (self.rtol * estimate.value.abs()).clamp_min(self.atol)
+        allowed = (self.rtol * estimate.value.detach().abs()).clamp_min(self.atol)
         unmet = (estimate.error > allowed) & estimate.value.isfinite()
         if unmet.any():
             worst = float((estimate.error / allowed.clamp_min(1e-300))[unmet].max())
@@ -123,14 +131,18 @@ def unsuited(problem: Problem) -> str | None:
     for name, side in (("p", problem.p), ("q", problem.q)):
         if isinstance(side, SampleTarget):
             return f"{name} is only samples and has no density"
-    if not isinstance(problem.divergence, IntegralDivergence):
+    if not isinstance(problem.divergence, _OF_DENSITIES):
         return f"{problem.divergence} is no integral of a function of the two densities"
+    if isinstance(problem.divergence, ScoreDivergence) and problem.discrete:
+        return f"{problem.divergence} compares the gradients of densities, and integers have none"
     return None
 
 
 def densities(problem: Problem, mass: Mass) -> Densities:
     """Prepares both sides, dividing those by their mass that ask for it."""
     log_p, error_p = _log_mass(problem.p, mass)
+    if isinstance(problem.divergence, ScoreDivergence):
+        return Densities(problem, log_p, torch.zeros_like(log_p), error_p, measures=False)
     log_q, error_q = _log_mass(problem.q, mass)
     measures = not (problem.p.normalize and problem.q.normalize)
     return Densities(problem, log_p, log_q, error_p + error_q, measures)

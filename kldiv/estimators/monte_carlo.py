@@ -22,12 +22,17 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.envelope_divergence import EnvelopeDivergence
+from kldiv.definitions.score_divergence import ScoreDivergence
+from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
+from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Densities, Tolerance, densities, unsuited
 from kldiv.estimators.problem import Problem
-from kldiv.numerics import log_mean
+from kldiv.estimators.scores import expectand
+from kldiv.numerics import log_mean, product
 
 __all__ = ["MonteCarlo"]
 
@@ -63,7 +68,15 @@ class MonteCarlo:
         reason = unsuited(problem)
         if reason is not None:
             return reason
-        for name, side in (("p", problem.p), ("q", problem.q)):
+        if isinstance(problem.divergence, SupremumDivergence):
+            return (
+                f"{problem.divergence} is a supremum, of which a sample shows no more than a "
+                "lower bound"
+            )
+        sides = {"p": problem.p, "q": problem.q}
+        if isinstance(problem.divergence, ScoreDivergence):
+            sides.pop("q")  # its score is enough
+        for name, side in sides.items():
             if not side.has_sampler:
                 return f"{name} = {side!r} has no sampler"
             if not side.normalized:
@@ -72,7 +85,11 @@ class MonteCarlo:
 
     def estimate(self, problem: Problem) -> Estimate:
         """The means of the weighted integrands, combined; a standard error by linearisation."""
+        if isinstance(problem.divergence, EnvelopeDivergence):
+            return upper_envelope(self, problem, problem.divergence)
         sides = densities(problem, _no_mass)
+        if isinstance(problem.divergence, ScoreDivergence):
+            return self._from_p(problem, problem.divergence)
         half = self.samples // 2
         x = torch.cat([_draw(problem.p, problem, half, 0), _draw(problem.q, problem, half, 1)])
         weighted = _weighted(sides, x)
@@ -84,6 +101,25 @@ class MonteCarlo:
         error = torch.where(value.isinf(), 0.0, _CONFIDENCE * stderr)
         reason = problem.why_infinite if value.isinf().any() else ""
         estimate = Estimate(value, error, self.name, stderr, 2 * half, reason)
+        Tolerance(self.rtol).check(estimate)
+        return estimate
+
+    def _from_p(self, problem: Problem, divergence: ScoreDivergence) -> Estimate:
+        """The mean of a function of the scores over draws from p."""
+        x = _draw(problem.p, problem, self.samples, 0)
+        zero = torch.zeros((), dtype=torch.float64, device=x.device)
+        found = expectand(problem, zero, x)
+        shift = found.log_scale + (found.log_p - found.log_p.detach())
+        values = product(found.value, shift.exp())
+        mean = values.mean(0)
+        value = divergence.combine(mean)
+        with torch.enable_grad():
+            variable = mean.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(divergence.combine(variable).sum(), variable)
+        spread = (slope * values.detach()).std(0) / self.samples**0.5
+        stderr = torch.where(value.isfinite(), spread, 0.0)
+        reason = problem.why_infinite if value.isinf().any() else ""
+        estimate = Estimate(value, _CONFIDENCE * stderr, self.name, stderr, self.samples, reason)
         Tolerance(self.rtol).check(estimate)
         return estimate
 

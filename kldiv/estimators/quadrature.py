@@ -9,16 +9,20 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.envelope_divergence import EnvelopeDivergence
 from kldiv.definitions.support import box
+from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument
 from kldiv.estimate import Estimate
 from kldiv.estimators.charts import kind_of
 from kldiv.estimators.cubature import Integral, Integrand, integrate, nodes_of
+from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
 from kldiv.estimators.layout import Layout, domain_of, edges_of, layout
 from kldiv.estimators.moving_edges import move_with_edges
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.suprema import supremum
 from kldiv.estimators.tails import tails
 from kldiv.numerics import product
 
@@ -81,7 +85,12 @@ class Quadrature:
 
     def estimate(self, problem: Problem) -> Estimate:
         """The integrals of the divergence by adaptive cubature, then their combination."""
+        if isinstance(problem.divergence, EnvelopeDivergence):
+            return upper_envelope(self, problem, problem.divergence)
         sides = densities(problem, self.mass)
+        if isinstance(problem.divergence, SupremumDivergence):
+            tolerance = Tolerance(self.rtol, self.atol)
+            return supremum(sides, layout(problem.p, problem.q), tolerance, self.name)
         return self.refine(sides, layout(problem.p, problem.q))[0]
 
     def refine(self, sides: Densities, start: Layout) -> tuple[Estimate, Layout]:

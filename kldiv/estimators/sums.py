@@ -15,12 +15,16 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.envelope_divergence import EnvelopeDivergence
 from kldiv.definitions.support import Interval, lattice
+from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
+from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
 from kldiv.estimators.landmarks import landmarks
+from kldiv.estimators.lattice_suprema import lattice_supremum, listed_supremum
 from kldiv.estimators.problem import Problem
 
 __all__ = ["Sum"]
@@ -68,7 +72,15 @@ class Sum:
 
     def estimate(self, problem: Problem) -> Estimate:
         """The sums of the divergence's terms, then their combination."""
+        if isinstance(problem.divergence, EnvelopeDivergence):
+            return upper_envelope(self, problem, problem.divergence)
         sides = densities(problem, self.mass)
+        if isinstance(problem.divergence, SupremumDivergence):
+            if problem.event_shape:
+                points = _enumerated(problem.p)
+                return listed_supremum(sides, points, Tolerance(self.rtol), self.name)
+            ends = _ends(problem.p, problem.q)
+            return lattice_supremum(sides, ends, Tolerance(self.rtol), self.name)
         totals, errors, points = self._total(sides.integrands, problem.p, problem.q)
         diverges = torch.isinf(errors)
         size = totals.detach().abs()

@@ -89,8 +89,10 @@ def test_the_mean_gradient_of_monte_carlo_is_the_exact_one(divergence, name):
 @pytest.mark.parametrize("divergence", DIVERGENCES)
 @pytest.mark.parametrize("name", ["coins", "normals", "planes"])
 def test_the_gradient_vanishes_where_the_two_are_equal(divergence, name):
-    if divergence.startswith(("total_variation", "hockey_stick")):
+    if divergence.startswith(("total_variation", "hockey_stick", "renyi(alpha=inf)")):
         return  # a kink is there
+    if divergence == "fisher" and PAIR[name].discrete:
+        return  # integers have no scores
     p, _ = PAIR[name].members()
     leaves = PAIR[name].leaves()[: len(PAIR[name].params_p)]
     q = PAIR[name].make_p(*leaves)

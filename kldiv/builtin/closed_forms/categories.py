@@ -23,8 +23,9 @@ from torch.distributions import (
 )
 
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
+from kldiv.builtin.divergences.chernoff import Chernoff, ChernoffOfOrder
 from kldiv.builtin.divergences.kl import KL
-from kldiv.builtin.divergences.renyi import Renyi
+from kldiv.builtin.divergences.renyi import Renyi, RenyiAtInfinity
 from kldiv.definitions.divergence import Divergence, IntegralDivergence
 from kldiv.definitions.log_density import log_probabilities
 
@@ -56,7 +57,18 @@ class Categories(Overlap):
 
     def renyi(self, alpha: float) -> Tensor | None:
         """That of one trial, for each."""
-        return None if alpha == torch.inf else self._total(Renyi(alpha))
+        return self._total(Renyi(alpha))
+
+    def coefficient(self, order: Tensor) -> Tensor:
+        """That of one trial, for each, at one order."""
+        return self._total(ChernoffOfOrder(order[(..., *(None,) * (self.events + 1))]))
+
+    def largest_log_ratio(self) -> Tensor:
+        """That of the likeliest category under p as against q, in each trial."""
+        log_p, log_q = torch.broadcast_tensors(self.log_p, self.log_q)
+        both = log_p.isfinite() & log_q.isfinite()
+        ratio = torch.where(both, torch.where(both, log_p - log_q, 0.0), torch.inf)
+        return self._sum(torch.where(log_p.isfinite(), ratio, -torch.inf).amax(-1))
 
     def swapped(self) -> Categories:
         """The same two in the other order."""
@@ -64,7 +76,10 @@ class Categories(Overlap):
 
     def _total(self, divergence: IntegralDivergence) -> Tensor:
         terms = divergence.integrands(*torch.broadcast_tensors(self.log_p, self.log_q))
-        value = self.trials * divergence.combine(*(each.sum(-1) for each in terms))
+        return self._sum(divergence.combine(*(each.sum(-1) for each in terms)))
+
+    def _sum(self, one: Tensor) -> Tensor:
+        value = self.trials * one
         return value.sum(tuple(range(-self.events, 0))) if self.events else value
 
 
@@ -85,7 +100,7 @@ class CategoriesRule:
             and _kind(q) in self.types
             and _parts(p).event_shape == _parts(q).event_shape
             and bool((_trials(_parts(p)) == _trials(_parts(q))).all())
-            and follows(divergence, powers=False)
+            and (type(divergence) is RenyiAtInfinity or follows(divergence, powers=False))
         )
 
     def function(self, p: Distribution, q: Distribution, divergence: Divergence) -> Tensor:
@@ -102,7 +117,9 @@ class CategoriesRule:
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
     ) -> Tensor | None:
         """That of the logarithms, which a close pair feels the more."""
-        return _ROUNDING * (value.abs() + value.abs().sqrt()) if type(divergence) is KL else None
+        if type(divergence) not in (KL, Chernoff):
+            return None
+        return _ROUNDING * (value.abs() + value.abs().sqrt())
 
 
 def _parts(distribution: Distribution) -> Distribution:

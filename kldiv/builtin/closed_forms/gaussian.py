@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -32,15 +33,23 @@ from torch.distributions import (
     Normal,
 )
 
+from kldiv.builtin.closed_forms.gaussian_direct import (
+    chernoff_coefficient,
+    fisher_gaussian_gaussian,
+    largest_log_ratio,
+)
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.closed_forms.whitening import (
     Gaussian,
     Whitened,
     as_gaussian,
+    excess_of,
     log_remainder,
     whiten,
 )
+from kldiv.builtin.divergences.fisher import Fisher
 from kldiv.builtin.divergences.kl import KL
+from kldiv.builtin.divergences.renyi import RenyiAtInfinity
 from kldiv.definitions.divergence import Divergence
 
 __all__ = ["CLOSED_FORMS", "GaussianRule", "kl_gaussian_gaussian", "renyi_gaussian_gaussian"]
@@ -86,8 +95,7 @@ def _renyi_of_diagonals(seen: Whitened, alpha: float) -> Tensor:
 def _renyi_of_matrices(seen: Whitened, factor: Tensor, alpha: float) -> Tensor:
     below = 1 - alpha
     identity = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
-    beyond = factor - identity
-    excess = beyond + beyond.mT + beyond @ beyond.mT  # M - I
+    excess = excess_of(factor)
     mean = identity + below * excess
     inside = torch.linalg.cholesky_ex(mean.detach()).info == 0
     root = torch.linalg.cholesky(torch.where(inside[..., None, None], mean, identity))
@@ -117,6 +125,22 @@ class GaussianOverlap(Overlap):
         """By the covariance between both, or beyond."""
         return renyi_gaussian_gaussian(self.p, self.q, alpha)
 
+    def coefficient(self, order: Tensor) -> Tensor:
+        """By the covariance between both."""
+        return chernoff_coefficient(self._seen, order)
+
+    def largest_log_ratio(self) -> Tensor:
+        """The supremum of a quadratic form."""
+        return largest_log_ratio(self.p, self.q)
+
+    def fisher(self) -> Tensor:
+        """By the covariance and the means."""
+        return fisher_gaussian_gaussian(self.p, self.q)
+
+    @cached_property
+    def _seen(self) -> Whitened:
+        return whiten(self.p, self.q)
+
     def swapped(self) -> GaussianOverlap:
         """The same two in the other order."""
         return GaussianOverlap(self.q, self.p)
@@ -141,7 +165,8 @@ class GaussianRule:
         """Whether both are normals, and the divergence follows."""
         if isinstance(divergence, KL) and _left_to_torch(p, q):
             return False
-        return _is_gaussian(p) and _is_gaussian(q) and follows(divergence, powers=True)
+        known = type(divergence) in (RenyiAtInfinity, Fisher) or follows(divergence, powers=True)
+        return known and _is_gaussian(p) and _is_gaussian(q)
 
     def function(self, p: Distribution, q: Distribution, divergence: Divergence) -> Tensor:
         """The divergence."""

@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
+from kldiv.builtin.divergences.chernoff import Chernoff
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import Renyi
 from kldiv.definitions.divergence import Divergence
@@ -33,6 +34,7 @@ from kldiv.definitions.natural_form import Natural, NaturalForm
 __all__ = ["LogNormaliserRule"]
 
 _ROUNDING = 3e-11
+_STATED = (KL, Renyi, Chernoff)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class LogNormaliserRule:
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
     ) -> Tensor | None:
         """That which the family's divergence is computed to."""
-        return _ROUNDING * value.abs() if type(divergence) in (KL, Renyi) else None
+        return _ROUNDING * value.abs() if type(divergence) in _STATED else None
 
     def _pair(self, p: Distribution, q: Distribution, events: int) -> NaturalOverlap | None:
         first, second = self.form.of(p), self.form.of(q)
@@ -98,8 +100,6 @@ class NaturalOverlap(Overlap):
 
     def renyi(self, alpha: float) -> Tensor | None:
         """By the member between both, or beyond."""
-        if alpha == torch.inf:
-            return None
         form, gap = self.form, self.gap
         middle = tuple(eta + alpha * delta for eta, delta in zip(self.second, gap, strict=True))
         to_q = _scaled(gap, alpha)
@@ -114,6 +114,20 @@ class NaturalOverlap(Overlap):
         beyond = form.divergence(self.first, step) / (alpha - 1)
         value = beyond + form.divergence(self.first, gap)
         return self._total(torch.where(inside, value, torch.inf))
+
+    def coefficient(self, order: Tensor) -> Tensor:
+        """By the member between both, as Rényi's divergence of orders below 1."""
+        share = order[(..., *(None,) * self.events)]
+        to_q = self._shared_out(share)
+        middle = tuple(eta + step for eta, step in zip(self.second, to_q, strict=True))
+        below = self.form.divergence(middle, self._shared_out(share - 1))
+        return self._total(share * below + (1 - share) * self.form.divergence(middle, to_q))
+
+    def _shared_out(self, share: Tensor) -> Natural:
+        return tuple(
+            share[(..., *(None,) * dims)] * delta
+            for delta, dims in zip(self.gap, self.form.event_dims, strict=True)
+        )
 
     def swapped(self) -> NaturalOverlap:
         """The same two in the other order."""

@@ -1,8 +1,9 @@
 r"""Every divergence of two members of one family, from the few that the family has in closed form.
 
 A family knows the Kullback-Leibler divergence and Rényi's between its members. All functions of
-Rényi's follow. Where the normalised powers :math:`p_s \propto p^s` of members are members too, so
-do the divergences of powers: with :math:`s = 1 + \gamma` the gamma divergence is
+Rényi's follow, and Chernoff's, a maximum over orders. Where the normalised powers
+:math:`p_s \propto p^s` of members are members too, so do the divergences of powers: with
+:math:`s = 1 + \gamma` the gamma divergence is
 
 .. math:: D_\gamma(p \parallel q) = \frac{1}{s}\, D_{1/s}(p_s \parallel q_s),
 
@@ -25,13 +26,16 @@ import torch
 
 from torch import Tensor
 
+from kldiv.builtin.divergences.chernoff import Chernoff
 from kldiv.builtin.divergences.density_power import DensityPower, Gamma
+from kldiv.builtin.divergences.fisher import Fisher
 from kldiv.builtin.divergences.jeffreys import Jeffreys
 from kldiv.builtin.divergences.kl import KL
-from kldiv.builtin.divergences.renyi import Renyi
+from kldiv.builtin.divergences.renyi import Renyi, RenyiAtInfinity
 from kldiv.builtin.divergences.squared_l2 import CauchySchwarz, Cosine, SquaredL2
 from kldiv.builtin.forms import power_remainder
 from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.envelope_divergence import peak_of
 
 __all__ = ["Overlap", "divergence_of", "follows"]
 
@@ -56,8 +60,28 @@ class Overlap(ABC):
         r"""Rényi's divergence of an order other than 1, with shape :math:`(*)`, where known."""
 
     @abstractmethod
+    def coefficient(self, order: Tensor) -> Tensor:
+        r""":math:`-\log \int p^\alpha q^{1 - \alpha}` at orders from 0 to 1 of shape :math:`(*)`.
+
+        It must be differentiable twice in the order.
+        """
+
+    @abstractmethod
     def swapped(self) -> Overlap:
         """The same two in the other order."""
+
+    def chernoff(self) -> Tensor:
+        r"""The largest coefficient, with shape :math:`(*)`."""
+        half = self.coefficient(torch.full((), 0.5, dtype=torch.float64)).detach()
+        return self.coefficient(peak_of(self.coefficient, half.shape, half.device).order)
+
+    def largest_log_ratio(self) -> Tensor | None:
+        """Rényi's divergence of infinite order, where known."""
+        return None
+
+    def fisher(self) -> Tensor | None:
+        """The Fisher divergence, where known."""
+        return None
 
     def powered(self, power: float) -> Overlap | None:
         """The normalised powers of both; ``None`` where they are no members of the family."""
@@ -75,10 +99,8 @@ def divergence_of(pair: Overlap, divergence: Divergence) -> Tensor | None:
         pair: The two members.
         divergence: The divergence.
     """
-    if type(divergence) is KL:
-        return pair.kl()
-    if type(divergence) is Jeffreys:
-        return pair.kl() + pair.swapped().kl()
+    if type(divergence) in _DIRECT:
+        return _DIRECT[type(divergence)](pair)
     if type(divergence) is Renyi:
         return pair.kl() if divergence.alpha == 1 else pair.renyi(divergence.alpha)
     if type(divergence) in _POWERS:
@@ -129,7 +151,13 @@ class _Probe(Overlap):
         return _ZERO
 
     def renyi(self, alpha: float) -> Tensor | None:
-        return None if alpha == torch.inf else _ZERO
+        return _ZERO
+
+    def coefficient(self, order: Tensor) -> Tensor:
+        return _ZERO
+
+    def chernoff(self) -> Tensor:
+        return _ZERO
 
     def swapped(self) -> _Probe:
         return self
@@ -142,3 +170,10 @@ class _Probe(Overlap):
 
 
 _ZERO = torch.zeros(())
+_DIRECT: dict[type[Divergence], Callable[[Overlap], Tensor | None]] = {
+    KL: lambda pair: pair.kl(),
+    Jeffreys: lambda pair: pair.kl() + pair.swapped().kl(),
+    Chernoff: lambda pair: pair.chernoff(),
+    RenyiAtInfinity: lambda pair: pair.largest_log_ratio(),
+    Fisher: lambda pair: pair.fisher(),
+}

@@ -29,7 +29,7 @@ from torch.distributions import (
 
 from kldiv.numerics import phi2
 
-__all__ = ["Gaussian", "Whitened", "as_gaussian", "log_remainder", "whiten"]
+__all__ = ["Gaussian", "Whitened", "as_gaussian", "excess_of", "log_remainder", "whiten"]
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,12 @@ def whiten(p: Gaussian, q: Gaussian) -> Whitened:
     beyond = torch.linalg.solve_triangular(q.factor, p.factor - q.factor, upper=False)
     identity = torch.eye(beyond.shape[-1], dtype=beyond.dtype, device=beyond.device)
     return Whitened(shift.squeeze(-1), excess, log_square, beyond + identity)
+
+
+def excess_of(factor: Tensor) -> Tensor:
+    r""":math:`A A^\top - I` without cancellation, with shape :math:`(*, D, D)`."""
+    beyond = factor - torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
+    return beyond + beyond.mT + beyond @ beyond.mT
 
 
 def log_remainder(excess: Tensor, logarithm: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ it is so near 1 that its logarithm has no digits; then the non-negative integral
 
 is used. Where they are far apart :math:`I_\alpha` is so near 0 that H has no digits of it; then
 it is used itself. So both integrals are taken. Below 1e-308 it is 0 in floating point and the
-divergence, then beyond :math:`700 / |1 - \alpha|` nats, is infinite.
+divergence, then beyond :math:`700 / |1 - \alpha|` nats, is infinite. At infinite order there is no
+integral: the divergence is a supremum, and a class of its own.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from torch import Tensor
 from kldiv.builtin.checks import check_number
 from kldiv.builtin.forms import power_of_renyi, power_remainder, weighted_density
 from kldiv.definitions.divergence import FDivergence, IntegralDivergence, OfAdditive
+from kldiv.definitions.supremum_divergence import SupremumDivergence
 
-__all__ = ["PowerIntegrals", "Renyi", "Tsallis"]
+__all__ = ["PowerIntegrals", "Renyi", "RenyiAtInfinity", "Tsallis"]
 
 
 @dataclass(frozen=True)
@@ -92,17 +94,18 @@ class Renyi(IntegralDivergence):
     It is between 0 and infinity and does not decrease with the order. At 1 it is the
     Kullback-Leibler divergence, its limit there; at 0 it is :math:`-\log Q(p > 0)`, which is 0
     for many :math:`p \neq q`; at one half it is symmetric and twice the Bhattacharyya distance; at
-    2 it is :math:`\log(1 + \chi^2)`. From order 1 on it is infinite where p has mass that q has
-    not; below, only where they share no mass.
+    2 it is :math:`\log(1 + \chi^2)`; at infinity it is the logarithm of the largest ratio of the
+    densities, :math:`\operatorname{ess\,sup} \log (p / q)`. From order 1 on it is infinite where p
+    has mass that q has not; below, only where they share no mass.
 
     Orders above 1 make a fitted q cover p, those near 0 let it leave parts of p out. For a
     measure p of mass P the integral is divided by P, as Rényi does: so the limit at 1 holds.
 
     Arguments:
-        alpha: The order, not negative and finite.
+        alpha: The order, not negative; ``inf`` makes a :class:`RenyiAtInfinity`.
 
     Raises:
-        InvalidArgument: If the order is negative or not finite.
+        InvalidArgument: If the order is negative or NaN.
 
     References:
         On Measures of Entropy and Information (Rényi, 1961).
@@ -115,8 +118,16 @@ class Renyi(IntegralDivergence):
     additive = True
     invariant = True
 
+    def __new__(cls, alpha: float) -> Renyi | RenyiAtInfinity:  # type: ignore[misc]
+        """A divergence of the order, which at infinity is no integral."""
+        order = check_number("alpha", alpha, low=0, infinite=True)
+        return RenyiAtInfinity() if order == math.inf else super().__new__(cls)
+
+    def __getnewargs__(self) -> tuple[float]:
+        return (self.alpha,)
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", check_number("alpha", self.alpha, low=0))
+        object.__setattr__(self, "alpha", float(self.alpha))
 
     @property
     def symmetric(self) -> bool:  # type: ignore[override]
@@ -142,6 +153,39 @@ class Renyi(IntegralDivergence):
         remainder, *power = integrals
         scaled = (remainder + mass_p - mass_q) / mass_p
         return self.combine(scaled, *(each / mass_p for each in power))
+
+
+@dataclass(frozen=True)
+class RenyiAtInfinity(SupremumDivergence):
+    r"""Rényi's divergence of order infinity: the worst log ratio of the densities, in nats.
+
+    .. math:: D_\infty(p \parallel q) = \operatorname*{ess\,sup}_{p > 0} \log (p / q)
+
+    It is between 0 and infinity, the limit and the upper bound of all orders, and infinite where
+    p falls more slowly than q. It is the logarithm of the constant of rejection sampling, and the
+    privacy loss of a mechanism.
+
+    Arguments:
+        alpha: The order, infinity.
+
+    References:
+        Rényi Divergence and Kullback-Leibler Divergence (van Erven and Harremoës, 2014),
+        theorem 6, arXiv:1206.2459.
+    """
+
+    alpha: float = math.inf
+
+    additive = True
+    invariant = True
+
+    @property
+    def name(self) -> str:
+        """That of the other orders."""
+        return "renyi"
+
+    def height(self, log_p: Tensor, log_q: Tensor) -> Tensor:
+        r""":math:`\log p - \log q`."""
+        return log_p - log_q
 
 
 @dataclass(frozen=True)

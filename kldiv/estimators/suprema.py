@@ -1,0 +1,161 @@
+"""The supremum of a function of two densities over a line or a plane.
+
+It is sought at the nodes from which quadrature starts, along rays to the limits of the
+coordinates, and just within the ends of the support of p; the best places are then looked at ever
+more closely.
+"""
+
+from __future__ import annotations
+
+import math
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.supremum_divergence import SupremumDivergence
+from kldiv.estimate import Estimate
+from kldiv.estimators.charts import Chart
+from kldiv.estimators.cubature import nodes_of
+from kldiv.estimators.heights import Heights, beyond_rays, heights
+from kldiv.estimators.integrands import Densities, Tolerance
+from kldiv.estimators.layout import Layout, edges_of
+from kldiv.estimators.moving_edges import move_with_edges
+from kldiv.estimators.problem import Problem
+from kldiv.estimators.zooming import best_starts, zoom
+
+__all__ = ["Summit", "summit_estimate", "supremum"]
+
+_STEPS = {1: 400, 2: 200}  # along a ray
+_RAYS = 128  # in a plane
+_GAP = 0.11  # the widest gap between nodes, in widths of their cell
+
+
+@dataclass(frozen=True)
+class Summit:
+    r"""Where the function is largest.
+
+    Arguments:
+        points: The places, with shape :math:`(*, E)`.
+        value: The largest value found, infinite where it is unbounded, with shape :math:`(*)`.
+        error: How much larger it may be elsewhere, with shape :math:`(*)`.
+        evaluations: What it cost.
+    """
+
+    points: Tensor
+    value: Tensor
+    error: Tensor
+    evaluations: int
+
+
+def supremum(sides: Densities, start: Layout, tolerance: Tolerance, made_by: str) -> Estimate:
+    """The supremum over the domain of a layout, differentiable by the envelope theorem."""
+    with torch.no_grad():
+        summit = _summit(sides, start)
+    p, q = sides.problem.p, sides.problem.q
+    if not p.event_shape and torch.is_grad_enabled():
+        edges = edges_of(p, q)
+        finite = [edge.squeeze(-1) for edge in edges if bool(edge.isfinite().all())]
+        if any(edge.requires_grad for edge in finite):
+            points = move_with_edges(summit.points.unsqueeze(0), finite)[0].squeeze(0)
+            summit = replace(summit, points=points)
+    return summit_estimate(sides, summit, tolerance, made_by)
+
+
+def summit_estimate(
+    sides: Densities, summit: Summit, tolerance: Tolerance, made_by: str
+) -> Estimate:
+    """The estimate from a summit; its value is taken again there, with its graph."""
+    problem = sides.problem
+    endless = summit.value.isposinf()
+    if isinstance(problem.divergence, SupremumDivergence) and problem.divergence.without_q > 0:
+        endless = endless | (problem.uncovered()[0] & math.isinf(problem.divergence.without_q))
+    found = heights(sides, summit.points.unsqueeze(0))
+    value = torch.where(endless, torch.inf, found.value.squeeze(0))
+    error = summit.error + found.noise.squeeze(0) + sides.mass_error
+    estimate = Estimate(
+        value.expand(problem.batch_shape),
+        torch.where(endless, 0.0, error).expand(problem.batch_shape),
+        made_by,
+        evaluations=summit.evaluations,
+        reason=_why_infinite(problem) if bool(endless.any()) else "",
+    )
+    tolerance.check(estimate)
+    return estimate
+
+
+def _why_infinite(problem: Problem) -> str:
+    if bool(problem.uncovered()[0].any()):
+        return problem.why_infinite
+    return "it has no upper bound: where both sides have mass, one falls too fast for the other"
+
+
+def _summit(sides: Densities, start: Layout) -> Summit:
+    problem = sides.problem
+    chart, dimensions = start.chart, start.cells.dimensions
+    scalar = not problem.event_shape
+
+    def at(u: Tensor) -> Heights:
+        x = chart.to_x(u.clamp(*chart.limits))[0]
+        return heights(sides, x.squeeze(-1) if scalar else x)
+
+    rays = _rays(chart, dimensions, problem.batch_shape)
+    along = at(rays.flatten(0, 1))
+    endless, limit = beyond_rays(along, rays.shape[1])
+    nodes = nodes_of(start.cells)[0]
+    within = at(nodes)
+    values = torch.cat([within.secured, along.secured])
+    spacing = (start.cells.upper - start.cells.lower) * _GAP
+    gaps = [spacing.repeat(nodes.shape[0] // spacing.shape[0], *(1,) * (spacing.ndim - 1))]
+    gaps += [(rays[1] - rays[0]).abs().amax(-1, keepdim=True).expand_as(rays).flatten(0, 1)]
+    starts = best_starts(torch.cat([nodes, rays.flatten(0, 1)]), values, torch.cat(gaps))
+    top, value, gain, cost = zoom(lambda u: at(u).secured, *starts)
+    x = chart.to_x(top.clamp(*chart.limits))[0]
+    points, value = _with_ends(sides, x.squeeze(-1) if scalar else x, value)
+    error = gain + (limit - value).clamp_min(0.0)
+    unbounded = endless | values.isposinf().any(0)
+    return Summit(
+        points,
+        torch.where(unbounded, torch.inf, value),
+        torch.where(unbounded, 0.0, error),
+        cost + len(values),
+    )
+
+
+def _rays(chart: Chart, dimensions: int, batch: torch.Size) -> Tensor:
+    r"""Steps from the middle of the coordinates to their limits, with shape (F, R, \*, d)."""
+    low, high = chart.limits
+    steps = torch.arange(1, _STEPS[dimensions] + 1, dtype=torch.float64)[:, None, None]
+    share = steps / _STEPS[dimensions]
+    if dimensions == 1:
+        rays = share * torch.tensor([[low], [high]], dtype=torch.float64)
+    else:
+        angle = torch.arange(_RAYS, dtype=torch.float64) * (2 * math.pi / _RAYS)
+        towards = torch.stack([angle.cos(), angle.sin()], -1)
+        if chart.kind == "line":
+            rays = ((share * high).sinh() * towards).asinh()
+        else:
+            limit = torch.where(towards > 0, high, low) / towards
+            limit = torch.where(towards == 0, torch.inf, limit).amin(-1, keepdim=True)
+            rays = share * limit * towards
+    ones = (1,) * len(batch)
+    shape = (*rays.shape[:2], *ones, dimensions)
+    return rays.to(chart.centre.device).reshape(shape).expand(*rays.shape[:2], *batch, dimensions)
+
+
+def _with_ends(sides: Densities, points: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """The better of points and of the places just within the ends of the support of p."""
+    problem = sides.problem
+    if problem.event_shape:
+        return points, value
+    low, high = (end.squeeze(-1) for end in edges_of(problem.p, problem.q)[:2])
+    for end, inward in ((low, torch.inf), (high, -torch.inf)):
+        usable = end.isfinite()
+        just = torch.nextafter(end, torch.full_like(end, inward))
+        place = torch.where(usable, just, points)
+        found = heights(sides, place.unsqueeze(0)).secured.squeeze(0)
+        better = usable & (found > value)
+        points, value = torch.where(better, place, points), torch.where(better, found, value)
+    return points, value
