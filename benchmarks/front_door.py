@@ -57,7 +57,12 @@ def main() -> dict[str, dict[str, float]]:
             calls=(300, 300),
         )
         over = form.ours - form.theirs
-        results[name] = {"over": over, "ours": form.ours, "form": form.theirs, "torch": peer.theirs}
+        results[name] = {
+            "over": over,
+            "ours": form.ours,
+            "form": form.theirs,
+            "torch": peer.theirs,
+        }
         cells = (form.ours, form.theirs, over, peer.theirs)
         print(f"{name:30} " + " ".join(f"{1e6 * cell:12.1f}" for cell in cells))
     return results

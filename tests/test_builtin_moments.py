@@ -26,7 +26,8 @@ from torch.distributions import (
 
 import kldiv
 
-from kldiv.builtin.closed_forms.moments import EXPECTATIONS, SURPRISES, MomentRule
+from kldiv.builtin.closed_forms.expectations import EXPECTATIONS
+from kldiv.builtin.closed_forms.moments import SURPRISES, MomentRule
 from kldiv.builtin.divergences.kl import KL
 
 RULE = MomentRule()
