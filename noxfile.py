@@ -1,7 +1,8 @@
 """The sessions of kldiv's development; `nox -l` lists them.
 
-All share one environment, .nox/kldiv-<version of Python>, so that torch is installed once. It is
-made by virtualenv from constraints.txt, and brought up to date when a requirement has changed.
+All but the benchmarks, which need their peers, share one environment, .nox/kldiv-<version of
+Python>, so that torch is installed once. It is made by virtualenv from constraints.txt, and
+brought up to date when a requirement has changed.
 """
 
 import functools
@@ -19,8 +20,7 @@ nox.options.default_venv_backend = "none"  # nox itself would make one environme
 nox.options.sessions = ["lint", "types", "tests"]
 
 ROOT = Path(__file__).parent
-ENVIRONMENT = ROOT / ".nox" / f"kldiv-{sys.version_info.major}.{sys.version_info.minor}"
-BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 SITE = Path("docs", "_build", "html")
 GROUPS = ("lint", "types", "tests", "docs", "build")
@@ -78,6 +78,16 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure beside the peers; `-- front_door` the programs with that in their name."""
+    python = prepare(session, "bench", ("bench", "build"))
+    for program in sorted(ROOT.glob("benchmarks/*.py")):
+        wanted = all(word in program.stem for word in session.posargs)
+        if wanted and program.stem != "timing":
+            python("-m", f"benchmarks.{program.stem}", env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build sdist and wheel, and use the wheel without the sources."""
     python = prepare(session)
@@ -92,28 +102,32 @@ def build(session: nox.Session) -> None:
         python("-c", command, "list", env={"PYTHONPATH": str(alone)})
 
 
-def prepare(session: nox.Session) -> Callable[..., object]:
-    """Makes the environment, or updates it, and returns what runs its Python.
+def prepare(
+    session: nox.Session, name: str = "kldiv", groups: tuple[str, ...] = GROUPS
+) -> Callable[..., object]:
+    """Makes an environment, or updates it, and returns what runs its Python.
 
     The stamp is written last: an installation that was interrupted leaves none, and is begun
     afresh.
     """
     if sys.version_info < (3, 11):  # noqa: UP036 (nox may run under an older Python)
         session.error("kldiv needs Python 3.11 or newer: install nox with that")
-    stamp = ENVIRONMENT / "installed"
+    environment = ROOT / ".nox" / f"{name}-{VERSION}"
+    programs = environment / ("Scripts" if os.name == "nt" else "bin")
+    stamp = environment / "installed"
     wanted = requirements()
-    python = functools.partial(session.run, str(BIN / "python"), external=True)
-    session.env["PATH"] = os.pathsep.join([str(BIN), os.environ["PATH"]])
+    python = functools.partial(session.run, str(programs / "python"), external=True)
+    session.env["PATH"] = os.pathsep.join([str(programs), os.environ["PATH"]])
     if stamp.exists() and stamp.read_text() == wanted:
         return python
 
-    session.log(f"Installing what constraints.txt names in {ENVIRONMENT}: some minutes, 1 GB.")
+    session.log(f"Installing what constraints.txt names in {environment}: some minutes, 1 GB.")
     anew = [] if stamp.exists() else ["--clear"]
     stamp.unlink(missing_ok=True)
-    session.run(sys.executable, "-m", "virtualenv", "--quiet", *anew, str(ENVIRONMENT))
-    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *GROUPS)
+    session.run(sys.executable, "-m", "virtualenv", "--quiet", *anew, str(environment))
+    packages = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
     pip = ("-m", "pip", "install", "--quiet", "--constraint", "constraints.txt")
-    python(*pip, *groups)
+    python(*pip, *packages)
     editable = [word for folder in (ROOT, *PLUGINS) for word in ("--editable", str(folder))]
     python(*pip, "--no-build-isolation", *editable)  # so that the build backend is pinned too
     stamp.write_text(wanted)
