@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -14,6 +14,7 @@ from kldiv.definitions.naming import snake_case
 from kldiv.definitions.parameters import Parameter, ParameterSpace, as_parameter, check_names
 from kldiv.definitions.place import Place
 from kldiv.definitions.signatures import constraints_of, event_dims_of
+from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, InvalidType, ShapeMismatch
 
 __all__ = ["Family", "Place", "TorchFamily", "as_family"]
@@ -25,8 +26,9 @@ class Family(nn.Module):
     Calling it returns the member at the present parameters.
 
     To write one, define :meth:`declare` and :meth:`distribution`. An exponential family that is
-    fitted in closed form also defines :meth:`statistics` and :meth:`from_statistics`; a better
-    start than ``loc`` and ``scale`` is :meth:`from_place`.
+    fitted in closed form also defines :meth:`statistics` and :meth:`from_statistics`; an optimum
+    that is no matter of moments is :meth:`optimum`. A better start than ``loc`` and ``scale`` is
+    :meth:`from_place`.
 
     Arguments:
         size: The number of coordinates or categories; ``None`` takes it from the target.
@@ -50,6 +52,8 @@ class Family(nn.Module):
     """Whether :meth:`from_place` of the whole target is the optimum of the forward KL."""
     sized = False
     """Whether the family needs to know the number of coordinates or categories."""
+    may_be_fixed: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that leave the forward KL an optimum in closed form when they are held fixed."""
 
     def __init__(self, *, size: int | None = None, **fixed: object) -> None:
         super().__init__()
@@ -96,6 +100,10 @@ class Family(nn.Module):
         They are the optimum of the forward KL.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define from_statistics(*means)")
+
+    def optimum(self, target: Target) -> dict[str, Tensor] | None:
+        """The optimum of the forward KL where it is known by other means than moments."""
+        return None
 
     def from_place(self, place: Place) -> dict[str, Tensor]:
         """Parameters of a member near a place; by default by the names ``loc`` and ``scale``."""

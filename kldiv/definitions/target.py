@@ -10,7 +10,13 @@ from functools import cached_property
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution, VonMises, constraints
+from torch.distributions import (
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    VonMises,
+    constraints,
+)
 from torch.distributions.constraints import Constraint
 
 from kldiv.definitions.log_density import log_density_of
@@ -222,10 +228,21 @@ def _unchecked(copy: Distribution, original: Distribution) -> Distribution:
 
 
 def _support_of(distribution: Distribution) -> Constraint | None:
-    """The support; a circle, of which torch says that it is a line, is cut open."""
-    if isinstance(distribution, VonMises):
-        return constraints.interval(-math.pi, math.pi)
-    return distribution.support
+    """The support; circles, of which torch says that they are lines, are cut open."""
+    if not isinstance(_innermost(distribution), VonMises):
+        return distribution.support
+    circle = constraints.interval(-math.pi, math.pi)
+    dimensions = len(distribution.event_shape)
+    return constraints.independent(circle, dimensions) if dimensions else circle
+
+
+def _innermost(distribution: Distribution) -> Distribution:
+    """What independent parts or a mixture are made of."""
+    if isinstance(distribution, Independent):
+        return _innermost(distribution.base_dist)
+    if isinstance(distribution, MixtureSameFamily):
+        return _innermost(distribution.component_distribution)
+    return distribution
 
 
 class SampleTarget(Target):
