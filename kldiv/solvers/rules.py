@@ -28,6 +28,8 @@ __all__ = ["Rule", "rule_for"]
 
 _FAR = 1e120  # a log density may be as large as its square
 _MASS = 1e-7  # what of a mass may be missing on the nodes
+_GAP = {1: 1e-5, 2: 1e-4}  # to the coarser rule, relative; the square root of the error, about
+_GAP_AFAR = 1e-3  # relative to what a start is worse than the best of its problem
 _PLANE_EVALUATIONS = 60_000  # in two dimensions, where the trapezium rule has failed
 
 
@@ -41,6 +43,9 @@ class Rule:
         coarse: The weights of the embedded rule that checks the first, with shape :math:`(N, *)`.
         log_p: The target's log density, normalised where asked for, with shape :math:`(N, *)`.
         mass: The mass of the target, 1 unless it is a measure.
+        event_shape: The shape of a point.
+        problems: How many of the last dimensions are the target's batch shape, those before them
+            being starts.
     """
 
     points: Tensor
@@ -48,6 +53,8 @@ class Rule:
     coarse: Tensor
     log_p: Tensor
     mass: Tensor | None
+    event_shape: torch.Size
+    problems: int
 
     def fits(self, batch: torch.Size) -> bool:
         """Whether the rule was made for members of a batch shape, or for its last dimensions."""
@@ -84,9 +91,16 @@ class Rule:
             good = (mass_q - 1).abs() < _MASS
             for value, integral in zip(values, integrals, strict=True):
                 gap = (value * self._doubt).sum(0).abs()
-                close = gap <= 1e-5 * integral.abs() + 1e-9
-                good = (good & close) | integral.isinf()
+                good = (good & (gap <= self._bearable(integral))) | integral.isinf()
         return self._combined(divergence, integrals, forward=forward), good
+
+    def _bearable(self, integral: Tensor) -> Tensor:
+        """The gap to the coarser rule that is small enough, larger for starts that are far off."""
+        size = integral.abs()
+        starts = tuple(range(size.ndim - self.problems))
+        best = size.amin(starts, keepdim=True) if starts else size
+        near = _GAP[self.event_shape.numel()]
+        return near * size + 1e-9 + _GAP_AFAR * (size - best)
 
     @cached_property
     def _doubt(self) -> Tensor:
@@ -109,7 +123,7 @@ class Rule:
             tensor.reshape(tensor.shape[0], *ones, *tensor.shape[1:])
             for tensor in (self.points, self.weights, self.coarse, self.log_p)
         )
-        return Rule(points, weights, coarse, log_p, self.mass)
+        return replace(self, points=points, weights=weights, coarse=coarse, log_p=log_p)
 
     def _combined(
         self, divergence: IntegralDivergence, integrals: list[Tensor], *, forward: bool
@@ -131,7 +145,10 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
 
         def rule(nodes: Nodes) -> Rule:
             points, weights, coarse = nodes
-            return Rule(points, weights, coarse, target.log_prob(points) - log_mass, mass)
+            log_p = target.log_prob(points) - log_mass
+            return Rule(
+                points, weights, coarse, log_p, mass, problem.event_shape, len(target.batch_shape)
+            )
 
         if isinstance(estimator, Sum):
             return rule(_sum_nodes(problem, estimator))
