@@ -70,7 +70,7 @@ def kldiv_targets() -> Mapping[str, str]:
 
 @hookimpl
 def kldiv_families() -> Mapping[str, str]:
-    """The built-in families: counts, normal ones, other scalars, vectors that sum to 1, mixtures."""
+    """The built-in families: counts, normal ones, other scalars, vectors, mixtures."""
     return {
         name: f"kldiv.builtin.families.{place}"
         for name, place in {

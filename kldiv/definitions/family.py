@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from kldiv.definitions.naming import snake_case
-from kldiv.definitions.parameters import Parameter, ParameterSpace, as_parameter, check_names
+from kldiv.definitions.parameters import (
+    Parameter,
+    ParameterSpace,
+    as_parameter,
+    check_fixed,
+    check_names,
+)
 from kldiv.definitions.place import Place
 from kldiv.definitions.signatures import constraints_of, event_dims_of
 from kldiv.definitions.target import Target
@@ -21,14 +27,11 @@ __all__ = ["Family", "Place", "TorchFamily", "as_family"]
 
 
 class Family(nn.Module):
-    r"""A family of distributions with parameters to be fitted.
-
-    Calling it returns the member at the present parameters.
+    r"""A family of distributions; calling it returns the member at the present parameters.
 
     To write one, define :meth:`declare` and :meth:`distribution`. An exponential family that is
-    fitted in closed form also defines :meth:`statistics` and :meth:`from_statistics`; an optimum
-    that is no matter of moments is :meth:`optimum`. A better start than ``loc`` and ``scale`` is
-    :meth:`from_place`.
+    fitted in closed form also defines :meth:`statistics` and :meth:`from_statistics`, another one
+    :meth:`optimum`; a better start than ``loc`` and ``scale`` is :meth:`from_place`.
 
     Arguments:
         size: The number of coordinates or categories; ``None`` takes it from the target.
@@ -169,8 +172,7 @@ class Family(nn.Module):
             kind = "vectors" if self.event_dims else "scalars"
             raise ShapeMismatch(
                 f"the family {self!r} has {kind} as events, the target has event shape "
-                f"{tuple(event_shape)}; choose a family of that shape, such as "
-                "'diagonal_normal' for vectors"
+                f"{tuple(event_shape)}; choose another, such as 'diagonal_normal' for vectors"
             )
         size = event_shape[0] if event_shape else categories
         if self.size is not None and self.sized and size is not None and size != self.size:
@@ -214,13 +216,7 @@ class Family(nn.Module):
 
     def _shape(self) -> None:
         declared = self.declare(self.size or 1)
-        check_names(self.name, self.fixed, declared)
-        for name, value in self.fixed.items():
-            if not declared[name].allows(value):
-                raise InvalidArgument(
-                    f"{name} of {self.name} must satisfy {declared[name].constraint}, "
-                    f"got {value.tolist()}"
-                )
+        check_fixed(self.name, self.fixed, declared)
         self.unconstrained = nn.Parameter(torch.zeros(self.space.size, dtype=torch.float64))
 
     def _size_of_fixed(self) -> int | None:
@@ -237,7 +233,9 @@ class Family(nn.Module):
     def __repr__(self) -> str:
         known = self.sized and self.size is not None and not self.fixed
         shown = [f"size={self.size}"] if known else []
-        shown += [f"{name}={_short(value)}" for name, value in self.fixed.items()]
+        for name, value in self.fixed.items():
+            many = f"tensor of shape {tuple(value.shape)}"
+            shown.append(f"{name}={float(value):g}" if value.numel() == 1 else f"{name}={many}")
         return f"{self.name}({', '.join(shown)})" if shown else self.name
 
 
@@ -302,7 +300,3 @@ def _made(item: Callable[..., object], arguments: Mapping[str, object]) -> objec
     except TypeError as error:
         given = ", ".join(arguments) or "no argument"
         raise InvalidArgument(f"{item!r} cannot be made with {given}: {error}") from error
-
-
-def _short(value: Tensor) -> str:
-    return f"{float(value):g}" if value.numel() == 1 else f"tensor of shape {tuple(value.shape)}"

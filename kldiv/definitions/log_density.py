@@ -104,23 +104,27 @@ def _mixture(distribution: Any) -> LogDensity | None:  # noqa: ANN401 (torch has
 
 def _gumbel(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
     y = (distribution.loc - x) / distribution.scale
-    return y - _exp(y) - distribution.scale.log()
+    log_density: Tensor = y - _exp(y) - distribution.scale.log()
+    return log_density
 
 
 def _weibull(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
     k = distribution.concentration
     y = k * (x.log() - distribution.scale.log())
-    return k.log() + y - _exp(y) - x.log()
+    log_density: Tensor = k.log() + y - _exp(y) - x.log()
+    return log_density
 
 
 def _von_mises(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
     k = distribution.concentration
     fall = -2 * k * ((x - distribution.loc) / 2).sin().square()
-    return fall - math.log(2 * math.pi) - torch.special.i0e(k).log()
+    log_density: Tensor = fall - math.log(2 * math.pi) - torch.special.i0e(k).log()
+    return log_density
 
 
 def _uniform(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
-    return -(distribution.high - distribution.low).log() + torch.zeros_like(x)
+    log_density: Tensor = -(distribution.high - distribution.low).log() + torch.zeros_like(x)
+    return log_density
 
 
 def _exp(y: Tensor) -> Tensor:

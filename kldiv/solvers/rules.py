@@ -28,8 +28,9 @@ __all__ = ["Rule", "rule_for"]
 
 _FAR = 1e120  # a log density may be as large as its square
 _MASS = 1e-7  # what of a mass may be missing on the nodes
-_GAP = {1: 1e-5, 2: 1e-4}  # to the coarser rule, relative; the square root of the error, about
-_GAP_AFAR = 1e-3  # relative to what a start is worse than the best of its problem
+_GAP = {1: 1e-5, 2: 3e-4}  # to the coarser rule, relative: the root of the error, about
+_AFAR = 5.0  # nats worse than the best: a start for which a plane's rule may be rough
+_ROUGH = 2e-2  # relative to what it is worse by
 _PLANE_EVALUATIONS = 60_000  # in two dimensions, where the trapezium rule has failed
 
 
@@ -46,6 +47,8 @@ class Rule:
         event_shape: The shape of a point.
         problems: How many of the last dimensions are the target's batch shape, those before them
             being starts.
+        best_effort: Whether the rule is not good enough even where it was made, and is the finest
+            there is.
     """
 
     points: Tensor
@@ -55,6 +58,11 @@ class Rule:
     mass: Tensor | None
     event_shape: torch.Size
     problems: int
+    best_effort: bool = False
+
+    def serves_anyway(self, batch: torch.Size) -> bool:
+        """Whether members about those it was made for cannot have a better rule than it."""
+        return self.best_effort and len(batch) > self.weights.ndim - 1
 
     def fits(self, batch: torch.Size) -> bool:
         """Whether the rule was made for members of a batch shape, or for its last dimensions."""
@@ -87,20 +95,22 @@ class Rule:
             values = tuple(torch.where(self.weights > 0, value, 0.0) for value in values)
         integrals = [(value * self.weights).sum(0) for value in values]
         with torch.no_grad():
-            mass_q = (log_q.exp() * self.weights).sum(0)
-            good = (mass_q - 1).abs() < _MASS
+            missing = ((log_q.exp() * self.weights).sum(0) - 1).abs()
+            good = torch.ones_like(missing, dtype=torch.bool)
             for value, integral in zip(values, integrals, strict=True):
-                gap = (value * self._doubt).sum(0).abs()
-                good = (good & (gap <= self._bearable(integral))) | integral.isinf()
+                gap, afar = (value * self._doubt).sum(0).abs(), self._afar(integral)
+                near = _GAP[self.event_shape.numel()] * integral.abs() + 1e-9
+                close = (gap <= near + afar) & (missing < _MASS + afar)
+                good = (good & close) | integral.isinf()
         return self._combined(divergence, integrals, forward=forward), good
 
-    def _bearable(self, integral: Tensor) -> Tensor:
-        """The gap to the coarser rule that is small enough, larger for starts that are far off."""
-        size = integral.abs()
-        starts = tuple(range(size.ndim - self.problems))
-        best = size.amin(starts, keepdim=True) if starts else size
-        near = _GAP[self.event_shape.numel()]
-        return near * size + 1e-9 + _GAP_AFAR * (size - best)
+    def _afar(self, integral: Tensor) -> Tensor:
+        """What may be wrong in the plane where a start is far worse than its problem's best."""
+        starts = tuple(range(integral.ndim - self.problems))
+        if self.event_shape.numel() == 1 or not starts:
+            return torch.zeros_like(integral)
+        worse = integral.abs() - integral.abs().amin(starts, keepdim=True)
+        return _ROUGH * (worse - _AFAR).clamp_min(0)
 
     @cached_property
     def _doubt(self) -> Tensor:
@@ -158,6 +168,8 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
                 if found.suits(problem, forward=forward):
                     return found
             estimator = replace(estimator, rtol=None, max_evaluations=_PLANE_EVALUATIONS)
+            found = rule(_quadrature_nodes(sides, estimator))
+            return replace(found, best_effort=not found.suits(problem, forward=forward))
         return rule(_quadrature_nodes(sides, estimator))
 
 

@@ -66,7 +66,9 @@ class LowRankNormal(Family):
 
     def distribution(self, **parameters: Tensor) -> Distribution:
         """A normal vector with that covariance."""
-        return LowRankMultivariateNormal(**parameters)
+        return LowRankMultivariateNormal(
+            parameters["loc"], parameters["cov_factor"], parameters["cov_diag"]
+        )
 
     def from_place(self, place: Place) -> dict[str, Tensor]:
         """The member of the place's mean and variances, its factors along the widest axes."""

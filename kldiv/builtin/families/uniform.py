@@ -18,7 +18,7 @@ from torch.distributions import Uniform as TorchUniform
 from torch.distributions import constraints
 
 from kldiv.builtin.families.elementary import TINY, Elementary
-from kldiv.definitions.parameters import Parameter, ParameterSpace
+from kldiv.definitions.parameters import ParameterSpace
 from kldiv.definitions.place import Place
 from kldiv.definitions.support import Interval, box, coordinate_ends
 from kldiv.definitions.target import SampleTarget, Target

@@ -7,8 +7,10 @@ leaves a Bessel function, so that the density is known exactly, with its normali
 .. math:: p(c + y) = \frac{1}{2 \pi w^2} \exp\Bigl(-\frac{\lVert y \rVert^2 + R^2}{2 w^2}\Bigr)
     \frac{I_0(\lVert R y / w^2 + \kappa e \rVert)}{I_0(\kappa)}.
 
-With :math:`m = R \lVert y \rVert / w^2` and :math:`\rho` for the norm, it is computed without
-cancellation, from :math:`\rho - \kappa - m = -2 \kappa (m - R y^\top e / w^2) / (\rho + \kappa + m)`.
+It is computed without cancellation: with :math:`m = R \lVert y \rVert / w^2` and :math:`\rho` for
+the norm,
+
+.. math:: \rho - \kappa - m = -\frac{2 \kappa\,(m - R y^\top e / w^2)}{\rho + \kappa + m}.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from torch.distributions import (
     VonMises,
     constraints,
 )
+from torch.types import _size
 
 from kldiv.builtin.checks import check_positive, check_together
 
@@ -100,10 +103,9 @@ def two_moons(
     focus = check_positive("concentration", concentration, dimensions=0)
     upright = math.pi * torch.tensor([0.5, -0.5]).to(size)
     centre = size * torch.tensor([[0.0, 0.0], [1.0, 0.5]]).to(size)
-    both = (each.expand(2) for each in (size, noise, focus))
-    return MixtureSameFamily(
-        Categorical(torch.tensor([0.5, 0.5]).to(size)), Arc(*both, upright, centre)
-    )
+    even = Categorical(torch.tensor([0.5, 0.5]).to(size))
+    moons = Arc(size.expand(2), noise.expand(2), focus.expand(2), upright, centre)
+    return MixtureSameFamily(even, moons)
 
 
 class Arc(Distribution):
@@ -140,11 +142,16 @@ class Arc(Distribution):
         self.direction, self.centre = direction, centre
         super().__init__(radius.shape, torch.Size([2]))
 
-    def expand(self, batch_shape: torch.Size, _instance: object = None) -> Arc:
+    def expand(self, batch_shape: _size, _instance: object = None) -> Arc:
         """The same distribution with a larger batch shape."""
         shape = torch.Size(batch_shape)
-        scalars = (self.radius, self.width, self.concentration, self.direction)
-        return Arc(*(each.expand(shape) for each in scalars), self.centre.expand(*shape, 2))
+        return Arc(
+            self.radius.expand(shape),
+            self.width.expand(shape),
+            self.concentration.expand(shape),
+            self.direction.expand(shape),
+            self.centre.expand(*shape, 2),
+        )
 
     def log_prob(self, x: Tensor) -> Tensor:
         """The log density."""
@@ -157,9 +164,10 @@ class Arc(Distribution):
         short = (m - (pull * self._axis).sum(-1)) / (rho + k + m).clamp_min(_TINY)
         off_rim = (distance - self.radius) / self.width
         bessel = torch.special.i0e(rho).log() - torch.special.i0e(k).log()
-        return -off_rim.square() / 2 - 2 * k * short + bessel - (2 * math.pi * square).log()
+        log_density: Tensor = bessel - off_rim.square() / 2 - 2 * k * short
+        return log_density - (2 * math.pi * square).log()
 
-    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
+    def sample(self, sample_shape: _size = ()) -> Tensor:
         """Independent points."""
         shape = torch.Size(sample_shape)
         with torch.no_grad():
@@ -167,8 +175,9 @@ class Arc(Distribution):
             angle = self.direction + VonMises(torch.zeros_like(focus), focus).sample(shape)
             noise = torch.randn((*angle.shape, 2)).to(angle)
             circle = torch.stack([angle.cos(), angle.sin()], -1)
-            place = self.radius.unsqueeze(-1) * circle + self.width.unsqueeze(-1) * noise
-            return self.centre + place
+            noise = self.width.unsqueeze(-1) * noise + self.centre
+            points: Tensor = self.radius.unsqueeze(-1) * circle + noise
+            return points
 
     @property
     def mean(self) -> Tensor:
@@ -191,7 +200,9 @@ class Arc(Distribution):
         square = self.radius.square()
         outer = self._axis.unsqueeze(-1) * self._axis.unsqueeze(-2)
         own = (square * across + self.width.square())[..., None, None]
-        return own * torch.eye(2).to(outer) + (square * (along - across))[..., None, None] * outer
+        extra = (square * (along - across))[..., None, None]
+        matrix: Tensor = own * torch.eye(2).to(outer) + extra * outer
+        return matrix
 
     @property
     def _axis(self) -> Tensor:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import torch
 
 from torch import Tensor
-from torch.distributions import Independent, Normal, Transform, TransformedDistribution, constraints
+from torch.distributions import (
+    Independent,
+    Normal,
+    Transform,
+    TransformedDistribution,
+    constraints,
+)
+from torch.types import _size
 
 from kldiv.builtin.checks import check_number, check_numbers, check_positive, check_together
 from kldiv.errors import InvalidArgument
@@ -89,7 +96,7 @@ class Banana(TransformedDistribution):
             [_Twist(curvature, scale)],
         )
 
-    def expand(self, batch_shape: torch.Size, _instance: object = None) -> Banana:
+    def expand(self, batch_shape: _size, _instance: object = None) -> Banana:
         """The same distribution with a larger batch shape."""
         return Banana(self.curvature.expand(batch_shape), self.scale.expand(batch_shape))
 
@@ -124,7 +131,7 @@ class Funnel(TransformedDistribution):
             [_Widen()],
         )
 
-    def expand(self, batch_shape: torch.Size, _instance: object = None) -> Funnel:
+    def expand(self, batch_shape: _size, _instance: object = None) -> Funnel:
         """The same distribution with a larger batch shape."""
         return Funnel(self.dimension, self.scale.expand(batch_shape))
 

@@ -15,6 +15,7 @@ import torch
 
 from torch import Tensor
 from torch.distributions import Distribution, constraints
+from torch.types import _size
 
 from kldiv.errors import InvalidType
 
@@ -85,9 +86,11 @@ class EightSchools(Distribution):
             stretch = torch.zeros_like(log_tau)
         joint = _normal((self.effects - theta) / self.errors) - self.errors.log()
         joint = (joint + _normal(eta)).sum(-1) + stretch
-        return joint + _normal(mu / _PRIOR) - math.log(_PRIOR) + _prior(log_tau) - self.log_evidence
+        return (
+            joint + _normal(mu / _PRIOR) - math.log(_PRIOR) + _prior(log_tau) - self.log_evidence
+        )
 
-    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
+    def sample(self, sample_shape: _size = ()) -> Tensor:
         """Independent draws: of log tau, of the mean given it, of the effects given both."""
         shape = torch.Size(sample_shape)
         with torch.no_grad():

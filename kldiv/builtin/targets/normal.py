@@ -140,4 +140,3 @@ def _equicorrelated(size: int, correlation: float, variance: object) -> Tensor:
     deviation = each.sqrt().expand(size)
     matrix = share * deviation.unsqueeze(-1) * deviation
     return torch.where(torch.eye(size, dtype=torch.bool), each.expand(size), matrix)
-
