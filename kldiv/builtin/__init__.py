@@ -46,46 +46,57 @@ def kldiv_divergences() -> Mapping[str, str]:
 
 @hookimpl
 def kldiv_targets() -> Mapping[str, str]:
-    """The built-in targets, the simplest first."""
+    """The built-in targets: simple ones, shapes in the plane, data and posteriors."""
     return {
         name: f"kldiv.builtin.targets.{place}:{name}"
         for name, place in {
             "coin": "discrete",
-            "poisson": "discrete",
             "normal": "normal",
-            "student_t": "normal",
-            "cauchy": "normal",
             "correlated_normal": "normal",
             "bimodal": "mixtures",
-            "mixture": "mixtures",
             "normal_sum": "mixtures",
+            "mixture": "mixtures",
+            "student_t": "normal",
+            "cauchy": "normal",
+            "banana": "bent",
+            "funnel": "bent",
+            "ring": "arcs",
+            "two_moons": "arcs",
+            "poisson": "discrete",
             "samples": "samples",
+            "eight_schools": "eight_schools",
+            "logistic_regression": "logistic_regression",
         }.items()
     }
 
 
 @hookimpl
 def kldiv_families() -> Mapping[str, str]:
-    """The built-in families: on integers, on the line, on parts of it, of vectors, mixtures."""
+    """The built-in families: counts, normal ones, other scalars, vectors, mixtures."""
     return {
         name: f"kldiv.builtin.families.{place}"
         for name, place in {
             "bernoulli": "discrete:Bernoulli",
             "categorical": "discrete:Categorical",
-            "binomial": "discrete:Binomial",
             "poisson": "discrete:Poisson",
             "geometric": "discrete:Geometric",
+            "binomial": "discrete:Binomial",
             "normal": "normal:Normal",
-            "laplace": "tails:Laplace",
-            "student_t": "tails:StudentT",
-            "lognormal": "normal:LogNormal",
-            "exponential": "gamma:Exponential",
-            "gamma": "gamma:Gamma",
-            "beta": "gamma:Beta",
             "isotropic_normal": "normal:IsotropicNormal",
             "diagonal_normal": "normal:DiagonalNormal",
             "full_normal": "normal:FullNormal",
+            "low_rank_normal": "low_rank_normal:LowRankNormal",
+            "laplace": "tails:Laplace",
+            "student_t": "tails:StudentT",
+            "lognormal": "normal:LogNormal",
+            "gamma": "gamma:Gamma",
+            "beta": "gamma:Beta",
+            "exponential": "gamma:Exponential",
+            "gumbel": "extremes:Gumbel",
+            "von_mises": "von_mises:VonMises",
+            "weibull": "extremes:Weibull",
             "dirichlet": "gamma:Dirichlet",
+            "uniform": "uniform:Uniform",
             "normal_mixture": "normal_mixture:NormalMixture",
         }.items()
     }

@@ -17,6 +17,7 @@ __all__ = [
     "check_numbers",
     "check_positive",
     "check_same_length",
+    "check_together",
     "check_weights",
 ]
 
@@ -105,6 +106,15 @@ def check_same_length(**numbers: Tensor) -> None:
     if len({len(each) for each in numbers.values()}) > 1:
         lengths = ", ".join(f"{len(each)} of {name}" for name, each in numbers.items())
         raise ShapeMismatch(f"{', '.join(numbers)} must have the same length, got {lengths}")
+
+
+def check_together(**numbers: Tensor) -> tuple[Tensor, ...]:
+    """Tensors of one shape; raises `ShapeMismatch` where theirs do not broadcast."""
+    try:
+        return tuple(torch.broadcast_tensors(*numbers.values()))
+    except RuntimeError as error:
+        shapes = ", ".join(f"{tuple(each.shape)} of {name}" for name, each in numbers.items())
+        raise ShapeMismatch(f"the arguments have shapes that do not fit: {shapes}") from error
 
 
 def _range(low: float, high: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -11,22 +11,27 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from kldiv.definitions.naming import snake_case
-from kldiv.definitions.parameters import Parameter, ParameterSpace, as_parameter, check_names
+from kldiv.definitions.parameters import (
+    Parameter,
+    ParameterSpace,
+    as_parameter,
+    check_fixed,
+    check_names,
+)
 from kldiv.definitions.place import Place
 from kldiv.definitions.signatures import constraints_of, event_dims_of
+from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, InvalidType, ShapeMismatch
 
 __all__ = ["Family", "Place", "TorchFamily", "as_family"]
 
 
 class Family(nn.Module):
-    r"""A family of distributions with parameters to be fitted.
-
-    Calling it returns the member at the present parameters.
+    r"""A family of distributions; calling it returns the member at the present parameters.
 
     To write one, define :meth:`declare` and :meth:`distribution`. An exponential family that is
-    fitted in closed form also defines :meth:`statistics` and :meth:`from_statistics`; a better
-    start than ``loc`` and ``scale`` is :meth:`from_place`.
+    fitted in closed form also defines :meth:`statistics` and :meth:`from_statistics`, another one
+    :meth:`optimum`; a better start than ``loc`` and ``scale`` is :meth:`from_place`.
 
     Arguments:
         size: The number of coordinates or categories; ``None`` takes it from the target.
@@ -50,6 +55,8 @@ class Family(nn.Module):
     """Whether :meth:`from_place` of the whole target is the optimum of the forward KL."""
     sized = False
     """Whether the family needs to know the number of coordinates or categories."""
+    may_be_fixed: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that leave the forward KL an optimum in closed form when they are held fixed."""
 
     def __init__(self, *, size: int | None = None, **fixed: object) -> None:
         super().__init__()
@@ -96,6 +103,10 @@ class Family(nn.Module):
         They are the optimum of the forward KL.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define from_statistics(*means)")
+
+    def optimum(self, target: Target) -> dict[str, Tensor] | None:
+        """The optimum of the forward KL where it is known by other means than moments."""
+        return None
 
     def from_place(self, place: Place) -> dict[str, Tensor]:
         """Parameters of a member near a place; by default by the names ``loc`` and ``scale``."""
@@ -161,8 +172,7 @@ class Family(nn.Module):
             kind = "vectors" if self.event_dims else "scalars"
             raise ShapeMismatch(
                 f"the family {self!r} has {kind} as events, the target has event shape "
-                f"{tuple(event_shape)}; choose a family of that shape, such as "
-                "'diagonal_normal' for vectors"
+                f"{tuple(event_shape)}; choose another, such as 'diagonal_normal' for vectors"
             )
         size = event_shape[0] if event_shape else categories
         if self.size is not None and self.sized and size is not None and size != self.size:
@@ -206,13 +216,7 @@ class Family(nn.Module):
 
     def _shape(self) -> None:
         declared = self.declare(self.size or 1)
-        check_names(self.name, self.fixed, declared)
-        for name, value in self.fixed.items():
-            if not declared[name].allows(value):
-                raise InvalidArgument(
-                    f"{name} of {self.name} must satisfy {declared[name].constraint}, "
-                    f"got {value.tolist()}"
-                )
+        check_fixed(self.name, self.fixed, declared)
         self.unconstrained = nn.Parameter(torch.zeros(self.space.size, dtype=torch.float64))
 
     def _size_of_fixed(self) -> int | None:
@@ -229,7 +233,9 @@ class Family(nn.Module):
     def __repr__(self) -> str:
         known = self.sized and self.size is not None and not self.fixed
         shown = [f"size={self.size}"] if known else []
-        shown += [f"{name}={_short(value)}" for name, value in self.fixed.items()]
+        for name, value in self.fixed.items():
+            many = f"tensor of shape {tuple(value.shape)}"
+            shown.append(f"{name}={float(value):g}" if value.numel() == 1 else f"{name}={many}")
         return f"{self.name}({', '.join(shown)})" if shown else self.name
 
 
@@ -294,7 +300,3 @@ def _made(item: Callable[..., object], arguments: Mapping[str, object]) -> objec
     except TypeError as error:
         given = ", ".join(arguments) or "no argument"
         raise InvalidArgument(f"{item!r} cannot be made with {given}: {error}") from error
-
-
-def _short(value: Tensor) -> str:
-    return f"{float(value):g}" if value.numel() == 1 else f"tensor of shape {tuple(value.shape)}"

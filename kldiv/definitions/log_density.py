@@ -1,11 +1,21 @@
-r"""Log probabilities as they are, where those of torch stop short of :math:`\log 0`.
+r"""Log densities as they are, where those of torch are not.
 
 ``torch.distributions`` raises probabilities of 0 to the rounding error of their type, so that no
 logarithm is infinite. To a divergence the difference is that between infinity and some tens of
-nats.
+nats. Some of its continuous densities are NaN, infinite or of seven digits where the formula is
+not: those are written here in logarithms,
+
+.. math::
+    \text{Gumbel} \quad & y - e^y - \log \sigma, \qquad y = (\mu - x) / \sigma \\
+    \text{Weibull} \quad & \log k + k z - e^{k z} - \log x, \qquad z = \log (x / \lambda) \\
+    \text{von Mises} \quad & -2 \kappa \sin^2 \tfrac{x - \mu}2 - \log 2 \pi
+        - \log\bigl(e^{-\kappa} I_0(\kappa)\bigr) \\
+    \text{uniform} \quad & -\log (b - a) \quad \text{at both ends too.}
 """
 
 from __future__ import annotations
+
+import math
 
 from collections.abc import Callable
 from typing import Any
@@ -19,21 +29,45 @@ from torch.distributions import (
     Categorical,
     Distribution,
     Geometric,
+    Gumbel,
+    Independent,
+    MixtureSameFamily,
     OneHotCategorical,
+    Uniform,
+    VonMises,
+    Weibull,
 )
 
 __all__ = ["log_density_of", "log_probabilities"]
 
 LogDensity = Callable[[Tensor], Tensor]
 
+_STEEP = 460.0  # an exponential of more, times a weight, would leave the floating numbers
+_GONE = 760.0  # whatever a density has left here, is infinitely surprising
+
 
 def log_density_of(distribution: Distribution) -> LogDensity:
-    r"""The log density of a distribution, ``-inf`` where a probability that it was given is 0."""
+    r"""The log density of a distribution, by its formula where that of torch falls short.
+
+    It is ``-inf`` where a probability that the distribution was given is 0. Off the support of a
+    continuous distribution it is not defined.
+    """
+    return _rule_for(distribution) or distribution.log_prob
+
+
+def _rule_for(distribution: Distribution) -> LogDensity | None:
+    """A formula for a distribution, for independent ones or for the parts of a mixture."""
+    kind = type(distribution)
+    if kind in _CONTINUOUS:
+        return lambda x: _CONTINUOUS[kind](distribution, x)
+    if isinstance(distribution, Independent):
+        return _independent(distribution)
+    if kind is MixtureSameFamily:
+        return _mixture(distribution)
     probs = vars(getattr(distribution, "_categorical", distribution)).get("probs")
-    rule = _RULES.get(type(distribution))
-    if rule is None or probs is None or _was_given_logits(distribution, probs):
-        return distribution.log_prob
-    return lambda x: rule(distribution, probs, x)
+    if kind not in _DISCRETE or probs is None or _was_given_logits(distribution, probs):
+        return None
+    return lambda x: _DISCRETE[kind](distribution, probs, x)
 
 
 def log_probabilities(distribution: Distribution) -> Tensor:
@@ -56,6 +90,64 @@ def log_probabilities(distribution: Distribution) -> Tensor:
 def _was_given_logits(distribution: Distribution, probs: Tensor) -> bool:
     given: Tensor = getattr(distribution, "_param", probs)
     return given.shape != probs.shape or bool((given != probs).any())
+
+
+def _independent(distribution: Any) -> LogDensity | None:  # noqa: ANN401 (torch has no types)
+    each = _rule_for(distribution.base_dist)
+    if each is None:
+        return None
+    axes = tuple(range(-distribution.reinterpreted_batch_ndims, 0))
+    return lambda x: each(x).sum(axes) if axes else each(x)
+
+
+def _mixture(distribution: Any) -> LogDensity | None:  # noqa: ANN401 (torch has no types)
+    each = _rule_for(distribution.component_distribution)
+    if each is None:
+        return None
+    log_weights = distribution.mixture_distribution.logits.log_softmax(-1)
+    axis = -1 - len(distribution.event_shape)
+
+    def log_density(x: Tensor) -> Tensor:
+        points = x.unsqueeze(axis)
+        parts = each(points) + log_weights
+        support = distribution.component_distribution.support
+        parts = torch.where(support.check(points), parts, -torch.inf)
+        somewhere = parts.isfinite().any(-1, keepdim=True)  # nowhere: a gradient of NaN
+        total = torch.where(somewhere, parts, 0.0).logsumexp(-1)
+        return torch.where(somewhere.squeeze(-1), total, -torch.inf)
+
+    return log_density
+
+
+def _gumbel(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
+    y = (distribution.loc - x) / distribution.scale
+    log_density: Tensor = y - _exp(y) - distribution.scale.log()
+    return log_density
+
+
+def _weibull(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
+    k = distribution.concentration
+    y = k * (x.log() - distribution.scale.log())
+    log_density: Tensor = k.log() + y - _exp(y) - x.log()
+    return log_density
+
+
+def _von_mises(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
+    k = distribution.concentration
+    fall = -2 * k * ((x - distribution.loc) / 2).sin().square()
+    log_density: Tensor = fall - math.log(2 * math.pi) - torch.special.i0e(k).log()
+    return log_density
+
+
+def _uniform(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
+    log_density: Tensor = -(distribution.high - distribution.low).log() + torch.zeros_like(x)
+    return log_density
+
+
+def _exp(y: Tensor) -> Tensor:
+    """The exponential; where gradients would overflow a straight line, and then infinity."""
+    line = y.clamp_max(_STEEP).exp() * (1 + (y.clamp_max(_GONE) - _STEEP).clamp_min(0))
+    return torch.where(y > _GONE, torch.inf, line)
 
 
 def _categorical(distribution: Distribution, probs: Tensor, x: Tensor) -> Tensor:
@@ -88,7 +180,13 @@ def _log(probs: Tensor) -> Tensor:
     return torch.where(positive, torch.where(positive, probs, 1.0).log(), -torch.inf)
 
 
-_RULES: dict[type[Distribution], Callable[[Distribution, Tensor, Tensor], Tensor]] = {
+_CONTINUOUS: dict[type[Distribution], Callable[[Distribution, Tensor], Tensor]] = {
+    Gumbel: _gumbel,
+    Uniform: _uniform,
+    VonMises: _von_mises,
+    Weibull: _weibull,
+}
+_DISCRETE: dict[type[Distribution], Callable[[Distribution, Tensor, Tensor], Tensor]] = {
     Bernoulli: _bernoulli,
     Binomial: _binomial,
     Categorical: _categorical,

@@ -21,7 +21,7 @@ from torch.distributions.constraints import Constraint
 
 from kldiv.errors import InvalidArgument, InvalidType
 
-__all__ = ["Parameter", "ParameterSpace", "as_parameter", "check_names"]
+__all__ = ["Parameter", "ParameterSpace", "as_parameter", "check_fixed", "check_names"]
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,18 @@ def as_parameter(name: str, value: object) -> Tensor:
         return torch.as_tensor(value, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidType(f"{name} must be a number or a tensor, got {value!r}") from error
+
+
+def check_fixed(
+    owner: str, fixed: Mapping[str, Tensor], declared: Mapping[str, Parameter]
+) -> None:
+    """Raises ``InvalidArgument`` at the first value that no parameter of the owner can have."""
+    check_names(owner, fixed, declared)
+    for name, value in fixed.items():
+        if not declared[name].allows(value):
+            raise InvalidArgument(
+                f"{name} of {owner} must satisfy {declared[name].constraint}, got {value.tolist()}"
+            )
 
 
 def check_names(owner: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -9,12 +9,27 @@ from dataclasses import dataclass
 import torch
 
 from torch import Tensor
-from torch.distributions import constraints
+from torch.distributions import (
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    VonMises,
+    constraints,
+)
 from torch.distributions.constraints import Constraint
 
 from kldiv.errors import InvalidArgument
 
-__all__ = ["Interval", "box", "coordinate_ends", "interior_point", "is_whole", "lattice", "unwrap"]
+__all__ = [
+    "Interval",
+    "box",
+    "coordinate_ends",
+    "interior_point",
+    "is_whole",
+    "lattice",
+    "support_of",
+    "unwrap",
+]
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,15 @@ class Interval:
 
     lower: Tensor
     upper: Tensor
+
+
+def support_of(distribution: Distribution) -> Constraint | None:
+    """The support; circles, of which torch says that they are lines, are cut open."""
+    if not isinstance(_innermost(distribution), VonMises):
+        return distribution.support
+    circle = constraints.interval(-math.pi, math.pi)
+    dimensions = len(distribution.event_shape)
+    return constraints.independent(circle, dimensions) if dimensions else circle
 
 
 def unwrap(support: Constraint) -> Constraint:
@@ -102,6 +126,15 @@ def _ends(support: Constraint) -> Interval:
         lower = lower.amin(components) if lower.ndim else lower
         upper = upper.amax(components) if upper.ndim else upper
     return Interval(lower, upper)
+
+
+def _innermost(distribution: Distribution) -> Distribution:
+    """What independent parts or a mixture are made of."""
+    if isinstance(distribution, Independent):
+        return _innermost(distribution.base_dist)
+    if isinstance(distribution, MixtureSameFamily):
+        return _innermost(distribution.component_distribution)
+    return distribution
 
 
 def _bound(value: object) -> Tensor:

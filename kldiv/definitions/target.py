@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 from collections.abc import Callable
 from functools import cached_property
 
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution, VonMises, constraints
+from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
 from kldiv.definitions.log_density import log_density_of
 from kldiv.definitions.precision import as_double, device_of, dtype_of
 from kldiv.definitions.randomness import seeded
-from kldiv.definitions.support import interior_point, is_whole
+from kldiv.definitions.support import interior_point, is_whole, support_of
 from kldiv.errors import InvalidArgument, InvalidType, NotAvailable, ShapeMismatch
 
 __all__ = ["DistributionTarget", "SampleTarget", "Target"]
@@ -167,7 +165,7 @@ class DistributionTarget(Target):
         self._original = distribution
         self._distribution = _unchecked(as_double(distribution), distribution)
         try:
-            support = _support_of(self._distribution)
+            support = support_of(self._distribution)
         except NotImplementedError:
             support = None
         if support is None:
@@ -219,13 +217,6 @@ def _unchecked(copy: Distribution, original: Distribution) -> Distribution:
     if copy is not original:
         copy._validate_args = False
     return copy
-
-
-def _support_of(distribution: Distribution) -> Constraint | None:
-    """The support; a circle, of which torch says that it is a line, is cut open."""
-    if isinstance(distribution, VonMises):
-        return constraints.interval(-math.pi, math.pi)
-    return distribution.support
 
 
 class SampleTarget(Target):

@@ -5,6 +5,9 @@ For :math:`q_\eta(x) = h(x) \exp(\langle \eta, T(x) \rangle - A(\eta))` the dive
 
 .. math:: \mathbb E_{q_\eta}[T(X)] = \mathbb E_p[T(X)].
 
+Other families may know their optimum by other means: of uniform distributions it is the one on the
+smallest interval that covers p.
+
 References:
     Graphical Models, Exponential Families, and Variational Inference (Wainwright and Jordan,
     2008), proposition 3.2 and theorem 3.4, doi:10.1561/2200000001.
@@ -39,9 +42,10 @@ class MomentMatching:
         if objective.divergence.name != "kl" or not objective.forward:
             return f"{objective.divergence} in this direction has no closed-form optimum"
         family = objective.family
-        if family.fixed:
-            return f"{', '.join(family.fixed)} of {family!r} is held fixed"
-        if family.matches_moments and exact_place(objective.target) is not None:
+        held = [name for name in family.fixed if name not in family.may_be_fixed]
+        if held:
+            return f"{', '.join(held)} of {family!r} is held fixed"
+        if _known(objective) is not None:
             return None
         probe = torch.zeros((1, *objective.target.event_shape), dtype=torch.float64)
         if family.statistics(probe) is None:
@@ -50,11 +54,8 @@ class MomentMatching:
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """One step, from the first start to the optimum."""
-        place = exact_place(objective.target) if objective.family.matches_moments else None
-        if place is not None:
-            values = objective.family.from_place(place)
-        else:
-            values = objective.family.from_statistics(*_means(objective))
+        known = _known(objective)
+        values = known or objective.family.from_statistics(*_means(objective))
         theta = objective.family.space.unconstrain(values)
         theta = theta.expand(1, *objective.target.batch_shape, theta.shape[-1])
         points = starts[:1], theta
@@ -63,8 +64,15 @@ class MomentMatching:
             for point, (loss, gradient) in zip(points, found, strict=True):
                 recorder.record(loss, objective.family.space.constrain(point), gradient)
         loss, gradient = found[-1]
-        proven = place is not None or not _by_sampling(objective.target)
+        proven = known is not None or not _by_sampling(objective.target)
         return Run(theta, loss, gradient, recorder.steps, recorder.stopped, proven)
+
+
+def _known(objective: Objective) -> dict[str, Tensor] | None:
+    """The optimum where no integral is needed for it."""
+    family, target = objective.family, objective.target
+    place = exact_place(target) if family.matches_moments else None
+    return family.optimum(target) if place is None else family.from_place(place)
 
 
 def _by_sampling(target: Target) -> bool:

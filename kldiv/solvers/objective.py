@@ -118,7 +118,7 @@ class Objective:
             and self._rule.fits(q.batch_shape)
         ):
             loss, good = self._rule.divergence(self.divergence, q, forward=self.forward)
-            if good.all():
+            if good.all() or self._rule.serves_anyway(q.batch_shape):
                 return loss
         problem = self._problem(q)
         estimator = self._estimator(problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MixtureSameFamily
+from torch.distributions import Distribution, Independent, MixtureSameFamily, VonMises
 
 from kldiv.definitions.family import Place
 from kldiv.definitions.support import box, unwrap
@@ -75,6 +75,8 @@ def _of_samples(target: SampleTarget) -> Place:
 
 def _moments(distribution: Distribution) -> tuple[Tensor, Tensor] | None:
     """Mean and covariance (variance, for scalars) of a torch distribution."""
+    if isinstance(distribution, VonMises):  # its mean and variance are those of a circle
+        return None
     if isinstance(distribution, MixtureSameFamily):
         parts = _moments(distribution.component_distribution)
         if parts is None:

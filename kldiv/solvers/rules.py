@@ -28,6 +28,9 @@ __all__ = ["Rule", "rule_for"]
 
 _FAR = 1e120  # a log density may be as large as its square
 _MASS = 1e-7  # what of a mass may be missing on the nodes
+_GAP = {1: 1e-5, 2: 3e-4}  # to the coarser rule, relative: the root of the error, about
+_AFAR = 5.0  # nats worse than the best: a start for which a plane's rule may be rough
+_ROUGH = 2e-2  # relative to what it is worse by
 _PLANE_EVALUATIONS = 60_000  # in two dimensions, where the trapezium rule has failed
 
 
@@ -41,6 +44,11 @@ class Rule:
         coarse: The weights of the embedded rule that checks the first, with shape :math:`(N, *)`.
         log_p: The target's log density, normalised where asked for, with shape :math:`(N, *)`.
         mass: The mass of the target, 1 unless it is a measure.
+        event_shape: The shape of a point.
+        problems: How many of the last dimensions are the target's batch shape, those before them
+            being starts.
+        best_effort: Whether the rule is not good enough even where it was made, and is the finest
+            there is.
     """
 
     points: Tensor
@@ -48,6 +56,13 @@ class Rule:
     coarse: Tensor
     log_p: Tensor
     mass: Tensor | None
+    event_shape: torch.Size
+    problems: int
+    best_effort: bool = False
+
+    def serves_anyway(self, batch: torch.Size) -> bool:
+        """Whether members about those it was made for cannot have a better rule than it."""
+        return self.best_effort and len(batch) > self.weights.ndim - 1
 
     def fits(self, batch: torch.Size) -> bool:
         """Whether the rule was made for members of a batch shape, or for its last dimensions."""
@@ -80,13 +95,22 @@ class Rule:
             values = tuple(torch.where(self.weights > 0, value, 0.0) for value in values)
         integrals = [(value * self.weights).sum(0) for value in values]
         with torch.no_grad():
-            mass_q = (log_q.exp() * self.weights).sum(0)
-            good = (mass_q - 1).abs() < _MASS
+            missing = ((log_q.exp() * self.weights).sum(0) - 1).abs()
+            good = torch.ones_like(missing, dtype=torch.bool)
             for value, integral in zip(values, integrals, strict=True):
-                gap = (value * self._doubt).sum(0).abs()
-                close = gap <= 1e-5 * integral.abs() + 1e-9
+                gap, afar = (value * self._doubt).sum(0).abs(), self._afar(integral)
+                near = _GAP[self.event_shape.numel()] * integral.abs() + 1e-9
+                close = (gap <= near + afar) & (missing < _MASS + afar)
                 good = (good & close) | integral.isinf()
         return self._combined(divergence, integrals, forward=forward), good
+
+    def _afar(self, integral: Tensor) -> Tensor:
+        """What may be wrong in the plane where a start is far worse than its problem's best."""
+        starts = tuple(range(integral.ndim - self.problems))
+        if self.event_shape.numel() == 1 or not starts:
+            return torch.zeros_like(integral)
+        worse = integral.abs() - integral.abs().amin(starts, keepdim=True)
+        return _ROUGH * (worse - _AFAR).clamp_min(0)
 
     @cached_property
     def _doubt(self) -> Tensor:
@@ -109,7 +133,7 @@ class Rule:
             tensor.reshape(tensor.shape[0], *ones, *tensor.shape[1:])
             for tensor in (self.points, self.weights, self.coarse, self.log_p)
         )
-        return Rule(points, weights, coarse, log_p, self.mass)
+        return replace(self, points=points, weights=weights, coarse=coarse, log_p=log_p)
 
     def _combined(
         self, divergence: IntegralDivergence, integrals: list[Tensor], *, forward: bool
@@ -131,7 +155,10 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
 
         def rule(nodes: Nodes) -> Rule:
             points, weights, coarse = nodes
-            return Rule(points, weights, coarse, target.log_prob(points) - log_mass, mass)
+            log_p = target.log_prob(points) - log_mass
+            return Rule(
+                points, weights, coarse, log_p, mass, problem.event_shape, len(target.batch_shape)
+            )
 
         if isinstance(estimator, Sum):
             return rule(_sum_nodes(problem, estimator))
@@ -141,6 +168,8 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
                 if found.suits(problem, forward=forward):
                     return found
             estimator = replace(estimator, rtol=None, max_evaluations=_PLANE_EVALUATIONS)
+            found = rule(_quadrature_nodes(sides, estimator))
+            return replace(found, best_effort=not found.suits(problem, forward=forward))
         return rule(_quadrature_nodes(sides, estimator))
 
 

@@ -76,6 +76,8 @@ def _found(objective: Objective, wanted: int | None, *, single: bool) -> list[Te
         raise InvalidArgument(f"starts must be positive, got {wanted}")
     family, target = objective.family, objective.target
     known = family.starts(places(target), draws(target, objective.seed))
+    best = family.optimum(target) if objective.forward else None
+    known = known if best is None else [best, *known]
     vectors = [family.space.unconstrain(_inside(family, each)) for each in known]
     count = wanted or (1 if single or not family.batched else max(_STARTS, len(vectors)))
     return (vectors + _scattered(vectors[0], count, objective.seed))[:count]

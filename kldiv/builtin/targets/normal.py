@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Cauchy, MultivariateNormal, Normal, StudentT
 
-from kldiv.builtin.checks import check_number, check_numbers, check_positive
+from kldiv.builtin.checks import check_number, check_numbers, check_positive, check_together
 from kldiv.errors import InvalidArgument, ShapeMismatch
 
 __all__ = ["cauchy", "correlated_normal", "normal", "student_t"]
@@ -28,7 +28,9 @@ def normal(loc: object = 0.0, scale: object = 1.0) -> Normal:
     Raises:
         InvalidArgument: If a scale is not positive, or the shapes do not broadcast.
     """
-    mean, deviation = _together(check_numbers("loc", loc), check_positive("scale", scale))
+    mean, deviation = check_together(
+        loc=check_numbers("loc", loc), scale=check_positive("scale", scale)
+    )
     return Normal(mean, deviation)
 
 
@@ -45,7 +47,9 @@ def cauchy(loc: object = 0.0, scale: object = 1.0) -> Cauchy:
     Raises:
         InvalidArgument: If a scale is not positive, or the shapes do not broadcast.
     """
-    mode, width = _together(check_numbers("loc", loc), check_positive("scale", scale))
+    mode, width = check_together(
+        loc=check_numbers("loc", loc), scale=check_positive("scale", scale)
+    )
     return Cauchy(mode, width)
 
 
@@ -63,8 +67,10 @@ def student_t(df: object = 4.0, loc: object = 0.0, scale: object = 1.0) -> Stude
     Raises:
         InvalidArgument: If ``df`` or ``scale`` is not positive, or the shapes do not broadcast.
     """
-    freedom, mode, width = _together(
-        check_positive("df", df), check_numbers("loc", loc), check_positive("scale", scale)
+    freedom, mode, width = check_together(
+        df=check_positive("df", df),
+        loc=check_numbers("loc", loc),
+        scale=check_positive("scale", scale),
     )
     return StudentT(freedom, mode, width)
 
@@ -134,12 +140,3 @@ def _equicorrelated(size: int, correlation: float, variance: object) -> Tensor:
     deviation = each.sqrt().expand(size)
     matrix = share * deviation.unsqueeze(-1) * deviation
     return torch.where(torch.eye(size, dtype=torch.bool), each.expand(size), matrix)
-
-
-def _together(*numbers: Tensor) -> tuple[Tensor, ...]:
-    """Tensors of one shape."""
-    try:
-        return tuple(torch.broadcast_tensors(*numbers))
-    except RuntimeError as error:
-        shapes = ", ".join(str(tuple(each.shape)) for each in numbers)
-        raise ShapeMismatch(f"the arguments have shapes that do not fit: {shapes}") from error
