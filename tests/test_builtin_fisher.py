@@ -11,6 +11,7 @@ from torch.distributions import (
     Exponential,
     Gamma,
     Independent,
+    InverseGamma,
     Laplace,
     LogNormal,
     MixtureSameFamily,
@@ -18,6 +19,7 @@ from torch.distributions import (
     Normal,
     StudentT,
     Uniform,
+    Weibull,
 )
 from torch.distributions import Categorical as Weights
 
@@ -59,10 +61,17 @@ def test_it_is_the_mean_that_can_be_had_by_hand(p, q, truth):
         (one(Cauchy, 0.0, 1.0), one(Normal, 0.0, 1.0)),
         (one(Beta, 0.5, 0.5), one(Beta, 2.0, 2.0)),
         (one(Gamma, 2.0, 1.0), one(Gamma, 3.0, 1.0)),
+        (one(Gamma, 2.0, 1.0), one(Exponential, 1.0)),
+        (one(Gamma, 1.5, 1.0), one(Normal, 0.0, 1.0)),
+        (one(Weibull, 1.0, 2.0), one(Weibull, 1.0, 1.5)),
+        (one(Exponential, 1.0), one(InverseGamma, 2.0, 1.0)),
         (one(Normal, 0.0, 1.0), one(Uniform, 0.0, 1.0)),
         (one(Normal, 0.0, 1.0), one(LogNormal, 0.0, 1.0)),
     ],
-    ids=["tail", "pole", "logarithmic", "interval", "half-line"],
+    ids=[
+        *("tail", "pole", "logarithmic", "constant", "within", "nan", "overflow"),
+        *("interval", "half-line"),
+    ],
 )
 def test_it_is_infinite_where_the_mean_is_or_where_q_has_no_score(p, q):
     found = fisher(p, q)

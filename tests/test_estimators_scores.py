@@ -11,7 +11,7 @@ import kldiv
 
 from kldiv.builtin.divergences.fisher import Fisher
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.scores import expectand, score_of, score_terms
+from kldiv.estimators.scores import expectand, score_of, score_terms, within
 from kldiv.resolving import as_target
 
 ZERO = torch.zeros((), dtype=torch.float64)
@@ -106,3 +106,16 @@ def test_a_formula_that_gives_nan_is_named():
     p = Normal(tensor(0.0), 1.0)
     with pytest.raises(kldiv.NotFinite, match="broken is NaN of finite scores"):
         kldiv.divergence(p, p, Broken)
+
+
+def test_a_score_that_is_nan_at_a_plain_point_is_named():
+    target = kldiv.Target(lambda x: -(x.square() + x.square().square()).sqrt())
+    with pytest.raises(kldiv.NotFinite, match="write that log density so that torch can"):
+        score_terms(problem(target, Normal(tensor(0.0), 1.0)), ZERO, tensor([-1.0, 0.0, 1.0]))
+
+
+def test_q_is_seen_no_farther_than_p_reaches():
+    p, q = as_target(Gamma(tensor(2.0), 1.0), "p"), as_target(Normal(tensor(0.0), 1.0), "q")
+    seen = within(p, q)
+    assert (seen.support, seen.distribution) == (p.support, q.distribution)
+    assert q.support is not p.support

@@ -10,7 +10,9 @@ from torch.distributions import (
     Cauchy,
     Exponential,
     Gamma,
+    HalfNormal,
     Independent,
+    InverseGamma,
     Laplace,
     LogNormal,
     MixtureSameFamily,
@@ -19,6 +21,7 @@ from torch.distributions import (
     Pareto,
     StudentT,
     Uniform,
+    Weibull,
 )
 from torch.distributions import Categorical as Weights
 
@@ -44,6 +47,8 @@ FINITE = [
     ("between tails", one(Cauchy, 0.0, 1.0), one(Cauchy, 0.0, 2.0), math.log(2)),
     ("an end", one(Exponential, 2.0), one(Exponential, 1.0), math.log(2)),
     ("the start of both", one(Pareto, 1.0, 3.0), one(Pareto, 1.0, 2.0), math.log(1.5)),
+    ("half of q", one(HalfNormal, 1.0), one(Normal, 0.0, 1.0), math.log(2)),
+    ("a power", one(Weibull, 1.0, 2.0), one(Weibull, 1.0, 1.5), math.log(4 / 3)),
     ("an edge of p", one(Uniform, 0.0, 1.0), one(Normal, 0.0, 1.0), 1.4189385332046727),
     ("everywhere", one(Uniform, 0.0, 1.0), one(Uniform, 0.0, 2.0), math.log(2)),
     ("the far end", one(Beta, 2.0, 1.0), one(Beta, 1.0, 1.0), math.log(2)),
@@ -63,6 +68,8 @@ INFINITE = [
     (one(Beta, 2.0, 1.5), one(Beta, 1.5, 2.0)),
     (one(Pareto, 1.0, 2.0), one(Pareto, 1.0, 3.0)),
     (one(Uniform, 0.0, 2.0), one(Uniform, 0.0, 1.0)),
+    (one(Exponential, 1.0), one(InverseGamma, 2.0, 1.0)),
+    (one(Weibull, 1.0, 2.0), one(LogNormal, 0.0, 1.0)),
 ]
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.supremum_divergence import SupremumDivergence
+from kldiv.definitions.target import Target
 from kldiv.errors import NotAvailable
 from kldiv.estimators.integrands import Densities
 
@@ -56,15 +57,23 @@ def heights(sides: Densities, x: Tensor) -> Heights:
         sides.problem.p.log_prob(x) - sides.log_mass_p,
         sides.problem.q.log_prob(x) - sides.log_mass_q,
     )
-    without_p = ~log_p.isfinite() | log_q.isposinf()
-    only_p = ~without_p & log_q.isneginf()
-    both = ~(without_p | only_p)
+    without_p = _without_p(sides.problem.p, x, log_p)
+    both = log_p.isfinite() & log_q.isfinite()
+    only_p = log_p.isfinite() & log_q.isneginf()
     safe_p, safe_q = torch.where(both, log_p, 0.0), torch.where(both, log_q, 0.0)
     value = divergence.height(safe_p, safe_q)
     noise = (_ROUNDING * (2 + safe_p.abs() + safe_q.abs())).detach()
     trusted = noise <= _TRUSTED * (1 + value.detach().abs())
     value = torch.where(both & trusted, value, -torch.inf)
     return Heights(torch.where(only_p, divergence.without_q, value), noise, without_p)
+
+
+def _without_p(p: Target, x: Tensor, log_p: Tensor) -> Tensor:
+    """Where p vanishes: a distribution states it, others show it."""
+    if p.distribution is None:
+        return log_p.isneginf()
+    inside: Tensor = p.support.check(x)
+    return ~inside.expand(log_p.shape)
 
 
 def beyond_rays(found: Heights, rays: int) -> tuple[Tensor, Tensor]:

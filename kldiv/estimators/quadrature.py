@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
+from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.support import box
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
@@ -22,6 +23,7 @@ from kldiv.estimators.integrands import Densities, Tolerance, densities, finish,
 from kldiv.estimators.layout import Layout, domain_of, edges_of, layout
 from kldiv.estimators.moving_edges import move_with_edges
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.scores import within
 from kldiv.estimators.suprema import supremum
 from kldiv.estimators.tails import tails
 from kldiv.numerics import product
@@ -91,7 +93,10 @@ class Quadrature:
         if isinstance(problem.divergence, SupremumDivergence):
             tolerance = Tolerance(self.rtol, self.atol)
             return supremum(sides, layout(problem.p, problem.q), tolerance, self.name)
-        return self.refine(sides, layout(problem.p, problem.q))[0]
+        q = problem.q
+        if isinstance(problem.divergence, ScoreDivergence):
+            q = within(problem.p, q)
+        return self.refine(sides, layout(problem.p, q))[0]
 
     def refine(self, sides: Densities, start: Layout) -> tuple[Estimate, Layout]:
         """The estimate from given cells on, and the cells it took."""

@@ -7,6 +7,8 @@ scores are taken, since there neither a score nor its gradient can overflow.
 
 from __future__ import annotations
 
+import copy
+
 from dataclasses import dataclass
 
 import torch
@@ -18,10 +20,12 @@ from kldiv.definitions.target import Target
 from kldiv.errors import NotAvailable, NotFinite
 from kldiv.estimators.problem import Problem
 
-__all__ = ["Expectand", "expectand", "score_of", "score_terms"]
+__all__ = ["Expectand", "expectand", "score_of", "score_terms", "within"]
 
 _ROUNDING = 4 * torch.finfo(torch.float64).eps
 _VANISHED = -745.0  # the logarithm of what is 0 in float64
+_NEGLIGIBLE = -40.0  # the logarithm of what adds nothing to a number of order 1
+_HUGE = 230.0  # the logarithm of a score that is about to overflow
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,14 @@ def expectand(problem: Problem, log_mass_p: Tensor, x: Tensor) -> Expectand:
     with torch.no_grad():
         sides = _Sides.at(problem, x)
         log_p = sides.log_p - log_mass_p
-        size = sides.size if divergence.degree else torch.ones_like(log_p)
+        largest = sides.size
+        size = largest if divergence.degree else torch.ones_like(log_p)
         log_scale = (divergence.degree or 0.0) * size.log()
         present = log_p.isfinite() & ~sides.log_q.isposinf()
-        only_p = present & sides.log_q.isneginf()
-        used = present & ~only_p & (log_p + log_scale > _VANISHED)
+        infinite = present & sides.log_q.isneginf()
+        overflown = present & ~infinite & ~sides.differentiable
+        infinite = infinite | (overflown & _counts(divergence, log_p, largest, overflown))
+        used = present & ~infinite & ~overflown & (log_p + log_scale > _VANISHED)
     if torch.is_grad_enabled():
         sides = _Sides.at(problem, _moved(x, used, log_p, len(problem.event_shape)))
         log_p = sides.log_p - log_mass_p
@@ -77,9 +84,16 @@ def expectand(problem: Problem, log_mass_p: Tensor, x: Tensor) -> Expectand:
     return Expectand(
         torch.where(present, log_p, -torch.inf),
         torch.where(used, log_scale, 0.0),
-        torch.where(used, value, torch.where(only_p, torch.inf, 0.0)),
+        torch.where(used, value, torch.where(infinite, torch.inf, 0.0)),
         torch.where(used, noise, 0.0),
     )
+
+
+def within(p: Target, q: Target) -> Target:
+    """The second target as far as the first reaches, where a divergence of scores is decided."""
+    seen = copy.copy(q)
+    seen.support = p.support
+    return seen
 
 
 def score_of(side: Target, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,6 +139,11 @@ class _Sides:
         return cls(log_p, log_q, score_p, score_q)
 
     @property
+    def differentiable(self) -> Tensor:
+        """Whether both scores are finite."""
+        return (self.score_p.isfinite() & self.score_q.isfinite()).all(-1)
+
+    @property
     def size(self) -> Tensor:
         """The largest component of both scores, 1 where there is none."""
         largest = torch.maximum(self.score_p.abs(), self.score_q.abs()).amax(-1)
@@ -134,6 +153,22 @@ class _Sides:
         """Both scores over a size, 0 at points that are not used."""
         mask, unit = used.unsqueeze(-1), torch.where(used, size, 1.0).unsqueeze(-1)
         return tuple(torch.where(mask, each, 0.0) / unit for each in (self.score_p, self.score_q))  # type: ignore[return-value]
+
+
+def _counts(divergence: ScoreDivergence, log_p: Tensor, size: Tensor, overflown: Tensor) -> Tensor:
+    """Whether points at which a score has overflown are infinite terms or count for nothing.
+
+    A score s of a power is one over the distance to its pole, about which p has mass p / s.
+    """
+    if not overflown.any():
+        return overflown
+    largest = torch.where(overflown, 1.0, size).log().amax(0)
+    if (overflown.any(0) & (largest < _HUGE)).any():
+        raise NotFinite(
+            f"{divergence} needs scores, and one is NaN or infinite where p has mass, though not "
+            "large nearby; write that log density so that torch can differentiate it everywhere"
+        )
+    return log_p + ((divergence.degree or 1.0) - 1) * largest > _NEGLIGIBLE
 
 
 def _moved(x: Tensor, used: Tensor, log_p: Tensor, events: int) -> Tensor:

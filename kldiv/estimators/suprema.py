@@ -30,6 +30,7 @@ __all__ = ["Summit", "summit_estimate", "supremum"]
 
 _STEPS = {1: 400, 2: 200}  # along a ray
 _RAYS = 128  # in a plane
+_TINY = 1e-300  # next to 0, and a number of full precision
 _GAP = 0.11  # the widest gap between nodes, in widths of their cell
 
 
@@ -111,9 +112,9 @@ def _summit(sides: Densities, start: Layout) -> Summit:
     gaps = [spacing.repeat(nodes.shape[0] // spacing.shape[0], *(1,) * (spacing.ndim - 1))]
     gaps += [(rays[1] - rays[0]).abs().amax(-1, keepdim=True).expand_as(rays).flatten(0, 1)]
     starts = best_starts(torch.cat([nodes, rays.flatten(0, 1)]), values, torch.cat(gaps))
-    top, value, gain, cost = zoom(lambda u: at(u).secured, *starts)
+    top, _, gain, cost = zoom(lambda u: at(u).secured, *starts)
     x = chart.to_x(top.clamp(*chart.limits))[0]
-    points, value = _with_ends(sides, x.squeeze(-1) if scalar else x, value)
+    points, value = _with_ends(sides, x.squeeze(-1) if scalar else x)
     error = gain + (limit - value).clamp_min(0.0)
     unbounded = endless | values.isposinf().any(0)
     return Summit(
@@ -145,15 +146,17 @@ def _rays(chart: Chart, dimensions: int, batch: torch.Size) -> Tensor:
     return rays.to(chart.centre.device).reshape(shape).expand(*rays.shape[:2], *batch, dimensions)
 
 
-def _with_ends(sides: Densities, points: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+def _with_ends(sides: Densities, points: Tensor) -> tuple[Tensor, Tensor]:
     """The better of points and of the places just within the ends of the support of p."""
     problem = sides.problem
+    value = heights(sides, points.unsqueeze(0)).secured.squeeze(0)
     if problem.event_shape:
         return points, value
     low, high = (end.squeeze(-1) for end in edges_of(problem.p, problem.q)[:2])
     for end, inward in ((low, torch.inf), (high, -torch.inf)):
         usable = end.isfinite()
         just = torch.nextafter(end, torch.full_like(end, inward))
+        just = torch.where(end == 0, math.copysign(_TINY, inward), just)
         place = torch.where(usable, just, points)
         found = heights(sides, place.unsqueeze(0)).secured.squeeze(0)
         better = usable & (found > value)

@@ -18,6 +18,7 @@ __all__ = ["tails"]
 _BEFORE = 0.8  # of the limit
 _SLOWER = 2.0  # a remainder falls more slowly than its exponential by a logarithm
 _NEGLIGIBLE = 1e-6
+_FLAT = 1e-9  # a fall that is rounding
 
 
 def tails(
@@ -43,7 +44,7 @@ def tails(
         u = places.reshape(2, *(1,) * len(shape)).expand(2, *shape)
         with torch.no_grad():
             before, last = function(u)[0].abs().unbind(1)
-        falls = (last > 0) & (last < before)
+        falls = (last > 0) & (last < before * (1 - _FLAT))
         counts = last * abs(end) > _NEGLIGIBLE * integral.values.abs()
         rising |= (last > 0) & ~falls & counts
         fall = torch.where(falls, before / torch.where(falls, last, 1.0), torch.e).log()
