@@ -102,6 +102,25 @@ def bisect(function: Callable[[mpf], mpf], low: mpf, high: mpf) -> mpf:
     return (low + high) / 2
 
 
+def ridders(function: Callable[[mpf], mpf], low: mpf, high: mpf) -> mpf:
+    """A zero of an increasing function to twelve digits, by the method of Ridders (1979)."""
+    at_low, at_high = function(low), function(high)
+    if not at_low < 0 < at_high:
+        raise NotConverged("no zero inside")
+    guess = high
+    for _ in range(60):
+        middle = (low + high) / 2
+        at_middle = function(middle)
+        before = guess
+        guess = middle - (middle - low) * at_middle / mp.sqrt(at_middle**2 - at_low * at_high)
+        if abs(guess - before) < mpf(10) ** -12:
+            return guess
+        points = [(low, at_low), (middle, at_middle), (guess, function(guess)), (high, at_high)]
+        low, at_low = max(each for each in points if each[1] <= 0)
+        high, at_high = min(each for each in points if each[1] >= 0)
+    raise NotConverged("60 steps of Ridders")
+
+
 def golden(function: Callable[[mpf], mpf], low: mpf, high: mpf) -> mpf:
     """The greatest value between two points around a maximum."""
     share = (mp.sqrt(5) - 1) / 2

@@ -4,9 +4,9 @@
     python -m tests.reference.truths
 
 It writes one line of JSON per pair to ``pairs.jsonl``, skips those that are there already, and
-takes a quarter of an hour in all. Nothing of kldiv, torch, numpy or scipy is used. Every value is
+takes half an hour in all. Nothing of kldiv, torch, numpy or scipy is used. Every value is
 computed twice, with other panels, nodes and digits; a pair whose two values differ by more than
-1e-16 of the value is drawn anew. What is infinite is decided by `finiteness`.
+1e-15 of the value is drawn anew. What is infinite is decided by `finiteness`.
 """
 
 from __future__ import annotations
