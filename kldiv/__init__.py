@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kldiv.closed_form import ClosedForm
     from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
     from kldiv.definitions.family import Family
+    from kldiv.definitions.sample_divergence import SampleDivergence
     from kldiv.definitions.score_divergence import ScoreDivergence
     from kldiv.definitions.target import Target
     from kldiv.errors import (
@@ -66,6 +67,7 @@ __all__ = [
     "PluginWarning",
     "Quadrature",
     "QuasiNewton",
+    "SampleDivergence",
     "Samples",
     "ScoreDivergence",
     "ShapeMismatch",
@@ -89,6 +91,7 @@ _NAMES = {
     "closed_form": "ClosedForm",
     "definitions.divergence": "Divergence FDivergence IntegralDivergence",
     "definitions.family": "Family",
+    "definitions.sample_divergence": "SampleDivergence",
     "definitions.score_divergence": "ScoreDivergence",
     "definitions.target": "Target",
     "errors": "AmbiguousName ConvergenceWarning InvalidArgument InvalidType KldivError "

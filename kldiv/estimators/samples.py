@@ -1,62 +1,94 @@
-r"""The samples rung: data against a density.
+r"""The samples rung: data against a density, and data against data.
 
-For data :math:`x_1, \dots, x_N` from p with weights :math:`w_i`, the Kullback-Leibler divergence
-is known up to the entropy of p, which does not depend on q:
+For data :math:`x_1, \dots, x_N` from p with weights :math:`w_i` and a density q, the
+Kullback-Leibler divergence is known up to the entropy of p, which does not depend on q:
 
 .. math:: D(p \parallel q) + H(p) = -\mathbb E_p \log q \approx -\sum_i w_i \log q(x_i),
 
 the cross-entropy. Making it small is maximum likelihood.
+
+Between two data sets a divergence that is defined on samples is computed as it stands, and one of
+densities that bijections leave alone is estimated from the log ratio of the two densities.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
-from kldiv.definitions.target import SampleTarget
-from kldiv.errors import NotAvailable
+from torch import Tensor
+
+from kldiv.definitions.divergence import IntegralDivergence
+from kldiv.definitions.sample_divergence import SampleDivergence
+from kldiv.definitions.target import SampleTarget, Target
+from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
+from kldiv.estimators.jackknife import jackknife
+from kldiv.estimators.pooled import Pool
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.two_samples import LogRatios, compare
 
 __all__ = ["Samples"]
 
 _CONFIDENCE = 3.0
+_FEWEST = 20
+_MOST_COORDINATES = 50
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Cross-entropy of data to a density, by its weighted mean, with its standard error."""
+    r"""Divergences from data, weighted or not.
+
+    Data against a density has its cross-entropy, up to a constant, for ``kl``. Data against data
+    has every divergence that bijections leave alone (Kullback-Leibler, Rényi, all f-divergences),
+    by learning the ratio of densities, and every :class:`kldiv.SampleDivergence`. The values have
+    no gradients, but for those of the cross-entropy in the parameters of q.
+
+    Arguments:
+        points: How many points to draw of a distribution that is compared as a sample.
+
+    Raises:
+        InvalidArgument: If ``points`` is less than 20.
+    """
+
+    points: int = 2000
 
     name = "samples"
 
+    def __post_init__(self) -> None:
+        if self.points < _FEWEST:
+            raise InvalidArgument(f"points must be at least {_FEWEST}, got {self.points}")
+
     def why_not(self, problem: Problem) -> str | None:
-        """P is data, q a normalised density, and the divergence is ``kl``."""
-        p, q = problem.p, problem.q
-        if not isinstance(p, SampleTarget):
+        """Two samples, or for ``kl`` p is one and q a normalised density."""
+        if isinstance(problem.divergence, SampleDivergence):
+            return _why_not_drawn(problem)
+        sampled = [isinstance(side, SampleTarget) for side in (problem.p, problem.q)]
+        if all(sampled):
+            return _why_not_compared(problem)
+        if sampled[0]:
+            return _why_not_crossed(problem)
+        if sampled[1]:
             return (
-                f"p = {p!r} is no sample"
-                if not isinstance(q, SampleTarget)
-                else "q is a sample; only p may be one"
+                f"q is a sample and p = {problem.p!r} is a density: their divergence is not known "
+                "up to a constant either; give points drawn from p to compare two samples"
             )
-        if isinstance(q, SampleTarget):
-            return (
-                f"{problem.divergence} cannot compare two samples; if these are probabilities, "
-                "make them torch.distributions.Categorical"
-            )
-        if problem.divergence.name != "kl":
-            return (
-                f"{problem.divergence} needs the density of p, and p is only samples; kl does not"
-            )
-        if not q.normalized:
-            return f"q = {q!r} is not known to be normalised"
-        return None
+        return f"p = {problem.p!r} is no sample"
 
     def estimate(self, problem: Problem) -> Estimate:
-        """The cross-entropy, in nats."""
+        """The divergence, or the cross-entropy, in nats."""
         p, q = problem.p, problem.q
+        if isinstance(problem.divergence, SampleDivergence):
+            return self._drawn(problem, problem.divergence)
         if not isinstance(p, SampleTarget):
             raise NotAvailable(f"p = {p!r} is no sample")
+        if isinstance(q, SampleTarget):
+            return self._compared(problem, p, q)
+        return self._crossed(p, q)
+
+    def _crossed(self, p: SampleTarget, q: Target) -> Estimate:
         count = p.points.shape[0]
         points = p.points.double().reshape(count, *(1,) * len(q.batch_shape), *p.event_shape)
         surprise = -q.log_prob(points.expand(count, *q.batch_shape, *p.event_shape))
@@ -69,3 +101,107 @@ class Samples:
         return Estimate(
             value, _CONFIDENCE * stderr, self.name, stderr, count, reason, up_to_constant=True
         )
+
+    def _compared(self, problem: Problem, p: SampleTarget, q: SampleTarget) -> Estimate:
+        divergence = problem.divergence
+        if not isinstance(divergence, IntegralDivergence):
+            raise NotAvailable(f"{divergence} is no function of the ratio of two densities")
+        pool = _pool(p, q, problem.seed)
+        found = compare(divergence, pool, LogRatios.learnt(pool))
+        value, error, stderr = (
+            torch.tensor(number, dtype=torch.float64, device=p.device)
+            for number in (found.value, found.error, found.stderr)
+        )
+        return Estimate(value, error, self.name, stderr, len(pool.first))
+
+    def _drawn(self, problem: Problem, divergence: SampleDivergence) -> Estimate:
+        batch = problem.batch_shape
+        sides = [
+            _drawn_samples(side, batch, self.points, problem.seed + place)
+            for place, side in enumerate((problem.p, problem.q))
+        ]
+        found = [
+            jackknife(divergence.compare, p, q, problem.seed) for p, q in zip(*sides, strict=True)
+        ]
+        value, error, stderr = (
+            torch.stack(each).reshape(batch) for each in zip(*found, strict=True)
+        )
+        count = sum(len(side[0].points) for side in sides)
+        return Estimate(value, error, self.name, stderr, count)
+
+
+def _why_not_drawn(problem: Problem) -> str | None:
+    for name, side in (("p", problem.p), ("q", problem.q)):
+        if not (isinstance(side, SampleTarget) or side.has_sampler):
+            return f"{name} = {side!r} is no sample and has no sampler to draw one"
+        if isinstance(side, SampleTarget) and _worth(side) < 2:
+            return f"{name} is a single point, which has no error"
+    return None
+
+
+def _why_not_compared(problem: Problem) -> str | None:
+    divergence = problem.divergence
+    if not divergence.invariant:
+        return (
+            f"{divergence} compares values of densities, of which two samples tell only the "
+            "ratio; those that bijections leave alone, such as kl or squared_hellinger, can be had"
+        )
+    if not isinstance(divergence, IntegralDivergence):
+        return f"{divergence} is no integral of a function of the ratio of the densities"
+    for name, side in (("p", problem.p), ("q", problem.q)):
+        if isinstance(side, SampleTarget) and _worth(side) < _FEWEST:
+            return (
+                f"{name} is worth {_worth(side):.3g} points of equal weight, and it takes "
+                f"{_FEWEST} to compare two samples; if these are probabilities, make them "
+                "torch.distributions.Categorical"
+            )
+    if problem.event_shape.numel() > _MOST_COORDINATES:
+        return (
+            f"a point has {problem.event_shape.numel()} coordinates, and ratios of densities are "
+            f"learnt in at most {_MOST_COORDINATES}; project the points first"
+        )
+    return None
+
+
+def _why_not_crossed(problem: Problem) -> str | None:
+    if problem.divergence.name != "kl":
+        return (
+            f"{problem.divergence} needs the density of p, and p is only samples; kl does not; "
+            "points drawn from q make two samples, which can be compared"
+        )
+    if not problem.q.normalized:
+        return f"q = {problem.q!r} is not known to be normalised"
+    return None
+
+
+def _worth(side: SampleTarget) -> float:
+    """How many points of equal weight a sample is worth."""
+    return 1 / float(side.weights.square().sum())
+
+
+def _pool(p: SampleTarget, q: SampleTarget, seed: int) -> Pool:
+    points = [_flat(side.points)[side.weights.cpu().numpy() > 0] for side in (p, q)]
+    weights = [side.weights.cpu().numpy() for side in (p, q)]
+    weights = [each[each > 0] for each in weights]
+    counts = [len(each) for each in weights]
+    return Pool(
+        np.concatenate(points),
+        np.repeat([True, False], counts),
+        np.concatenate(weights) * (sum(counts) / 2),
+        seed,
+    )
+
+
+def _flat(points: Tensor) -> np.ndarray:
+    flat: np.ndarray = points.detach().cpu().double().reshape(len(points), -1).numpy()
+    return flat
+
+
+def _drawn_samples(side: Target, batch: torch.Size, count: int, seed: int) -> list[SampleTarget]:
+    """A sample for each element of the batch."""
+    if isinstance(side, SampleTarget):
+        return [side] * batch.numel()
+    points = side.sample(torch.Size([count]), seed)
+    shape = (count, *batch, *side.event_shape)
+    lots = points.reshape(count, *side.batch_shape, *side.event_shape).expand(shape)
+    return [SampleTarget(lot) for lot in lots.reshape(count, -1, *side.event_shape).unbind(1)]
