@@ -94,22 +94,22 @@ class NaturalForm:
             return self.inside(*natural)
         return torch.ones_like(self._inner(natural, natural), dtype=torch.bool)
 
-    def divergence(self, natural: Natural, gap: Natural) -> Tensor:
-        r"""The Kullback-Leibler divergence from :math:`\eta` to :math:`\eta - \Delta`, in nats.
+    def divergence(self, first: Natural, second: Natural, gap: Natural) -> Tensor:
+        r"""The Kullback-Leibler divergence between two members, in nats.
 
         Arguments:
-            natural: The natural parameters of the first member.
+            first: The natural parameters of the first member.
+            second: Those of the second.
             gap: What those of the first exceed those of the second by, to full precision.
 
         Returns:
             The divergence, with shape :math:`(*)`, never negative where the members are close.
         """
-        second = tuple(eta - delta for eta, delta in zip(natural, gap, strict=True))
-        height, means = self._with_means(natural)
+        height, means = self._with_means(first)
         other = self.log_normaliser(*second)
         direct = other - height + self._inner(gap, means)
         with torch.no_grad():
-            sizes = tuple(a.abs() + b.abs() for a, b in zip(natural, second, strict=True))
+            sizes = tuple(a.abs() + b.abs() for a, b in zip(first, second, strict=True))
             scale = height.abs() + other.abs() + self._inner(sizes, tuple(m.abs() for m in means))
             exact_enough = 64 * _EPS * scale <= _ENOUGH * direct
         if exact_enough.all():

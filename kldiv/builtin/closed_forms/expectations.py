@@ -61,9 +61,10 @@ def _gamma_power(p: Gamma | InverseGamma, s: Tensor, sign: int) -> Tensor:
     return _moment(exponent, inside)
 
 
-def _gamma_exponential(p: Gamma, t: Tensor) -> Tensor:
+def _gamma_exponential(p: Gamma, t: Tensor, m: Tensor) -> Tensor:
     inside = t < p.rate
-    return _moment(-p.concentration * (-torch.where(inside, t / p.rate, 0.0)).log1p(), inside)
+    share = torch.where(inside, t / p.rate, 0.0)
+    return _moment(-t * m - p.concentration * (-share).log1p(), inside)
 
 
 def _beta_power(p: Beta, s: Tensor) -> Tensor:
@@ -103,15 +104,20 @@ def _laplace_absolute(p: Laplace, m: Tensor) -> Tensor:
     return gap + p.scale * (-gap / p.scale).exp()
 
 
-def _laplace_exponential(p: Laplace, t: Tensor) -> Tensor:
+def _normal_exponential(p: Normal, t: Tensor, m: Tensor) -> Tensor:
+    return (t * (p.loc - m) + (t * p.scale).square() / 2).exp()
+
+
+def _laplace_exponential(p: Laplace, t: Tensor, m: Tensor) -> Tensor:
     square = (t * p.scale).square()
     inside = square < 1
-    return _moment(t * p.loc - (-torch.where(inside, square, 0.0)).log1p(), inside)
+    return _moment(t * (p.loc - m) - (-torch.where(inside, square, 0.0)).log1p(), inside)
 
 
-def _gumbel_exponential(p: Gumbel, t: Tensor) -> Tensor:
+def _gumbel_exponential(p: Gumbel, t: Tensor, m: Tensor) -> Tensor:
     inside = t * p.scale < 1
-    return _moment(t * p.loc + log_gamma(torch.where(inside, 1 - t * p.scale, 1.0)), inside)
+    shape = torch.where(inside, 1 - t * p.scale, 1.0)
+    return _moment(t * (p.loc - m) + log_gamma(shape), inside)
 
 
 def _second(p: Distribution, m: Tensor) -> Tensor:
@@ -149,7 +155,7 @@ EXPECTATIONS: dict[type[Distribution], dict[str, Expectation]] = {
     Normal: {
         **_SECOND,
         "distance": _normal_absolute,
-        "exponential": lambda p, t: (t * p.loc + (t * p.scale).square() / 2).exp(),
+        "exponential": _normal_exponential,
     },
     Laplace: {**_SECOND, "distance": _laplace_absolute, "exponential": _laplace_exponential},
     Gumbel: {**_SECOND, "exponential": _gumbel_exponential},

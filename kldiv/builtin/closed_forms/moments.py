@@ -63,10 +63,7 @@ SURPRISES: dict[type[Distribution], Callable[..., tuple[Tensor, list[Term]]]] = 
     Laplace: lambda q: ((2 * q.scale).log(), [(1 / q.scale, "distance", (q.loc,))]),
     Gumbel: lambda q: (
         q.scale.log() - q.loc / q.scale,
-        [
-            (1 / q.scale, "mean", ()),
-            ((q.loc / q.scale).exp(), "exponential", (-1 / q.scale,)),
-        ],
+        [(1 / q.scale, "mean", ()), (1.0, "exponential", (-1 / q.scale, q.loc))],
     ),
     Exponential: lambda q: _as_gamma(torch.ones_like(q.rate), q.rate, 1.0),
     Gamma: lambda q: _as_gamma(q.concentration, q.rate, 1.0),
@@ -100,9 +97,12 @@ class MomentRule:
     """The Kullback-Leibler divergences that follow from entropies and expectations."""
 
     def covers(self, divergence: Divergence, p: Distribution, q: Distribution) -> bool:
-        """Whether p knows the expectations of all that the log density of q is made of."""
+        """Whether p knows the expectations of all that the log density of q is made of.
+
+        Two of one type have forms in which nothing cancels, by the other rules.
+        """
         known, surprise = _entry(EXPECTATIONS, p), _entry(SURPRISES, q)
-        if type(divergence) is not KL or known is None or surprise is None:
+        if type(divergence) is not KL or type(p) is type(q) or known is None or surprise is None:
             return False
         return all(name in known for _, name, _ in surprise(q)[1])
 

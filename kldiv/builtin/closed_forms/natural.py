@@ -96,32 +96,41 @@ class NaturalOverlap(Overlap):
 
     def kl(self) -> Tensor:
         """The Bregman divergence of the log-normaliser."""
-        return self._total(self.form.divergence(self.first, self.gap))
+        return self._total(self.form.divergence(self.first, self.second, self.gap))
 
     def renyi(self, alpha: float) -> Tensor | None:
         """By the member between both, or beyond."""
         form, gap = self.form, self.gap
-        middle = tuple(eta + alpha * delta for eta, delta in zip(self.second, gap, strict=True))
-        to_q = _scaled(gap, alpha)
-        if alpha <= 1:
-            below = form.divergence(middle, _scaled(gap, alpha - 1))
-            return self._total(alpha / (1 - alpha) * below + form.divergence(middle, to_q))
-        inside = form.contains(middle)
-        step = tuple(
-            torch.where(inside[(..., *(None,) * dims)], delta, 0.0)
-            for delta, dims in zip(_scaled(gap, 1 - alpha), form.event_dims, strict=True)
+        middle = tuple(
+            alpha * p + (1 - alpha) * q for p, q in zip(self.first, self.second, strict=True)
         )
-        beyond = form.divergence(self.first, step) / (alpha - 1)
-        value = beyond + form.divergence(self.first, gap)
+        if alpha <= 1:
+            below = form.divergence(middle, self.first, _scaled(gap, alpha - 1))
+            above = form.divergence(middle, self.second, _scaled(gap, alpha))
+            return self._total(alpha / (1 - alpha) * below + above)
+        inside = form.contains(middle)
+        wide = [inside[(..., *(None,) * dims)] for dims in form.event_dims]
+        step = tuple(
+            torch.where(where, (1 - alpha) * delta, 0.0)
+            for where, delta in zip(wide, gap, strict=True)
+        )
+        member = tuple(
+            torch.where(where, m, p) for where, m, p in zip(wide, middle, self.first, strict=True)
+        )
+        beyond = form.divergence(self.first, member, step) / (alpha - 1)
+        value = beyond + form.divergence(self.first, self.second, gap)
         return self._total(torch.where(inside, value, torch.inf))
 
     def coefficient(self, order: Tensor) -> Tensor:
         """By the member between both, as Rényi's divergence of orders below 1."""
         share = order[(..., *(None,) * self.events)]
-        to_q = self._shared_out(share)
-        middle = tuple(eta + step for eta, step in zip(self.second, to_q, strict=True))
-        below = self.form.divergence(middle, self._shared_out(share - 1))
-        return self._total(share * below + (1 - share) * self.form.divergence(middle, to_q))
+        shares = [share[(..., *(None,) * dims)] for dims in self.form.event_dims]
+        middle = tuple(
+            s * p + (1 - s) * q for s, p, q in zip(shares, self.first, self.second, strict=True)
+        )
+        below = self.form.divergence(middle, self.first, self._shared_out(share - 1))
+        above = self.form.divergence(middle, self.second, self._shared_out(share))
+        return self._total(share * below + (1 - share) * above)
 
     def _shared_out(self, share: Tensor) -> Natural:
         return tuple(
