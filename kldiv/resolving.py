@@ -14,8 +14,9 @@ from torch.distributions import Distribution
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.family import Family, as_family
 from kldiv.definitions.module_family import ModuleFamily
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import lattice
-from kldiv.definitions.target import DistributionTarget, SampleTarget, Target
+from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import InvalidArgument, InvalidType, UnknownName
 from kldiv.estimators import Estimator, Exact, Ladder, MonteCarlo, Quadrature, Samples, Sum
 from kldiv.registries import closed_forms, divergences, families, targets

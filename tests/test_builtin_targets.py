@@ -11,7 +11,8 @@ from torch.distributions import Distribution
 import kldiv
 
 from kldiv.builtin.targets import discrete, mixtures, normal, samples
-from kldiv.definitions.target import SampleTarget, Target
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, InvalidType, ShapeMismatch
 from kldiv.resolving import as_target
 

@@ -18,7 +18,8 @@ from torch.distributions import (
 import kldiv
 
 from kldiv import Target
-from kldiv.definitions.target import DistributionTarget, SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import DistributionTarget
 
 F64 = torch.float64
 

@@ -8,7 +8,8 @@ from torch.distributions import Exponential, MultivariateNormal, Normal, Poisson
 import kldiv
 
 from kldiv.builtin.divergences.kl import KL
-from kldiv.definitions.target import DistributionTarget, SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators.problem import Estimator, Problem
 
 

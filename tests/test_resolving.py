@@ -12,7 +12,8 @@ import kldiv
 
 from kldiv.builtin.divergences.kl import KL
 from kldiv.definitions.module_family import ModuleFamily
-from kldiv.definitions.target import DistributionTarget, SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators import Ladder
 from kldiv.resolving import as_divergence, as_estimator, as_target, family_for, ladder
 

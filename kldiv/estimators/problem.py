@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import Interval, box, coordinate_ends, lattice, unwrap
-from kldiv.definitions.target import SampleTarget, Target
+from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, ShapeMismatch, SupportMismatch
 from kldiv.estimate import Estimate
 

@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MixtureSameFamily, VonMises
 
 from kldiv.definitions.family import Place
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import box, unwrap
-from kldiv.definitions.target import SampleTarget, Target
+from kldiv.definitions.target import Target
 from kldiv.estimators import Quadrature, Sum
 from kldiv.estimators.landmarks import landmarks
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kldiv.builtin.checks import check_numbers
-from kldiv.definitions.target import SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.errors import InvalidArgument, ShapeMismatch
 
 __all__ = ["samples"]
