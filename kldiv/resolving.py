@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from kldiv.adapters import as_distribution, is_frozen
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.family import Family, as_family
 from kldiv.definitions.module_family import ModuleFamily
+from kldiv.definitions.numbers import as_numbers
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import lattice
 from kldiv.definitions.target import DistributionTarget, Target
@@ -48,6 +50,8 @@ def as_target(value: object, argument: str) -> Target:
         value = value()
     if isinstance(value, Target):
         return value
+    if is_frozen(value):
+        value = as_distribution(value, argument)
     if isinstance(value, Distribution):
         return DistributionTarget(value)
     if isinstance(value, type):
@@ -55,18 +59,7 @@ def as_target(value: object, argument: str) -> Target:
             f"{argument} must be a distribution, got the class {value.__name__}; "
             "give its parameters"
         )
-    points = _as_points(value)
-    if points is None:
-        raise InvalidType(
-            f"{argument} must be a torch distribution, a kldiv.Target, a name such as "
-            "'normal(loc=0, scale=1)', or an array of samples, got "
-            f"{type(value).__name__}: {value!r}"
-        )
-    if points.ndim == 0:
-        raise InvalidArgument(
-            f"{argument} is a single number, {float(points)}; samples need shape (N) or (N, D)"
-        )
-    return SampleTarget(points)
+    return _data_target(value, argument)
 
 
 def as_estimator(estimator: str | Estimator) -> Estimator | Ladder:
@@ -126,14 +119,22 @@ def _by_name(name: str) -> object:
         raise
 
 
-def _as_points(value: object) -> Tensor | None:
-    if isinstance(value, Tensor):
-        return value
-    if hasattr(value, "to_numpy"):
-        value = value.to_numpy()
-    if isinstance(value, np.ndarray | list | tuple):
-        try:
-            return torch.as_tensor(np.asarray(value))
-        except (TypeError, ValueError):
-            return None
-    return None
+def _data_target(value: object, argument: str) -> SampleTarget:
+    """Samples from a tensor, an array, a list or a data frame."""
+    if not _is_data(value):
+        raise InvalidType(
+            f"{argument} must be a torch or scipy.stats distribution, a kldiv.Target, a name such "
+            "as 'normal(loc=0, scale=1)', or an array of samples, got "
+            f"{type(value).__name__}: {value!r}"
+        )
+    points = as_numbers(argument, value)
+    if points.ndim == 0:
+        raise InvalidArgument(
+            f"{argument} is a single number, {float(points)}; samples need shape (N) or (N, D)"
+        )
+    return SampleTarget(points)
+
+
+def _is_data(value: object) -> bool:
+    """Whether it is of a kind that holds numbers: a tensor, an array, a list, a data frame."""
+    return isinstance(value, Tensor | np.ndarray | list | tuple) or hasattr(value, "to_numpy")

@@ -22,6 +22,7 @@ from kldiv.errors import InvalidArgument
 
 __all__ = [
     "Interval",
+    "affine_image",
     "box",
     "coordinate_ends",
     "interior_point",
@@ -85,6 +86,22 @@ def coordinate_ends(support: Constraint, batch: torch.Size, event_shape: torch.S
         for end in (ends.lower, ends.upper)
     )
     return Interval(lower, upper)
+
+
+def affine_image(support: Constraint, loc: Tensor, scale: Tensor) -> Constraint | None:
+    """The support of ``loc + scale * x``; ``None`` where it is no interval and no integers."""
+    ends = lattice(support) or box(support)
+    if ends is None or (ends.lower.isinf().all() and ends.upper.isinf().all()):
+        return None
+    moved = loc + scale * ends.lower, loc + scale * ends.upper
+    lower, upper = torch.minimum(*moved), torch.maximum(*moved)
+    if not unwrap(support).is_discrete:
+        inner: Constraint = constraints.interval(lower, upper)
+    elif bool((scale.abs() == 1).all() and (loc == loc.round()).all()):
+        inner = constraints.integer_interval(lower, upper)
+    else:
+        return None
+    return constraints.independent(inner, support.event_dim) if support.event_dim else inner
 
 
 def lattice(support: Constraint) -> Interval | None:

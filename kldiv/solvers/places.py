@@ -97,9 +97,10 @@ def _moments(distribution: Distribution) -> tuple[Tensor, Tensor] | None:
         mean, variance = distribution.mean, distribution.variance
     except (NotImplementedError, AttributeError):
         return None
-    if hasattr(distribution, "covariance_matrix"):
-        return mean, distribution.covariance_matrix
-    return (mean, torch.diag_embed(variance)) if distribution.event_shape else (mean, variance)
+    if not distribution.event_shape:
+        return mean, variance
+    covariance = getattr(distribution, "covariance_matrix", None)
+    return mean, torch.diag_embed(variance) if covariance is None else covariance
 
 
 def _numerical(target: Target) -> Place | None:
