@@ -65,7 +65,7 @@ class Target:
                 "support must be a constraint of torch.distributions, such as "
                 f"constraints.positive, got {support!r}"
             )
-        self.event_shape = torch.Size(event_shape)
+        self.event_shape = _as_shape(event_shape)
         extra = len(self.event_shape) - support.event_dim
         if extra < 0:
             raise ShapeMismatch(
@@ -152,11 +152,11 @@ class Target:
     def log_prob(self, x: Tensor) -> Tensor:
         r"""The log density, ``-inf`` off the support; differentiable, of shape :math:`(N, *)`."""
         if is_whole(self.support):
-            return self._checked(self._log_prob(x))
+            return self._checked(self._log_prob(x), x)
         inside = self.support.check(x)
         mask = inside.reshape(inside.shape + (1,) * len(self.event_shape))
         safe = torch.where(mask, x, self._interior.to(x))
-        return torch.where(inside, self._checked(self._log_prob(safe)), -torch.inf)
+        return torch.where(inside, self._checked(self._log_prob(safe), safe), -torch.inf)
 
     def sample(self, shape: torch.Size, seed: int) -> Tensor:
         r"""Independent points, with shape :math:`(N, *, E)`, the same for the same seed."""
@@ -182,14 +182,20 @@ class Target:
             )
             with torch.no_grad():
                 value = self._log_prob(point)
-            if not isinstance(value, Tensor):
-                raise InvalidType(
-                    f"log_prob must return a tensor, got {type(value).__name__}: {value!r}"
-                )
+            _check_floating(value)
             self._probe = value
         return self._probe
 
-    def _checked(self, value: Tensor) -> Tensor:
+    def _checked(self, value: Tensor, x: Tensor) -> Tensor:
+        _check_floating(value)
+        points = x.shape[: x.ndim - len(self.event_shape)]
+        expected = torch.broadcast_shapes(points, self.batch_shape)
+        if value.shape != expected:
+            raise ShapeMismatch(
+                f"log_prob of {self!r} must return one number for each point, with shape "
+                f"{tuple(expected)} for points of shape {tuple(x.shape)}, got "
+                f"{tuple(value.shape)}; reduce the dimensions of event_shape and no others"
+            )
         if value.isnan().any():
             raise InvalidArgument(
                 f"the log density of {self!r} is NaN inside its support {self.support}; "
@@ -200,6 +206,28 @@ class Target:
     def __repr__(self) -> str:
         name = getattr(self._log_prob, "__name__", type(self._log_prob).__name__)
         return f"Target({name}, event_shape={tuple(self.event_shape)}, support={self.support})"
+
+
+def _check_floating(value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise InvalidType(
+            f"log_prob must return a tensor, got {type(value).__name__}: {value!r}; "
+            "compute it with torch"
+        )
+    if not value.is_floating_point():
+        raise InvalidType(f"log_prob must return real numbers, got a tensor of {value.dtype}")
+
+
+def _as_shape(event_shape: object) -> torch.Size:
+    whole = isinstance(event_shape, tuple | list) and all(
+        isinstance(size, int) and size > 0 for size in event_shape
+    )
+    if not whole:
+        raise InvalidArgument(
+            "event_shape must be a tuple of positive integers such as (2,), or () for scalars, "
+            f"got {event_shape!r}"
+        )
+    return torch.Size(event_shape)  # type: ignore[arg-type]
 
 
 class DistributionTarget(Target):

@@ -58,10 +58,17 @@ def rung_for(target: Target) -> Sum | Quadrature | None:
 def draws(target: Target, seed: int) -> Tensor | None:
     """A few points from the target, where it can be sampled."""
     if isinstance(target, SampleTarget):
-        return target.points[
-            torch.linspace(0, len(target.points) - 1, min(_DRAWS, len(target.points))).long()
-        ].double()
+        return _spread_over(target).double()
     return target.sample(torch.Size([_DRAWS]), seed) if target.has_sampler else None
+
+
+def _spread_over(target: SampleTarget) -> Tensor:
+    """Some of the points, as many of a stretch as it has weight."""
+    count = min(_DRAWS, len(target.points))
+    shares = torch.linspace(0, 1, count, dtype=torch.float64)
+    edges = target.weights.cumsum(0)
+    index = torch.searchsorted(edges, shares.to(edges.device)).clamp_max(len(edges) - 1)
+    return target.points[index]
 
 
 def _of_samples(target: SampleTarget) -> Place:
