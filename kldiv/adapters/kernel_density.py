@@ -15,6 +15,7 @@ from kldiv.adapters.numpy_function import Array
 __all__ = ["KernelDensity"]
 
 _CUTS = 33  # quantiles of the points on the line, so that no cluster is missed
+_STEPS = (-9.0, -3.0, 0.0, 3.0, 9.0)  # in widths of the kernel, about each of them
 
 
 class KernelDensity(NumpyDistribution):
@@ -32,7 +33,12 @@ class KernelDensity(NumpyDistribution):
         super().__init__(label, -ends, ends, vector=vector)
         if not vector:
             shares = np.linspace(0, 1, min(_CUTS, density.n))
-            self.cuts = tuple(torch.as_tensor(np.quantile(density.dataset, shares)))
+            points, width = (
+                np.quantile(density.dataset, shares),
+                float(np.sqrt(density.covariance.item())),
+            )
+            around = np.concatenate([points + step * width for step in _STEPS])
+            self.cuts = tuple(torch.as_tensor(around))
 
     @property
     def mean(self) -> Tensor:
