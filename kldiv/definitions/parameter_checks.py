@@ -33,10 +33,10 @@ def check_parameters(distribution: Distribution, argument: str) -> None:
         for name, value in _parameters(part):
             if not _is_allowed(part, name, value):
                 shown = shorten(str(value.tolist()), 60, placeholder=" ...")
+                whole = " ".join(repr(distribution).split())
                 raise InvalidArgument(
-                    f"{argument} = {distribution!r} is not usable: {name} of "
-                    f"{type(part).__name__} must be finite and satisfy "
-                    f"{part.arg_constraints[name]}, got {shown}"
+                    f"{argument} = {whole} is not usable: {name} of {type(part).__name__} "
+                    f"must be finite and satisfy {part.arg_constraints[name]}, got {shown}"
                 )
 
 

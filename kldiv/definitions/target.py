@@ -189,7 +189,10 @@ class Target:
     def _checked(self, value: Tensor, x: Tensor) -> Tensor:
         _check_floating(value)
         points = x.shape[: x.ndim - len(self.event_shape)]
-        expected = torch.broadcast_shapes(points, self.batch_shape)
+        try:
+            expected = torch.broadcast_shapes(points, self.batch_shape)
+        except RuntimeError:  # the batch shape of a wrong function is wrong too
+            expected = points
         if value.shape != expected:
             raise ShapeMismatch(
                 f"log_prob of {self!r} must return one number for each point, with shape "
