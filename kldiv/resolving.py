@@ -52,7 +52,7 @@ def as_target(value: object, argument: str) -> Target:
         value = _member(value, argument)
     if isinstance(value, Target):
         return value
-    if is_frozen(value):
+    if not isinstance(value, Distribution) and is_frozen(value):
         value = as_distribution(value, argument)
     if isinstance(value, Distribution):
         check_parameters(value, argument)

@@ -41,9 +41,10 @@ def check_parameters(distribution: Distribution, argument: str) -> None:
 
 
 def _is_allowed(distribution: Distribution, name: str, value: Tensor) -> bool:
-    finite = ~value.isnan() if name == "logits" else value.isfinite()  # a logit may be certain
-    if distribution._validate_args or not finite.all():  # torch has checked all but that
-        return bool(finite.all())
+    numbers = ~value.isnan() if name == "logits" else value.isfinite()  # a logit may be certain
+    finite = bool(numbers.all())
+    if distribution._validate_args or not finite:  # torch has checked all but that
+        return finite
     allowed = distribution.arg_constraints[name]
     return bool(constraints.is_dependent(allowed) or allowed.check(value).all())
 
