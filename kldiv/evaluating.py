@@ -34,8 +34,9 @@ def divergence(
     precision of the inputs.
 
     Arguments:
-        p: A torch distribution, a :class:`kldiv.Target`, a name with arguments such as
-            ``"bimodal(weights=[0.3, 0.7])"``, or samples with shape :math:`(N, E)`.
+        p: A torch distribution, a frozen one of ``scipy.stats``, a module that returns one, a
+            :class:`kldiv.Target`, a name with arguments such as ``"bimodal(weights=[0.3, 0.7])"``,
+            or samples with shape :math:`(N, E)`: a tensor, an array, a list or a data frame.
         q: Likewise. An array is always samples; a vector of probabilities is a ``Categorical``.
         divergence: A name, a name with arguments such as ``"renyi(alpha=0.5)"``, a class or an
             object.

@@ -53,8 +53,8 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     reported.
 
     Arguments:
-        target: A torch distribution, a :class:`kldiv.Target`, a name with arguments, or samples
-            with shape :math:`(N, E)`. A batched target is fitted all at once.
+        target: Whatever p may be in :func:`kldiv.divergence`. A batched target is fitted all at
+            once.
         family: A name with arguments (those given are held fixed), a ``torch.distributions``
             class, a :class:`kldiv.Family`, or any torch module whose ``forward()`` returns a
             distribution.

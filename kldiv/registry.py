@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from threading import Lock
@@ -172,11 +172,12 @@ class Registry(Mapping[str, Entry]):
         except UnknownName:
             return default
 
-    def create(self, text: str) -> Any:  # noqa: ANN401 (a divergence, a target or a family)
+    def create(self, text: str, /, **arguments: object) -> Any:  # noqa: ANN401 (of any kind)
         """Makes the object that a name with arguments stands for.
 
         Arguments:
             text: For example ``"renyi(alpha=0.5)"``.
+            arguments: More arguments, also such as no text can hold: tensors, arrays, tables.
 
         Raises:
             UnknownName: If nothing bears the name.
@@ -185,6 +186,7 @@ class Registry(Mapping[str, Entry]):
             PluginError: If it cannot be imported.
         """
         spec = parse(text)
+        spec = replace(spec, arguments={**spec.arguments, **arguments})
         item = self._find(spec).load()
         return self._build.load()(item, spec.arguments) if self._build else spec.call(item)
 

@@ -5,17 +5,19 @@ Names, torch objects, arrays and classes become definitions.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from torch import Tensor
 from torch.distributions import Distribution
 
+from kldiv.adapters import as_distribution, is_frozen
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.family import Family, as_family
 from kldiv.definitions.module_family import ModuleFamily
+from kldiv.definitions.numbers import as_numbers
+from kldiv.definitions.parameter_checks import check_parameters
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import lattice
-from kldiv.definitions.target import DistributionTarget, SampleTarget, Target
+from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import InvalidArgument, InvalidType, UnknownName
 from kldiv.estimators import Estimator, Exact, Ladder, MonteCarlo, Quadrature, Samples, Sum
 from kldiv.registries import closed_forms, divergences, families, targets
@@ -38,29 +40,58 @@ def as_divergence(divergence: str | Divergence | type[Divergence]) -> Divergence
 
 
 def as_target(value: object, argument: str) -> Target:
-    """A target from a name, a distribution, a module that returns one, or samples."""
+    """A target from a name, a distribution, a module that returns one, or samples.
+
+    Arguments:
+        value: What was given.
+        argument: What it was given for, for messages.
+    """
     if isinstance(value, str):
         value = _by_name(value)
-    if isinstance(value, Family) or (
-        isinstance(value, torch.nn.Module) and not isinstance(value, Distribution)
-    ):
-        value = value()
+    if isinstance(value, torch.nn.Module) and not isinstance(value, Distribution):
+        value = _member(value, argument)
     if isinstance(value, Target):
         return value
+    if not isinstance(value, Distribution) and is_frozen(value):
+        value = as_distribution(value, argument)
     if isinstance(value, Distribution):
+        check_parameters(value, argument)
         return DistributionTarget(value)
+    return _data(value, argument)
+
+
+def _member(module: torch.nn.Module, argument: str) -> Distribution:
+    """The distribution that a module returns."""
+    name = type(module).__name__
+    try:
+        member = module()
+    except TypeError as error:
+        raise InvalidType(
+            f"{argument} = {name} does not return a distribution when called without arguments "
+            f"({error}); call it with its context and pass what it returns"
+        ) from error
+    if not isinstance(member, Distribution):
+        raise InvalidType(
+            f"{argument} = {name} must return a torch distribution when called, got "
+            f"{type(member).__name__}"
+        )
+    return member
+
+
+def _data(value: object, argument: str) -> SampleTarget:
+    """Samples from a tensor, an array, a list or a data frame."""
     if isinstance(value, type):
         raise InvalidType(
             f"{argument} must be a distribution, got the class {value.__name__}; "
             "give its parameters"
         )
-    points = _as_points(value)
-    if points is None:
+    if not isinstance(value, list | tuple) and not _is_array(value):
         raise InvalidType(
-            f"{argument} must be a torch distribution, a kldiv.Target, a name such as "
-            "'normal(loc=0, scale=1)', or an array of samples, got "
+            f"{argument} must be a torch or scipy.stats distribution, a kldiv.Target, a name such "
+            "as 'normal(loc=0, scale=1)', or an array of samples, got "
             f"{type(value).__name__}: {value!r}"
         )
+    points = as_numbers(argument, value)
     if points.ndim == 0:
         raise InvalidArgument(
             f"{argument} is a single number, {float(points)}; samples need shape (N) or (N, D)"
@@ -125,14 +156,6 @@ def _by_name(name: str) -> object:
         raise
 
 
-def _as_points(value: object) -> Tensor | None:
-    if isinstance(value, Tensor):
-        return value
-    if hasattr(value, "to_numpy"):
-        value = value.to_numpy()
-    if isinstance(value, np.ndarray | list | tuple):
-        try:
-            return torch.as_tensor(np.asarray(value))
-        except (TypeError, ValueError):
-            return None
-    return None
+def _is_array(value: object) -> bool:
+    """Whether it can be turned into a numpy array: a tensor, an array, a data frame."""
+    return hasattr(value, "__array__") or hasattr(value, "to_numpy")

@@ -18,7 +18,7 @@ LAYERS = (
     ("specs",),
     ("estimate", "hookspecs", "lazy", "numerics", "tables"),
     ("definitions", "plugin", "registry"),
-    ("closed_form", "plugins"),
+    ("adapters", "closed_form", "plugins"),
     ("registries",),
     ("estimators",),
     ("pictures", "resolving", "solvers"),

@@ -11,7 +11,8 @@ from torch.distributions import Distribution
 import kldiv
 
 from kldiv.builtin.targets import discrete, mixtures, normal, samples
-from kldiv.definitions.target import SampleTarget, Target
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, InvalidType, ShapeMismatch
 from kldiv.resolving import as_target
 
@@ -135,9 +136,9 @@ def test_a_correlated_normal_may_have_any_number_of_coordinates():
         ),
         ("mixture(scale=[1, 1])", ShapeMismatch, "must have the same length"),
         ("normal_sum(scale=[1])", ShapeMismatch, "must have the same length"),
-        ("samples(values=[])", InvalidArgument, "values must not be empty"),
+        ("samples(values=[])", InvalidArgument, "samples must not be empty"),
         ("samples(values=[[[1]]])", ShapeMismatch, r"must have shape \(N\) or \(N, D\)"),
-        ("samples(values=[1, inf])", InvalidArgument, "values must be finite"),
+        ("samples(values=[1, inf])", InvalidArgument, "1 of 2 samples are NaN or infinite"),
         ("samples(values='none.csv')", InvalidArgument, "no file 'none.csv'"),
         ("samples(values=[1, 2], weights=[1])", ShapeMismatch, "weights must have shape"),
         ("samples(values=[1, 2], weights=[-1, 1])", InvalidArgument, "not negative"),

@@ -18,7 +18,7 @@ from torch.distributions import (
 import kldiv
 
 from kldiv import Target
-from kldiv.definitions.target import DistributionTarget, SampleTarget
+from kldiv.definitions.target import DistributionTarget
 
 F64 = torch.float64
 
@@ -115,6 +115,44 @@ def test_a_measure_may_stand_on_either_side():
     assert float(distance) == pytest.approx(1 / (2 * math.sqrt(math.pi)), rel=1e-9)
 
 
+HALF = math.log(2 * math.pi) / 2
+SIDES = {
+    "a distribution": Normal(double(0.5).squeeze(), 1.0),
+    "a log density": Target(lambda x: bell(x - 0.5) - HALF),
+    "a log density of mass 20": Target(lambda x: bell(x - 0.5) - HALF + math.log(20)),
+    "a log density of mass e^-700": Target(lambda x: bell(x - 0.5) - 700),
+}
+OTHERS = {
+    "a distribution": Normal(double(0.0).squeeze(), 1.0),
+    "a log density of mass 20": Target(lambda x: bell(x) - HALF + math.log(20)),
+}
+
+
+@pytest.mark.parametrize("name", ["kl", "squared_hellinger", "squared_l2", "renyi(alpha=0.5)"])
+@pytest.mark.parametrize("q", OTHERS)
+@pytest.mark.parametrize("p", SIDES)
+def test_what_is_normalised_has_the_same_divergences_whatever_its_mass(p, q, name):
+    expected = kldiv.divergence(SIDES["a distribution"], OTHERS["a distribution"], name)
+    for first, second in ((SIDES[p], OTHERS[q]), (OTHERS[q], SIDES[p])):  # all are symmetric here
+        found = kldiv.divergence(first, second, name)
+        assert float(found) == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_of_two_measures_the_divergence_is_that_of_their_definition():
+    p = Target(bell, normalize=False)
+    q = Target(lambda x: bell(x - 1) + 1, normalize=False)
+    # log p / q = -x - 1/2 has the mean -1/2 under p, of mass √2π
+    assert float(kldiv.divergence(p, q)) == pytest.approx(-((math.pi / 2) ** 0.5), rel=1e-9)
+
+
+def test_single_precision_is_returned_with_its_own_error():
+    single = Target(lambda x: bell(x.float() - 0.5))
+    found = kldiv.divergence(single, Normal(torch.tensor(0.0), 1.0), "total_variation")
+    exact = kldiv.divergence(SIDES["a distribution"], OTHERS["a distribution"], "total_variation")
+    assert found.value.dtype == torch.float32
+    assert float(found) == pytest.approx(float(exact), rel=1e-5)
+
+
 def test_a_density_of_infinite_mass_cannot_be_normalised():
     with pytest.raises(kldiv.NotFinite, match=r"cannot be normalised.*normalize=False"):
         kldiv.divergence(Target(lambda x: 0 * x), Normal(0.0, 1.0))
@@ -147,8 +185,40 @@ def test_a_density_of_infinite_mass_cannot_be_normalised():
         (
             lambda: Target(lambda x: 0.0).batch_shape,
             kldiv.InvalidType,
-            "log_prob must return a tensor, got float: 0.0",
+            "log_prob must return a tensor, got float: 0.0; compute it with torch",
         ),
+        (
+            lambda: kldiv.divergence(Target(lambda x: -(x.numpy() ** 2)), Normal(0.0, 1.0)),
+            kldiv.InvalidType,
+            "log_prob must return a tensor, got float64",
+        ),
+        (
+            lambda: kldiv.divergence(Target(lambda x: bell(x) + 0j), Normal(0.0, 1.0)),
+            kldiv.InvalidType,
+            r"log_prob must return real numbers, got a tensor of torch\.complex128",
+        ),
+        (
+            lambda: kldiv.divergence(Target(lambda x: (x * 0).long()), Normal(0.0, 1.0)),
+            kldiv.InvalidType,
+            r"log_prob must return real numbers, got a tensor of torch\.int64",
+        ),
+        (
+            lambda: kldiv.divergence(Target(lambda x: bell(x).sum()), Normal(0.0, 1.0)),
+            kldiv.ShapeMismatch,
+            r"with shape \((\d+),\) for points of shape \(\1,\), got \(\); reduce the",
+        ),
+        (
+            lambda: Target(bell, event_shape=(2,)).log_prob(torch.zeros(5, 2)),
+            kldiv.ShapeMismatch,
+            r"for points of shape \(5, 2\), got \(5, 2\); reduce the dimensions of event_shape",
+        ),
+        (
+            lambda: Target(bell, event_shape=3),
+            kldiv.InvalidArgument,
+            r"event_shape must be a tuple of positive integers such as \(2,\).* got 3",
+        ),
+        (lambda: Target(bell, event_shape=(0,)), kldiv.InvalidArgument, r"got \(0,\)"),
+        (lambda: Target(bell, event_shape="ab"), kldiv.InvalidArgument, "got 'ab'"),
         (
             lambda: kldiv.divergence(Target(lambda x: (x - 7).log()), Normal(0.0, 1.0)),
             kldiv.InvalidArgument,
@@ -209,52 +279,6 @@ def test_a_distribution_that_cannot_show_itself_is_shown_by_its_class():
     target = DistributionTarget(Plain(validate_args=False))
     assert repr(target) == "Plain()"
     assert float(kldiv.divergence(target, Normal(double(0.0), double(1.0)))) < 1e-12
-
-
-def test_samples_have_equal_weights_unless_others_are_given():
-    assert SampleTarget(torch.zeros(4, 2)).weights.tolist() == [0.25] * 4
-    weighted = SampleTarget(torch.zeros(2), torch.tensor([1.0, 3.0]))
-    assert weighted.weights.tolist() == [0.25, 0.75]
-
-
-def test_samples_know_their_shape_and_their_type():
-    target = SampleTarget(torch.zeros(4, 2))
-    assert (target.event_shape, target.batch_shape) == ((2,), ())
-    assert (target.dtype, target.device.type) == (torch.float32, "cpu")
-    assert not target.has_sampler
-    assert repr(target) == "4 samples of event shape (2,)"
-
-
-def test_samples_have_no_density():
-    with pytest.raises(kldiv.NotAvailable, match="samples have no density"):
-        SampleTarget(torch.zeros(4)).log_prob(double(0.0))
-
-
-@pytest.mark.parametrize(
-    ("points", "weights", "error", "message"),
-    [
-        (torch.zeros(0), None, kldiv.InvalidArgument, r"must not be empty, got shape \(0,\)"),
-        (torch.zeros(0, 3), None, kldiv.InvalidArgument, r"must not be empty, got shape \(0, 3\)"),
-        (
-            torch.tensor([[1.0, math.nan], [0.0, math.inf], [0.0, 0.0]]),
-            None,
-            kldiv.InvalidArgument,
-            "2 of 3 samples are NaN or infinite; drop them first",
-        ),
-        (
-            torch.zeros(3),
-            torch.ones(2),
-            kldiv.ShapeMismatch,
-            r"weights must have shape \(3,\) as there are 3 samples, got \(2,\)",
-        ),
-        (torch.zeros(2), torch.tensor([1.0, -1.0]), kldiv.InvalidArgument, "not negative"),
-        (torch.zeros(2), torch.zeros(2), kldiv.InvalidArgument, "not all zero"),
-        (torch.zeros(2), torch.tensor([1.0, math.nan]), kldiv.InvalidArgument, "must be finite"),
-    ],
-)
-def test_wrong_samples_are_an_error_that_names_them(points, weights, error, message):
-    with pytest.raises(error, match=message):
-        SampleTarget(points, weights)
 
 
 def test_densities_with_an_end_where_they_are_infinite_are_normalised():

@@ -13,7 +13,8 @@ from kldiv import Estimate
 from kldiv.builtin.divergences.hellinger import Hellinger
 from kldiv.builtin.divergences.kl import KL
 from kldiv.definitions.divergence import Divergence
-from kldiv.definitions.target import DistributionTarget, SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators.integrands import (
     Tolerance,
     densities,

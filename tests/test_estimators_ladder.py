@@ -31,7 +31,8 @@ import kldiv
 
 from kldiv import Exact, Samples
 from kldiv.builtin.divergences.kl import KL
-from kldiv.definitions.target import DistributionTarget, SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators import Estimator, Explanation, Problem
 from kldiv.estimators.exact import has_registered_kl
 from kldiv.resolving import as_target, ladder

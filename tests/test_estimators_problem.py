@@ -3,12 +3,20 @@
 import pytest
 import torch
 
-from torch.distributions import Exponential, MultivariateNormal, Normal, Poisson, Uniform
+from torch.distributions import (
+    Bernoulli,
+    Exponential,
+    MultivariateNormal,
+    Normal,
+    Poisson,
+    Uniform,
+)
 
 import kldiv
 
 from kldiv.builtin.divergences.kl import KL
-from kldiv.definitions.target import DistributionTarget, SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators.problem import Estimator, Problem
 
 
@@ -29,7 +37,10 @@ def test_batch_shapes_broadcast_or_are_refused():
 
 def test_points_of_different_shape_are_refused():
     plane = MultivariateNormal(torch.zeros(2).double(), torch.eye(2).double())
-    with pytest.raises(kldiv.ShapeMismatch, match=r"same event shape, got \(\) .* \(2,\)"):
+    with pytest.raises(
+        kldiv.ShapeMismatch,
+        match=r"same event shape, got \(\) .* \(2,\).*; points are of shape \(N\)",
+    ):
         between(of(Normal, 0.0, 1.0), plane)
 
 
@@ -38,6 +49,24 @@ def test_a_discrete_and_a_continuous_side_are_refused_unless_one_is_data():
         between(of(Poisson, 1.0), of(Normal, 0.0, 1.0))
     counts = SampleTarget(torch.tensor([0.0, 2.0], dtype=torch.float64))
     assert Problem(KL(), counts, DistributionTarget(of(Poisson, 1.0))).batch_shape == ()
+
+
+def test_points_that_a_discrete_side_cannot_draw_are_refused():
+    coin = of(Bernoulli, 0.5)
+    shares = SampleTarget([0.5, 0.5])
+    message = r"holds 0.5, which Bernoulli.* cannot draw; if . holds probabilities, make it torch"
+    with pytest.raises(kldiv.SupportMismatch, match=rf"p = .*{message}"):
+        Problem(KL(), shares, DistributionTarget(coin))
+    with pytest.raises(kldiv.SupportMismatch, match=rf"q = .*{message}"):
+        Problem(KL(), DistributionTarget(coin), shares)
+    assert Problem(KL(), shares, DistributionTarget(of(Normal, 0.0, 1.0))).batch_shape == ()
+    assert Problem(KL(), shares, shares).batch_shape == ()
+
+
+def test_sides_on_two_devices_are_refused():
+    elsewhere = Normal(torch.zeros((), device="meta"), 1.0, validate_args=False)
+    with pytest.raises(kldiv.InvalidArgument, match=r"p is on device meta and q on cpu; move one"):
+        kldiv.divergence(elsewhere, of(Normal, 0.0, 1.0))
 
 
 def test_the_wider_floating_type_is_that_of_the_result():

@@ -210,9 +210,8 @@ def test_it_says_why_it_does_not_apply():
     sphere = torch.distributions.Dirichlet(torch.ones(2))
     assert "the support Simplex() is no product of intervals" in why(sphere, sphere)
     assert "p is only samples and has no density" in why(torch.zeros(5), normal)
-    mixed = Independent(
-        Uniform(double(0.0, -math.inf), double(1.0, math.inf), validate_args=False), 1
-    )
+    ends = torch.distributions.constraints.interval(double(0.0, -math.inf), double(1.0, math.inf))
+    mixed = kldiv.Target(lambda x: -x.square().sum(-1), event_shape=(2,), support=ends)
     plane = Independent(Uniform(double(0.0, 0.0), double(1.0, 1.0)), 1)
     assert "finite for some coordinates" in why(mixed, plane)
 

@@ -9,7 +9,7 @@ from torch.distributions import Laplace, Normal, Uniform
 
 import kldiv
 
-from kldiv.definitions.target import SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
 
 POINTS = torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64)
 

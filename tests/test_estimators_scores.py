@@ -57,7 +57,7 @@ def test_a_density_that_does_not_vary_has_score_0():
 
 def test_a_density_that_torch_cannot_differentiate_is_an_error_that_says_what_to_do():
     def log_prob(x):
-        return torch.from_numpy(-(x.detach().numpy() ** 2))
+        return torch.as_tensor(-(x.detach().numpy() ** 2))
 
     with pytest.raises(kldiv.NotAvailable, match="write it in torch operations"):
         score_of(kldiv.Target(log_prob), tensor([0.0, 1.0]))

@@ -148,7 +148,12 @@ BAD = {
         "divergence must be .* got 7",
     ),
     "class for p": ((Normal, NORMAL), {}, TypeError, "p must be a distribution, got the class"),
-    "number for q": ((NORMAL, 3.0), {}, TypeError, "q must be a torch distribution.* 3.0"),
+    "number for q": (
+        (NORMAL, 3.0),
+        {},
+        TypeError,
+        "q must be a torch or scipy.stats distribution.* 3.0",
+    ),
     "scalar tensor for p": ((one(3.0), NORMAL), {}, ValueError, "p is a single number, 3.0"),
     "event shapes": (
         (NORMAL, VECTOR),

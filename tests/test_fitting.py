@@ -403,7 +403,7 @@ BAD = {
         "chi2 needs the density of p, and p is only samples; kl does not",
     ),
     "family of no type": (("bimodal", 3), {}, TypeError, "a family must be a class .* got 3"),
-    "target of no type": ((3.5, "normal"), {}, TypeError, "target must be a torch distribution"),
+    "target of no type": ((3.5, "normal"), {}, TypeError, "target must be a torch or scipy"),
 }
 
 

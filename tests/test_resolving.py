@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from torch.distributions import Independent, Normal
@@ -12,7 +13,8 @@ import kldiv
 
 from kldiv.builtin.divergences.kl import KL
 from kldiv.definitions.module_family import ModuleFamily
-from kldiv.definitions.target import DistributionTarget, SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators import Ladder
 from kldiv.resolving import as_divergence, as_estimator, as_target, family_for, ladder
 
@@ -85,7 +87,7 @@ def test_numbers_are_always_samples(value):
     ("value", "error", "message"),
     [
         (Normal, kldiv.InvalidType, "p must be a distribution, got the class Normal; give its"),
-        (3.5, kldiv.InvalidType, "p must be a torch distribution, a kldiv.Target, .* float: 3.5"),
+        (3.5, kldiv.InvalidType, "p must be a torch or scipy.stats distribution, .* float: 3.5"),
         ({"a": 1}, kldiv.InvalidType, "got dict: {'a': 1}"),
         (["a", "b"], kldiv.InvalidType, r"got list: \['a', 'b'\]"),
         ([[1.0], [1.0, 2.0]], kldiv.InvalidType, "got list"),
@@ -100,6 +102,79 @@ def test_numbers_are_always_samples(value):
     ],
 )
 def test_what_is_no_target_is_refused(value, error, message):
+    with pytest.raises(error, match=message):
+        as_target(value, "p")
+
+
+class Flow(torch.nn.Module):
+    """A module that returns a normal distribution, or whatever else it is given."""
+
+    def __init__(self, made=None):
+        super().__init__()
+        self.loc = torch.nn.Parameter(torch.zeros((), dtype=F64))
+        self.made = made
+
+    def forward(self):
+        return Normal(self.loc, 1.0) if self.made is None else self.made
+
+
+class Conditional(torch.nn.Module):
+    def forward(self, context):
+        return Normal(context, 1.0)
+
+
+def test_a_module_is_the_distribution_that_it_returns():
+    flow = Flow()
+    found = kldiv.divergence(flow, Normal(torch.ones((), dtype=F64), 1.0))
+    found.value.backward()
+    assert float(flow.loc.grad) == pytest.approx(-1.0)
+    assert kldiv.divergence(Conditional()(torch.zeros(3)), Normal(0.0, 1.0)).value.shape == (3,)
+
+
+def test_a_frozen_distribution_of_scipy_is_a_target():
+    target = as_target(scipy.stats.norm(1.0, 2.0), "p")
+    assert isinstance(target.distribution, Normal)
+
+
+BAD = {
+    "a module that returns no distribution": (
+        Flow(torch.zeros(2)),
+        kldiv.InvalidType,
+        "p = Flow must return a torch distribution when called, got Tensor",
+    ),
+    "a module with a context": (
+        Conditional(),
+        kldiv.InvalidType,
+        "p = Conditional does not .* without arguments .*'context'.*; call it with its context",
+    ),
+    "parameters out of range": (
+        Normal(0.0, -1.0, validate_args=False),
+        kldiv.InvalidArgument,
+        r"p = Normal\(loc: 0.0, scale: -1.0\) is not usable: scale of Normal must be .* got -1.0",
+    ),
+    "complex numbers": (
+        torch.zeros(3, dtype=torch.complex64),
+        kldiv.InvalidType,
+        "p must be real numbers, got a tensor of torch.complex64",
+    ),
+    "nothing": (None, kldiv.InvalidType, "p must be .* got NoneType: None"),
+    "a set": ({1.0}, kldiv.InvalidType, "p must be .* got set"),
+    "a class of scipy's": (
+        type(scipy.stats.norm),
+        kldiv.InvalidType,
+        "p must be a distribution, got the class norm_gen; give its parameters",
+    ),
+    "a frame with words": (
+        Frame(np.array([[1.0, "x"]], dtype=object)),
+        kldiv.InvalidType,
+        "p must be real numbers, got Frame",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_error_that_names_argument_value_and_remedy(case):
+    value, error, message = BAD[case]
     with pytest.raises(error, match=message):
         as_target(value, "p")
 

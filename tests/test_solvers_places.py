@@ -18,7 +18,7 @@ from torch.distributions import (
 
 import kldiv
 
-from kldiv.definitions.target import SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.resolving import as_target
 from kldiv.solvers.places import draws, exact_place, places
 

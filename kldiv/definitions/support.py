@@ -10,9 +10,11 @@ import torch
 
 from torch import Tensor
 from torch.distributions import (
+    AffineTransform,
     Distribution,
     Independent,
     MixtureSameFamily,
+    TransformedDistribution,
     VonMises,
     constraints,
 )
@@ -41,12 +43,19 @@ class Interval:
 
 
 def support_of(distribution: Distribution) -> Constraint | None:
-    """The support; circles, of which torch says that they are lines, are cut open."""
-    if not isinstance(_innermost(distribution), VonMises):
-        return distribution.support
-    circle = constraints.interval(-math.pi, math.pi)
-    dimensions = len(distribution.event_shape)
-    return constraints.independent(circle, dimensions) if dimensions else circle
+    """The support; of circles and of affine images torch says that they are whole lines.
+
+    Circles are cut open at the point opposite of zero.
+    """
+    if isinstance(_innermost(distribution), VonMises):
+        circle = constraints.interval(-math.pi, math.pi)
+        dimensions = len(distribution.event_shape)
+        return constraints.independent(circle, dimensions) if dimensions else circle
+    if isinstance(distribution, TransformedDistribution) and len(distribution.transforms) == 1:
+        (transform,) = distribution.transforms
+        if isinstance(transform, AffineTransform):
+            return _affine_image(distribution.base_dist, transform) or distribution.support
+    return distribution.support
 
 
 def unwrap(support: Constraint) -> Constraint:
@@ -114,6 +123,24 @@ def interior_point(support: Constraint, event_shape: torch.Size) -> Tensor:
     both = lower.isfinite() & upper.isfinite()
     inner = torch.where(lower.isfinite(), lower + 1, torch.where(upper.isfinite(), upper - 1, 0.0))
     return torch.where(both, torch.nan_to_num(lower + upper) / 2, inner)
+
+
+def _affine_image(base: Distribution, transform: AffineTransform) -> Constraint | None:
+    """The support of ``loc + scale * x``; ``None`` where it is no interval and no integers."""
+    support = support_of(base)
+    ends = None if support is None else lattice(support) or box(support)
+    if support is None or ends is None or (ends.lower.isinf() & ends.upper.isinf()).all():
+        return None
+    loc, scale = _bound(transform.loc), _bound(transform.scale)
+    moved = loc + scale * ends.lower, loc + scale * ends.upper
+    lower, upper = torch.minimum(*moved), torch.maximum(*moved)
+    if not unwrap(support).is_discrete:
+        inner: Constraint = constraints.interval(lower, upper)
+    elif bool((scale.abs() == 1).all() and (loc == loc.round()).all()):
+        inner = constraints.integer_interval(lower, upper)
+    else:
+        return None
+    return constraints.independent(inner, support.event_dim) if support.event_dim else inner
 
 
 def _ends(support: Constraint) -> Interval:

@@ -1,4 +1,4 @@
-"""What a target is: a distribution, a log density, or samples, seen in the same way."""
+"""What a target is: a log density or a distribution, seen in the same way."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
+from kldiv.definitions.grid import grid_density
 from kldiv.definitions.log_density import log_density_of
 from kldiv.definitions.precision import as_double, device_of, dtype_of
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.support import interior_point, is_whole, support_of
 from kldiv.errors import InvalidArgument, InvalidType, NotAvailable, ShapeMismatch
 
-__all__ = ["DistributionTarget", "SampleTarget", "Target"]
+__all__ = ["DistributionTarget", "Target"]
 
 
 class Target:
@@ -64,7 +65,7 @@ class Target:
                 "support must be a constraint of torch.distributions, such as "
                 f"constraints.positive, got {support!r}"
             )
-        self.event_shape = torch.Size(event_shape)
+        self.event_shape = _as_shape(event_shape)
         extra = len(self.event_shape) - support.event_dim
         if extra < 0:
             raise ShapeMismatch(
@@ -75,6 +76,49 @@ class Target:
         self._log_prob = log_prob
         self._sample = sample
         self._probe: Tensor | None = None
+        self.cuts: tuple[Tensor, ...] = ()
+
+    @staticmethod
+    def on_grid(
+        points: object, density: object, *, log: bool = False, normalize: bool = True
+    ) -> Target:
+        r"""The target whose density is known on a grid: linear in between, zero outside.
+
+        Masses, moments and draws are exactly those of the interpolant. It lies :math:`h^2 |f''|/8`
+        or less from a smooth density f on a grid of step h.
+
+        Arguments:
+            points: The coordinates, increasing, with shape :math:`(G)`; in the plane and beyond
+                a tuple of them, one for each axis.
+            density: The values, with shape :math:`(*, G)`, or :math:`(*, G_1, G_2)` with the
+                first axis first (``indexing="ij"``).
+            log: Whether the values are logarithms.
+            normalize: Whether the density is to be divided by its mass.
+
+        Raises:
+            InvalidArgument: If points do not increase, or values are negative or not finite.
+            ShapeMismatch: If the shapes do not fit.
+
+        Example:
+            >>> import kldiv
+            >>> import numpy as np
+            >>> x = np.linspace(-4, 8, 25)
+            >>> target = kldiv.Target.on_grid(x, np.exp(-np.square(x - 2) / 2))
+            >>> print(f"{float(kldiv.fit(target, 'normal').parameters['loc']):.6f}")
+            2.000000
+        """
+        found, log_mass = grid_density(points, density, log=log)
+        if normalize:
+            return DistributionTarget(found)
+        target = Target(
+            lambda x: found.log_prob(x) + log_mass,
+            event_shape=tuple(found.event_shape),
+            support=found.support,
+            sample=found.sample,
+            normalize=False,
+        )
+        target.cuts = found.cuts
+        return target
 
     @cached_property
     def _interior(self) -> Tensor:
@@ -108,11 +152,11 @@ class Target:
     def log_prob(self, x: Tensor) -> Tensor:
         r"""The log density, ``-inf`` off the support; differentiable, of shape :math:`(N, *)`."""
         if is_whole(self.support):
-            return self._checked(self._log_prob(x))
+            return self._checked(self._log_prob(x), x)
         inside = self.support.check(x)
         mask = inside.reshape(inside.shape + (1,) * len(self.event_shape))
         safe = torch.where(mask, x, self._interior.to(x))
-        return torch.where(inside, self._checked(self._log_prob(safe)), -torch.inf)
+        return torch.where(inside, self._checked(self._log_prob(safe), safe), -torch.inf)
 
     def sample(self, shape: torch.Size, seed: int) -> Tensor:
         r"""Independent points, with shape :math:`(N, *, E)`, the same for the same seed."""
@@ -138,14 +182,23 @@ class Target:
             )
             with torch.no_grad():
                 value = self._log_prob(point)
-            if not isinstance(value, Tensor):
-                raise InvalidType(
-                    f"log_prob must return a tensor, got {type(value).__name__}: {value!r}"
-                )
+            _check_floating(value)
             self._probe = value
         return self._probe
 
-    def _checked(self, value: Tensor) -> Tensor:
+    def _checked(self, value: Tensor, x: Tensor) -> Tensor:
+        _check_floating(value)
+        points = x.shape[: x.ndim - len(self.event_shape)]
+        try:
+            expected = torch.broadcast_shapes(points, self.batch_shape)
+        except RuntimeError:  # the batch shape of a wrong function is wrong too
+            expected = points
+        if value.shape != expected:
+            raise ShapeMismatch(
+                f"log_prob of {self!r} must return one number for each point, with shape "
+                f"{tuple(expected)} for points of shape {tuple(x.shape)}, got "
+                f"{tuple(value.shape)}; reduce the dimensions of event_shape and no others"
+            )
         if value.isnan().any():
             raise InvalidArgument(
                 f"the log density of {self!r} is NaN inside its support {self.support}; "
@@ -156,6 +209,28 @@ class Target:
     def __repr__(self) -> str:
         name = getattr(self._log_prob, "__name__", type(self._log_prob).__name__)
         return f"Target({name}, event_shape={tuple(self.event_shape)}, support={self.support})"
+
+
+def _check_floating(value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise InvalidType(
+            f"log_prob must return a tensor, got {type(value).__name__}: {value!r}; "
+            "compute it with torch"
+        )
+    if not value.is_floating_point():
+        raise InvalidType(f"log_prob must return real numbers, got a tensor of {value.dtype}")
+
+
+def _as_shape(event_shape: object) -> torch.Size:
+    whole = isinstance(event_shape, tuple | list) and all(
+        isinstance(size, int) and size > 0 for size in event_shape
+    )
+    if not whole:
+        raise InvalidArgument(
+            "event_shape must be a tuple of positive integers such as (2,), or () for scalars, "
+            f"got {event_shape!r}"
+        )
+    return torch.Size(event_shape)  # type: ignore[arg-type]
 
 
 class DistributionTarget(Target):
@@ -179,6 +254,7 @@ class DistributionTarget(Target):
             support=support,
             sample=self._distribution.sample,
         )
+        self.cuts = getattr(self._distribution, "cuts", ())
 
     @property
     def distribution(self) -> Distribution:
@@ -217,72 +293,3 @@ def _unchecked(copy: Distribution, original: Distribution) -> Distribution:
     if copy is not original:
         copy._validate_args = False
     return copy
-
-
-class SampleTarget(Target):
-    r"""Points, weighted or not, as a target.
-
-    Arguments:
-        points: The sample, with shape :math:`(N, E)`.
-        weights: Their weights, not negative, with shape :math:`(N)`; equal where omitted.
-    """
-
-    def __init__(self, points: Tensor, weights: Tensor | None = None) -> None:
-        self.points = _checked_points(points)
-        self.weights = _checked_weights(weights, self.points)
-        super().__init__(_no_density, event_shape=tuple(points.shape[1:]))
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """Samples have no batch."""
-        return torch.Size()
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The floating type of the points as they were given."""
-        return self.points.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the points."""
-        return self.points.device
-
-    @property
-    def has_sampler(self) -> bool:
-        """Samples cannot be drawn anew."""
-        return False
-
-    def __repr__(self) -> str:
-        count, *event = self.points.shape
-        return f"{count} samples of event shape {tuple(event)}"
-
-
-def _no_density(x: Tensor) -> Tensor:
-    raise NotAvailable(
-        "samples have no density; use a divergence that compares samples, or kl against a density"
-    )
-
-
-def _checked_points(points: Tensor) -> Tensor:
-    if points.ndim == 0 or points.shape[0] == 0:
-        raise InvalidArgument(f"samples must not be empty, got shape {tuple(points.shape)}")
-    if not points.isfinite().all():
-        bad = int((~points.isfinite()).reshape(points.shape[0], -1).any(-1).sum())
-        raise InvalidArgument(
-            f"{bad} of {points.shape[0]} samples are NaN or infinite; drop them first"
-        )
-    return points if points.is_floating_point() else points.double()
-
-
-def _checked_weights(weights: Tensor | None, points: Tensor) -> Tensor:
-    count = points.shape[0]
-    if weights is None:
-        return torch.full((count,), 1 / count, dtype=torch.float64, device=points.device)
-    if weights.shape != (count,):
-        raise ShapeMismatch(
-            f"weights must have shape ({count},) as there are {count} samples, "
-            f"got {tuple(weights.shape)}"
-        )
-    if not (weights.isfinite().all() and (weights >= 0).all() and weights.sum() > 0):
-        raise InvalidArgument("weights must be finite, not negative and not all zero")
-    return weights.double() / weights.double().sum()

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.supremum_divergence import SupremumDivergence
-from kldiv.definitions.target import SampleTarget, Target
+from kldiv.definitions.target import Target
 from kldiv.errors import NotFinite, ToleranceNotMet
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem

@@ -18,7 +18,7 @@ import torch
 
 from torch import Tensor
 
-from kldiv.definitions.target import SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.errors import InvalidType
 
 __all__ = ["jackknife"]

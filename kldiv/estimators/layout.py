@@ -21,6 +21,7 @@ _TAIL = {  # in u, beyond the last landmark, out to the limits
     1: (1.0, 3.0, 7.0, 15.0, 31.0, 63.0, 127.0, 255.0, 511.0, 1023.0),
     2: (1.5, 6.0, 1023.0),
 }
+_MOST_CUTS = {1: 10_000, 2: 64}  # beyond them the kinks are found by halving cells
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def layout(p: Target, q: Target) -> Layout:
     with torch.no_grad():
         chart, places = coordinates(p, q)
         edges = [edge for edge in edges_of(p, q) if bool(edge.isfinite().all())]
-        return Layout(chart, _cells(places, chart, edges))
+        return Layout(chart, _cells(places, chart, edges + _cuts(p, q)))
 
 
 def coordinates(p: Target, q: Target) -> tuple[Chart, list[Landmark]]:
@@ -45,9 +46,10 @@ def coordinates(p: Target, q: Target) -> tuple[Chart, list[Landmark]]:
         ends = domain_of(p, q)
         places = landmarks(p) + ([] if q is p else landmarks(q))
         shape = ends.lower.shape
+        rotation = None if p.cuts or q.cuts else _rotation(p, q, shape)
         centre = torch.stack([place.centre.expand(shape) for place in places]).mean(0)
         scale = torch.stack([place.scale.expand(shape) for place in places]).log().mean(0).exp()
-        return Chart(ends, centre, scale, _rotation(p, q, shape)), places
+        return Chart(ends, centre, scale, rotation), places
 
 
 def domain_of(p: Target, q: Target) -> Interval:
@@ -64,6 +66,13 @@ def edges_of(p: Target, q: Target) -> list[Tensor]:
         ends = coordinate_ends(side.support, batch, side.event_shape)
         edges += [ends.lower, ends.upper]
     return edges
+
+
+def _cuts(p: Target, q: Target) -> list[Tensor]:
+    """The points of kinks that the sides state, unless they make too many cells."""
+    found = [torch.atleast_1d(cut) for side in (p, q) for cut in side.cuts]
+    dimensions = len(found[0]) if found else 1
+    return found if len(found) <= _MOST_CUTS[dimensions] else []
 
 
 def _rotation(p: Target, q: Target, shape: torch.Size) -> Tensor | None:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import Interval, box, coordinate_ends, lattice, unwrap
-from kldiv.definitions.target import SampleTarget, Target
+from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, ShapeMismatch, SupportMismatch
 from kldiv.estimate import Estimate
 
@@ -46,21 +47,15 @@ class Problem:
         if p.event_shape != q.event_shape:
             raise ShapeMismatch(
                 f"p and q must have the same event shape, got {tuple(p.event_shape)} for "
-                f"p = {p!r} and {tuple(q.event_shape)} for q = {q!r}"
+                f"p = {p!r} and {tuple(q.event_shape)} for q = {q!r}; points are of shape (N) for "
+                "scalars and (N, D) for vectors, Independent(base, 1) makes vectors of a batch"
             )
         if p.device != q.device:
             raise InvalidArgument(
                 f"p is on device {p.device} and q on {q.device}; move one of them with .to(device)"
             )
         object.__setattr__(self, "batch_shape", _broadcast(p.batch_shape, q.batch_shape))
-        if not (isinstance(p, SampleTarget) or isinstance(q, SampleTarget)) and _discrete(
-            p
-        ) != _discrete(q):
-            kinds = ("discrete", "continuous") if _discrete(p) else ("continuous", "discrete")
-            raise SupportMismatch(
-                f"p = {p!r} is {kinds[0]} and q = {q!r} is {kinds[1]}: they share no densities; "
-                "compare two discrete or two continuous distributions"
-            )
+        _check_kinds(p, q)
 
     @property
     def event_shape(self) -> torch.Size:
@@ -109,6 +104,26 @@ class Estimator(Protocol):
 
     def estimate(self, problem: Problem) -> Estimate:
         """The estimate, in float64."""
+
+
+def _check_kinds(p: Target, q: Target) -> None:
+    """Raises unless both sides are discrete or both continuous; data are as they are used."""
+    for data, name, other in ((p, "p", q), (q, "q", p)):
+        if isinstance(data, SampleTarget):
+            whole = isinstance(other, SampleTarget) or not _discrete(other)
+            if not whole and bool((data.points != data.points.round()).any()):
+                first = float(data.points[data.points != data.points.round()][0])
+                raise SupportMismatch(
+                    f"{name} = {data!r} holds {first:g}, which {other!r} cannot draw; if {name} "
+                    "holds probabilities, make it torch.distributions.Categorical(probs=...)"
+                )
+            return
+    if _discrete(p) != _discrete(q):
+        kinds = ("discrete", "continuous") if _discrete(p) else ("continuous", "discrete")
+        raise SupportMismatch(
+            f"p = {p!r} is {kinds[0]} and q = {q!r} is {kinds[1]}: they share no densities; "
+            "compare two discrete or two continuous distributions"
+        )
 
 
 def _ends(side: Target, batch: torch.Size) -> Interval | None:

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.sample_divergence import SampleDivergence
-from kldiv.definitions.target import SampleTarget, Target
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
 from kldiv.estimators.jackknife import jackknife

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kldiv.definitions.target import SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.pictures import style
 from kldiv.pictures.maps import draw_contours, draw_heat
 from kldiv.pictures.scenes import BINS, Scene, way_of

@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from kldiv.definitions.divergence import IntegralDivergence
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import box, unwrap
-from kldiv.definitions.target import DistributionTarget, SampleTarget, Target
+from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import InvalidArgument
 from kldiv.estimators import Problem, Quadrature, Sum
 from kldiv.estimators.landmarks import landmarks

@@ -21,7 +21,8 @@ import torch
 
 from torch import Tensor
 
-from kldiv.definitions.target import SampleTarget, Target
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import Target
 from kldiv.errors import NotAvailable
 from kldiv.estimators import MonteCarlo
 from kldiv.solvers.objective import Objective

@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MixtureSameFamily, VonMises
 
 from kldiv.definitions.family import Place
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import box, unwrap
-from kldiv.definitions.target import SampleTarget, Target
+from kldiv.definitions.target import Target
 from kldiv.estimators import Quadrature, Sum
 from kldiv.estimators.landmarks import landmarks
 
@@ -57,10 +58,17 @@ def rung_for(target: Target) -> Sum | Quadrature | None:
 def draws(target: Target, seed: int) -> Tensor | None:
     """A few points from the target, where it can be sampled."""
     if isinstance(target, SampleTarget):
-        return target.points[
-            torch.linspace(0, len(target.points) - 1, min(_DRAWS, len(target.points))).long()
-        ].double()
+        return _spread_over(target).double()
     return target.sample(torch.Size([_DRAWS]), seed) if target.has_sampler else None
+
+
+def _spread_over(target: SampleTarget) -> Tensor:
+    """Some of the points, as many of a stretch as it has weight."""
+    count = min(_DRAWS, len(target.points))
+    shares = torch.linspace(0, 1, count, dtype=torch.float64)
+    edges = target.weights.cumsum(0)
+    index = torch.searchsorted(edges, shares.to(edges.device)).clamp_max(len(edges) - 1)
+    return target.points[index]
 
 
 def _of_samples(target: SampleTarget) -> Place:
@@ -96,9 +104,10 @@ def _moments(distribution: Distribution) -> tuple[Tensor, Tensor] | None:
         mean, variance = distribution.mean, distribution.variance
     except (NotImplementedError, AttributeError):
         return None
-    if hasattr(distribution, "covariance_matrix"):
-        return mean, distribution.covariance_matrix
-    return (mean, torch.diag_embed(variance)) if distribution.event_shape else (mean, variance)
+    if not distribution.event_shape:
+        return mean, variance
+    covariance = getattr(distribution, "covariance_matrix", None)
+    return mean, torch.diag_embed(variance) if covariance is None else covariance
 
 
 def _numerical(target: Target) -> Place | None:

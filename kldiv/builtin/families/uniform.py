@@ -20,8 +20,9 @@ from torch.distributions import constraints
 from kldiv.builtin.families.elementary import TINY, Elementary
 from kldiv.definitions.parameters import ParameterSpace
 from kldiv.definitions.place import Place
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import Interval, box, coordinate_ends
-from kldiv.definitions.target import SampleTarget, Target
+from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument
 
 __all__ = ["Uniform"]

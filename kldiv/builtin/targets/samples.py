@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kldiv.builtin.checks import check_numbers
-from kldiv.definitions.target import SampleTarget
+from kldiv.definitions.numbers import as_numbers
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.errors import InvalidArgument, ShapeMismatch
 
 __all__ = ["samples"]
@@ -43,12 +43,10 @@ def samples(values: object, weights: object = None) -> SampleTarget:
         3 samples of event shape ()
     """
     path = isinstance(values, str | os.PathLike)
-    points = _read(Path(values)) if path else check_numbers("values", values)  # type: ignore[arg-type]
+    points = _read(Path(values)) if path else as_numbers("values", values)  # type: ignore[arg-type]
     if points.ndim not in (1, 2):
         raise ShapeMismatch(f"values must have shape (N) or (N, D), got {tuple(points.shape)}")
-    if weights is None:
-        return SampleTarget(points)
-    return SampleTarget(points, check_numbers("weights", weights, dimensions=1))
+    return SampleTarget(points, weights)
 
 
 def _read(path: Path) -> Tensor:

@@ -1,0 +1,51 @@
+"""Numbers from whatever users keep them in: tensors, arrays, lists, data frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from torch import Tensor
+
+from kldiv.errors import InvalidType
+
+__all__ = ["as_numbers"]
+
+
+def as_numbers(argument: str, value: object) -> Tensor:
+    """Real numbers as a floating tensor, of float64 unless they are of another floating type.
+
+    Arguments:
+        argument: What they were given for, for messages.
+        value: A number, a tensor, an array, a nested list, or anything with ``to_numpy()``.
+
+    Raises:
+        InvalidType: If they are no real numbers.
+    """
+    if not isinstance(value, Tensor):
+        value = _as_tensor(argument, value)
+    if value.is_complex() or value.is_quantized:
+        raise InvalidType(f"{argument} must be real numbers, got a tensor of {value.dtype}")
+    if value.layout is not torch.strided:
+        raise InvalidType(f"{argument} must be a dense tensor, got {value.layout}; .to_dense()")
+    if value.dtype in (torch.float32, torch.float64):
+        return value
+    return value.float() if value.is_floating_point() else value.double()
+
+
+def _as_tensor(argument: str, value: object) -> Tensor:
+    kind = type(value).__name__
+    if hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    try:
+        array = np.asarray(value)
+        if array.dtype == object and not any(isinstance(each, str) for each in array.flat):
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidType(
+            f"{argument} must be real numbers, got {kind} {value!r}, of which numpy says: {error}"
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise InvalidType(f"{argument} must be real numbers, got {kind}: {value!r}")
+    single = array.dtype.kind == "f" and array.dtype.itemsize <= np.float32().itemsize
+    return torch.from_numpy(np.require(array, np.float32 if single else np.float64, ["C", "W"]))

@@ -1,0 +1,71 @@
+"""The parameters of a torch distribution, checked where torch was told not to, or does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import shorten
+
+from torch import Tensor
+from torch.distributions import (
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    TransformedDistribution,
+    constraints,
+)
+
+from kldiv.errors import InvalidArgument
+
+__all__ = ["check_parameters"]
+
+
+def check_parameters(distribution: Distribution, argument: str) -> None:
+    """Raises unless every parameter is finite and satisfies its constraint.
+
+    Arguments:
+        distribution: The distribution; those that it is made of are checked as well.
+        argument: What it was given for, for the message.
+
+    Raises:
+        InvalidArgument: If a parameter is NaN, infinite or out of range.
+    """
+    for part in _parts(distribution):
+        for name, value in _parameters(part):
+            if not _is_allowed(part, name, value):
+                shown = shorten(str(value.tolist()), 60, placeholder=" ...")
+                whole = " ".join(repr(distribution).split())
+                raise InvalidArgument(
+                    f"{argument} = {whole} is not usable: {name} of {type(part).__name__} "
+                    f"must be finite and satisfy {part.arg_constraints[name]}, got {shown}"
+                )
+
+
+def _is_allowed(distribution: Distribution, name: str, value: Tensor) -> bool:
+    numbers = ~value.isnan() if name == "logits" else value.isfinite()  # a logit may be certain
+    finite = bool(numbers.all())
+    if distribution._validate_args or not finite:  # torch has checked all but that
+        return finite
+    allowed = distribution.arg_constraints[name]
+    return bool(constraints.is_dependent(allowed) or allowed.check(value).all())
+
+
+def _parts(distribution: Distribution) -> Iterator[Distribution]:
+    """The distribution and those that it is made of."""
+    yield distribution
+    if isinstance(distribution, Independent | TransformedDistribution):
+        yield from _parts(distribution.base_dist)
+    if isinstance(distribution, MixtureSameFamily):
+        yield from _parts(distribution.mixture_distribution)
+        yield from _parts(distribution.component_distribution)
+
+
+def _parameters(distribution: Distribution) -> Iterator[tuple[str, Tensor]]:
+    """The parameters that it holds, without those derived from others when asked for."""
+    try:
+        names = distribution.arg_constraints
+    except NotImplementedError:
+        return
+    for name in names:
+        value = vars(distribution).get(name)
+        if isinstance(value, Tensor) and value.is_floating_point() and not value.is_meta:
+            yield name, value

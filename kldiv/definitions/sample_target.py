@@ -1,0 +1,97 @@
+"""Samples as a target: points with weights, and no density."""
+
+from __future__ import annotations
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.numbers import as_numbers
+from kldiv.definitions.target import Target
+from kldiv.errors import InvalidArgument, NotAvailable, ShapeMismatch
+
+__all__ = ["SampleTarget"]
+
+
+class SampleTarget(Target):
+    r"""Points, weighted or not, as a target.
+
+    Arguments:
+        points: The sample, with shape :math:`(N, E)`: a tensor, an array, a list, a data frame.
+        weights: Their weights, not negative, with shape :math:`(N)`; equal where omitted. They
+            need not sum to 1. Points of weight 0 are left out.
+
+    Raises:
+        InvalidType: If points or weights are no real numbers.
+        InvalidArgument: If there are no points, something is NaN or infinite, or weights are
+            negative or all zero.
+        ShapeMismatch: If there are not as many weights as points.
+    """
+
+    def __init__(self, points: object, weights: object = None) -> None:
+        numbers = _checked_points(as_numbers("samples", points))
+        if weights is None:
+            count = len(numbers)
+            self.points = numbers
+            self.weights = torch.full((count,), 1 / count, dtype=torch.float64).to(numbers.device)
+        else:
+            shares = _checked_weights(as_numbers("weights", weights), len(numbers))
+            self.points, self.weights = numbers[shares > 0], shares[shares > 0]
+        super().__init__(_no_density, event_shape=tuple(numbers.shape[1:]))
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """Samples have no batch."""
+        return torch.Size()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type of the points as they were given."""
+        return self.points.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the points."""
+        return self.points.device
+
+    @property
+    def has_sampler(self) -> bool:
+        """Samples cannot be drawn anew."""
+        return False
+
+    def __repr__(self) -> str:
+        count, *event = self.points.shape
+        return f"{count} samples of event shape {tuple(event)}"
+
+
+def _no_density(x: Tensor) -> Tensor:
+    raise NotAvailable(
+        "samples have no density; use a divergence that compares samples, or kl against a density"
+    )
+
+
+def _checked_points(points: Tensor) -> Tensor:
+    if points.ndim == 0 or points.shape[0] == 0:
+        raise InvalidArgument(f"samples must not be empty, got shape {tuple(points.shape)}")
+    if not points.isfinite().all():
+        bad = int((~points.isfinite()).reshape(points.shape[0], -1).any(-1).sum())
+        raise InvalidArgument(
+            f"{bad} of {points.shape[0]} samples are NaN or infinite; drop them first"
+        )
+    return points
+
+
+def _checked_weights(weights: Tensor, count: int) -> Tensor:
+    """Weights that sum to 1."""
+    if weights.shape != (count,):
+        raise ShapeMismatch(
+            f"weights must have shape ({count},) as there are {count} samples, "
+            f"got {tuple(weights.shape)}"
+        )
+    if not (weights.isfinite().all() and (weights >= 0).all() and (weights > 0).any()):
+        raise InvalidArgument(
+            "weights must be finite, not negative and not all zero, got values from "
+            f"{float(weights.min())} to {float(weights.max())}"
+        )
+    shares = weights.double() / weights.double().max()  # whose sum cannot overflow
+    return shares / shares.sum()
