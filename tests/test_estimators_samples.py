@@ -1,4 +1,4 @@
-"""Data against a density: the cross-entropy, by hand and up to a constant."""
+"""Data against a density, by hand and up to a constant; data against data."""
 
 import math
 
@@ -52,7 +52,7 @@ def test_a_point_without_density_is_infinite_unless_its_weight_is_zero():
     assert float(kldiv.divergence(without, q)) == pytest.approx(math.log(2), rel=1e-15)
 
 
-def test_two_arrays_are_refused_with_the_remedy():
+def test_two_short_arrays_are_refused_with_the_remedy():
     p, q = torch.tensor([[0.1, 0.9], [0.2, 0.8]], dtype=torch.float64)
     with pytest.raises(kldiv.NotAvailable, match=r"torch\.distributions\.Categorical"):
         kldiv.divergence(p, q)
@@ -61,11 +61,86 @@ def test_two_arrays_are_refused_with_the_remedy():
 @pytest.mark.parametrize(
     ("p", "q", "divergence", "reason"),
     [
-        (POINTS, one(Normal, 0.0, 1.0), "total_variation", "p is only samples; kl does not"),
-        (one(Normal, 0.0, 1.0), POINTS, "kl", "only p may be one"),
+        (POINTS, one(Normal, 0.0, 1.0), "total_variation", "points drawn from q make two samples"),
+        (one(Normal, 0.0, 1.0), POINTS, "kl", "give points drawn from p"),
         (POINTS, kldiv.Target(lambda x: -x.abs()), "kl", "not known to be normalised"),
+        (one(Normal, 0.0, 1.0), one(Normal, 0.0, 1.0), "kl", "is no sample"),
+        (torch.zeros(30), torch.zeros(30), "squared_l2", "two samples tell only the ratio"),
+        (torch.zeros(30), torch.zeros(30), "chernoff", "no integral of a function of the ratio"),
+        (torch.zeros(30), torch.zeros(19), "kl", "q is worth 19 points of equal weight"),
+        (torch.zeros(30, 51), torch.zeros(30, 51), "kl", "in at most 50"),
     ],
 )
 def test_what_data_cannot_be_compared_with_has_its_reason(p, q, divergence, reason):
     with pytest.raises(kldiv.NotAvailable, match=reason):
         kldiv.divergence(p, q, divergence, estimator="samples")
+
+
+def draws(loc, count, dimensions, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return loc + torch.randn(count, dimensions, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 5, 20])
+def test_between_two_data_sets_the_error_covers_the_truth(dimensions):
+    gap = dimensions**-0.5
+    found = kldiv.divergence(draws(0, 300, dimensions, 0), draws(gap, 400, dimensions, 1), seed=0)
+    assert abs(float(found) - 0.5) <= float(found.error)
+    assert found.method == "samples"
+    assert not found.up_to_constant
+    assert found.evaluations == 700
+    assert 0 < float(found.stderr) < float(found.error)
+
+
+def test_the_seed_decides_and_global_randomness_is_left_alone():
+    p, q = draws(0, 100, 1, 0), draws(1, 100, 1, 1)
+    before = torch.get_rng_state()
+    first, same, other = (kldiv.divergence(p, q, seed=seed) for seed in (1, 1, 2))
+    assert first == same
+    assert float(first) != float(other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_equal_weights_are_as_good_as_none_and_points_without_weight_as_good_as_absent():
+    p, q = draws(0, 120, 2, 0), draws(1, 90, 2, 1)
+    weights = torch.ones(120).double()
+    weights[100:] = 0
+    with_zeros = kldiv.divergence(SampleTarget(p, weights), q, "jensen_shannon", seed=0)
+    without = kldiv.divergence(p[:100], q, "jensen_shannon", seed=0)
+    assert float(with_zeros) == pytest.approx(float(without), rel=1e-9)
+    assert float(with_zeros.error) == pytest.approx(float(without.error), rel=1e-9)
+
+
+def test_weights_are_heeded():
+    # normal draws weighted by e^x are draws of a normal distribution one to the right
+    p, q = draws(0, 600, 1, 0)[:, 0], draws(1, 600, 1, 1)[:, 0]
+    found = kldiv.divergence(SampleTarget(p, p.exp()), q, "squared_hellinger", seed=0)
+    plain = kldiv.divergence(p, q, "squared_hellinger", seed=0)
+    assert abs(float(found)) <= float(found.error)
+    assert float(found) < 0.25 * float(plain)
+
+
+def test_values_have_the_precision_of_the_data():
+    p, q = draws(0, 60, 1, 0).float(), draws(1, 60, 1, 1).float()
+    found = kldiv.divergence(p, q, seed=0)
+    assert found.value.dtype == found.error.dtype == torch.float32
+    assert found.value.shape == ()
+
+
+def test_points_of_any_shape_are_points():
+    p, q = draws(0, 60, 6, 0), draws(1, 60, 6, 1)
+    flat = kldiv.divergence(p, q, seed=0)
+    shaped = kldiv.divergence(p.reshape(60, 2, 3), q.reshape(60, 2, 3), seed=0)
+    assert float(flat) == float(shaped)
+
+
+def test_explaining_compares_nothing():
+    p, q = draws(0, 60, 1, 0), draws(1, 60, 1, 1)
+    explanation = kldiv.explain(p, q, "renyi(alpha=0.5)")
+    assert explanation.method == "samples"
+    assert list(explanation.rejected) == ["exact", "sum", "quadrature", "monte_carlo"]
+
+
+def test_too_few_points_to_draw_are_refused():
+    with pytest.raises(kldiv.InvalidArgument, match="at least 20, got 5"):
+        kldiv.Samples(points=5)

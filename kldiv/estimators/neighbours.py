@@ -56,7 +56,7 @@ def _log_density(
 ) -> Array | None:
     places, place = np.unique(points, axis=0, return_inverse=True)
     most = max(counts) + 1
-    if len(places) <= most:
+    if len(places) < most:
         return None
     mass = np.bincount(place.ravel(), weights)
     distances, nearest = cKDTree(places).query(at, k=most)

@@ -73,8 +73,8 @@ class Samples:
             return _why_not_crossed(problem)
         if sampled[1]:
             return (
-                f"q is a sample and p = {problem.p!r} is a density: their divergence is not known "
-                "up to a constant either; give points drawn from p to compare two samples"
+                "q is a sample; only p may be one against a density, as nothing else is known up to "
+                "a constant; give points drawn from p to compare two samples"
             )
         return f"p = {problem.p!r} is no sample"
 
@@ -135,7 +135,7 @@ def _why_not_drawn(problem: Problem) -> str | None:
     for name, side in (("p", problem.p), ("q", problem.q)):
         if not (isinstance(side, SampleTarget) or side.has_sampler):
             return f"{name} = {side!r} is no sample and has no sampler to draw one"
-        if isinstance(side, SampleTarget) and _worth(side) < 2:
+        if isinstance(side, SampleTarget) and int((side.weights > 0).sum()) < 2:
             return f"{name} is a single point, which has no error"
     return None
 
@@ -152,9 +152,9 @@ def _why_not_compared(problem: Problem) -> str | None:
     for name, side in (("p", problem.p), ("q", problem.q)):
         if isinstance(side, SampleTarget) and _worth(side) < _FEWEST:
             return (
-                f"{name} is worth {_worth(side):.3g} points of equal weight, and it takes "
-                f"{_FEWEST} to compare two samples; if these are probabilities, make them "
-                "torch.distributions.Categorical"
+                f"{divergence} cannot compare two samples this small: {name} is worth "
+                f"{_worth(side):.3g} points of equal weight, and it takes {_FEWEST}; if these are "
+                "probabilities, make them torch.distributions.Categorical"
             )
     if problem.event_shape.numel() > _MOST_COORDINATES:
         return (
@@ -201,7 +201,8 @@ def _flat(points: Tensor) -> np.ndarray:
 def _drawn_samples(side: Target, batch: torch.Size, count: int, seed: int) -> list[SampleTarget]:
     """A sample for each element of the batch."""
     if isinstance(side, SampleTarget):
-        return [side] * batch.numel()
+        kept = side.weights > 0
+        return [SampleTarget(side.points[kept], side.weights[kept])] * batch.numel()
     points = side.sample(torch.Size([count]), seed)
     shape = (count, *batch, *side.event_shape)
     lots = points.reshape(count, *side.batch_shape, *side.event_shape).expand(shape)

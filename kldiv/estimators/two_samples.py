@@ -33,6 +33,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from torch import Tensor
@@ -77,7 +78,10 @@ class LogRatios:
 
     @classmethod
     def learnt(cls, pool: Pool) -> LogRatios:
-        """Those of two samples."""
+        """Those of two samples; 0 where all points are at one place."""
+        if pool.places.max() == 0:
+            nothing = np.zeros(len(pool.first))
+            return cls(nothing, (nothing,), nothing)
         whole, choice = held_out_log_ratio(pool, pool.folds(_FOLDS, 0))
         halves = tuple(
             held_out_log_ratio(pool, pool.folds(2, draw), choice)[0]

@@ -1,0 +1,113 @@
+"""A divergence of samples: written as one method, had from data and from distributions."""
+
+import math
+
+import pytest
+import torch
+
+from torch.distributions import Independent, Normal
+
+import kldiv
+
+from kldiv.definitions.target import SampleTarget
+
+
+class Energy(kldiv.SampleDivergence):
+    """The energy distance, twice the mean distance between sides less those within them."""
+
+    symmetric = True
+
+    def compare(self, points_p, weights_p, points_q, weights_q):
+        def mean(x, v, y, w):
+            x, y = (each.reshape(len(each), -1) for each in (x, y))
+            return v @ torch.cdist(x, y) @ w
+
+        return (
+            2 * mean(points_p, weights_p, points_q, weights_q)
+            - mean(points_p, weights_p, points_p, weights_p)
+            - mean(points_q, weights_q, points_q, weights_q)
+        )
+
+
+def normal(loc, scale=1.0):
+    return Normal(torch.tensor(loc, dtype=torch.float64), torch.tensor(scale, dtype=torch.float64))
+
+
+def energy_of_normals(gap):
+    """By hand: the mean of |x| for x normal with mean m and variance 2 is that of three terms."""
+    m, s = gap, math.sqrt(2)
+    between = 2 * s * math.exp(-(m**2) / 4) / math.sqrt(2 * math.pi) + m * math.erf(m / 2)
+    return 2 * between - 4 * s / math.sqrt(2 * math.pi)
+
+
+def test_the_value_is_that_of_the_samples_as_they_are():
+    p, q = torch.tensor([0.0, 2.0]).double(), torch.tensor([1.0, 5.0]).double()
+    # between: (1 + 5 + 1 + 3) / 4; within: 2 / 2 and 4 / 2
+    assert float(kldiv.divergence(p, q, Energy())) == pytest.approx(2 * 2.5 - 1 - 2, rel=1e-14)
+
+
+def test_a_weight_is_as_good_as_repetition():
+    q = torch.tensor([1.0, 5.0, 7.0]).double()
+    p = torch.tensor([0.0, 2.0]).double()
+    weighted = SampleTarget(p, torch.tensor([1.0, 3.0]).double())
+    found = kldiv.divergence(weighted, q, Energy())
+    truth = kldiv.divergence(p[[0, 1, 1, 1]], q, Energy())
+    assert float(found) == pytest.approx(float(truth), rel=1e-14)
+
+
+def test_the_error_covers_the_distance_of_the_distributions():
+    misses = 0
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        p, q = torch.randn(2, 200, generator=generator, dtype=torch.float64)
+        found = kldiv.divergence(p, q + 1, Energy(), seed=seed)
+        misses += abs(float(found) - energy_of_normals(1.0)) > float(found.error)
+        assert 0 < float(found.stderr) < float(found.error) < 1
+    assert misses == 0
+
+
+def test_distributions_with_samplers_are_drawn_from():
+    p, q = normal([0.0, 0.0, 0.0]), normal([0.0, 1.0, 3.0])
+    few = kldiv.Samples(points=400)
+    found = kldiv.divergence(p, q, Energy(), estimator=few, seed=1)
+    truth = torch.tensor([energy_of_normals(gap) for gap in (0.0, 1.0, 3.0)]).double()
+    assert found.method == "samples"
+    assert found.value.shape == (3,)
+    assert ((found.value - truth).abs() <= found.error).all()
+    again = kldiv.divergence(p, q, Energy(), estimator=few, seed=1)
+    assert torch.equal(found.value, again.value)
+    assert torch.equal(found.error, again.error)
+
+
+def test_data_is_compared_with_a_distribution():
+    points = torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
+    q = Independent(Normal(torch.zeros(2), torch.ones(2)), 1)
+    found = kldiv.divergence(points, q, Energy(), estimator=kldiv.Samples(points=300), seed=0)
+    assert found.evaluations == 700
+    assert abs(float(found)) <= float(found.error)
+
+
+def test_a_density_without_a_sampler_is_refused():
+    target = kldiv.Target(lambda x: -x.square())
+    with pytest.raises(kldiv.NotAvailable, match="no sampler to draw"):
+        kldiv.divergence(target, normal(0.0), Energy())
+
+
+def test_the_earlier_rungs_say_why_they_do_not_apply():
+    explanation = kldiv.explain(normal(0.0), normal(1.0), Energy())
+    assert explanation.method == "samples"
+    assert list(explanation.rejected) == ["exact", "sum", "quadrature", "monte_carlo"]
+
+
+def test_what_is_no_number_is_refused():
+    class Vector(kldiv.SampleDivergence):
+        def compare(self, points_p, weights_p, points_q, weights_q):
+            return points_p
+
+    with pytest.raises(kldiv.InvalidType, match="must return a tensor with shape"):
+        kldiv.divergence(torch.zeros(3), torch.ones(3), Vector())
+
+
+def test_a_single_point_has_no_error():
+    with pytest.raises(kldiv.NotAvailable, match="q is a single point"):
+        kldiv.divergence(torch.zeros(3), torch.ones(1), Energy())
