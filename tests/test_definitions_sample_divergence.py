@@ -9,7 +9,7 @@ from torch.distributions import Independent, Normal
 
 import kldiv
 
-from kldiv.definitions.target import SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
 
 
 class Energy(kldiv.SampleDivergence):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from kldiv.definitions.target import SampleTarget
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.estimators.jackknife import jackknife
 
 RANDOM = torch.Generator().manual_seed(0)

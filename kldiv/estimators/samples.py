@@ -73,8 +73,8 @@ class Samples:
             return _why_not_crossed(problem)
         if sampled[1]:
             return (
-                "q is a sample; only p may be one against a density, as nothing else is known up to "
-                "a constant; give points drawn from p to compare two samples"
+                "q is a sample; only p may be one against a density, as nothing else is known up "
+                "to a constant; give points drawn from p to compare two samples"
             )
         return f"p = {problem.p!r} is no sample"
 
