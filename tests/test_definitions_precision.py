@@ -22,7 +22,7 @@ from torch.distributions import (
 
 import kldiv
 
-from kldiv.definitions.precision import as_double, as_dtype, device_of, dtype_of
+from kldiv.definitions.precision import as_double, as_dtype, place_of
 
 F32, F64 = torch.float32, torch.float64
 
@@ -50,7 +50,7 @@ def test_a_promoted_distribution_is_in_float64_and_the_same(index):
     original = members(F32)[index]
     promoted = as_double(original)
     assert type(promoted) is type(original)
-    assert (dtype_of(original), dtype_of(promoted)) == (F32, F64)
+    assert (place_of(original)[0], place_of(promoted)[0]) == (F32, F64)
     x = original.sample(torch.Size([5]))
     found, expected = promoted.log_prob(x.double()), original.log_prob(x)
     assert found.dtype == F64
@@ -89,7 +89,7 @@ def test_the_type_is_the_widest_of_the_parameters():
     mixed = MixtureSameFamily(
         Categorical(torch.ones(2, dtype=F64)), Normal(torch.zeros(2), torch.ones(2))
     )
-    assert dtype_of(mixed) == F64
+    assert place_of(mixed)[0] == F64
 
 
 def test_a_distribution_without_parameters_has_the_default_type_and_device():
@@ -97,8 +97,8 @@ def test_a_distribution_without_parameters_has_the_default_type_and_device():
         """Without a single tensor."""
 
     bare = Bare(validate_args=False)
-    assert dtype_of(bare) == torch.get_default_dtype()
-    assert device_of(bare) == torch.device("cpu")
+    assert place_of(bare)[0] == torch.get_default_dtype()
+    assert place_of(bare)[1] == torch.device("cpu")
 
 
 @pytest.mark.parametrize("estimator", ["auto", "quadrature", "monte_carlo"])
@@ -137,5 +137,5 @@ def test_inverse_transforms_are_promoted_without_end(distribution):
     original = distribution(torch.tensor(1.0), torch.tensor(2.0))
     promoted = as_double(original)
     x = original.sample(torch.Size([3]))
-    assert dtype_of(promoted) == F64
+    assert place_of(promoted)[0] == F64
     assert torch.allclose(promoted.log_prob(x.double()), original.log_prob(x).double(), rtol=1e-4)

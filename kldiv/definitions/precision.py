@@ -8,6 +8,7 @@ float32 results right to their last digit.
 from __future__ import annotations
 
 import copy
+import functools
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,7 +19,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Transform
 from torch.distributions.transforms import _InverseTransform
 
-__all__ = ["as_double", "as_dtype", "device_of", "dtype_of", "nudged"]
+__all__ = ["as_double", "as_dtype", "nudged", "place_of"]
 
 T = TypeVar("T")
 
@@ -67,18 +68,15 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
     return clone
 
 
-def dtype_of(distribution: Distribution) -> torch.dtype:
-    """The floating type of a distribution's parameters; torch's default where it has none."""
-    dtypes = [tensor.dtype for tensor in _tensors(distribution) if tensor.is_floating_point()]
-    result = torch.get_default_dtype() if not dtypes else dtypes[0]
-    for dtype in dtypes[1:]:
-        result = torch.promote_types(result, dtype)
-    return result
+def place_of(distribution: Distribution) -> tuple[torch.dtype, torch.device]:
+    """The floating type and the device of a distribution's parameters; torch's where it has none.
 
-
-def device_of(distribution: Distribution) -> torch.device:
-    """The device of a distribution's parameters."""
-    return next((tensor.device for tensor in _tensors(distribution)), torch.device("cpu"))
+    The type is the widest one.
+    """
+    tensors = _tensors(distribution)
+    dtypes = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
+    dtype = functools.reduce(torch.promote_types, dtypes or {torch.get_default_dtype()})
+    return dtype, tensors[0].device if tensors else torch.device("cpu")
 
 
 def _tensors(value: object) -> list[Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from collections.abc import Callable
 from functools import cached_property
 
@@ -13,7 +15,7 @@ from torch.distributions.constraints import Constraint
 
 from kldiv.definitions.grid import grid_density
 from kldiv.definitions.log_density import log_density_of
-from kldiv.definitions.precision import as_double, device_of, dtype_of
+from kldiv.definitions.precision import as_double, place_of
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.support import interior_point, is_whole, support_of
 from kldiv.errors import InvalidArgument, InvalidType, NotAvailable, ShapeMismatch
@@ -238,7 +240,9 @@ class DistributionTarget(Target):
 
     def __init__(self, distribution: Distribution) -> None:
         self._original = distribution
-        self._distribution = _unchecked(as_double(distribution), distribution)
+        self._dtype, self._device = place_of(distribution)
+        double = copy.copy if self._dtype == torch.float64 else as_double
+        self._distribution = _unchecked(double(distribution), distribution)
         try:
             support = support_of(self._distribution)
         except NotImplementedError:
@@ -274,12 +278,12 @@ class DistributionTarget(Target):
     @property
     def dtype(self) -> torch.dtype:
         """The floating type of the distribution's parameters, as they were given."""
-        return dtype_of(self._original)
+        return self._dtype
 
     @property
     def device(self) -> torch.device:
         """The device of the distribution's parameters."""
-        return device_of(self._original)
+        return self._device
 
     def __repr__(self) -> str:
         try:
@@ -288,8 +292,8 @@ class DistributionTarget(Target):
             return f"{type(self._original).__name__}()"
 
 
-def _unchecked(copy: Distribution, original: Distribution) -> Distribution:
+def _unchecked(double: Distribution, original: Distribution) -> Distribution:
     """The copy without torch's check of points, which a target makes itself; not the original."""
-    if copy is not original:
-        copy._validate_args = False
-    return copy
+    if double is not original:
+        double._validate_args = False
+    return double

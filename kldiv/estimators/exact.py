@@ -66,8 +66,9 @@ class Exact:
 
     def _estimate(self, problem: Problem, value: Tensor, error: Tensor) -> Estimate:
         infinite = value.isinf()
-        reason = problem.why_infinite if infinite.any() else ""
-        error = torch.where(infinite, 0.0, error)
+        reason = ""
+        if infinite.any():
+            reason, error = problem.why_infinite, torch.where(infinite, 0.0, error)
         shape = problem.batch_shape
         return Estimate(value.expand(shape), error.expand(shape), self.name, reason=reason)
 

@@ -56,10 +56,11 @@ class Ladder:
 
     def estimate(self, problem: Problem) -> Estimate:
         """The estimate of the first rung that applies; of a later one where that has no number."""
-        smaller = _smaller(problem, self._of_whole(problem).method)
+        rung = self._first(problem)
+        smaller = _smaller(problem, rung.name if rung else None)
         if smaller is not None:
             return smaller.restore(self.estimate(smaller.problem))
-        rung = self.select(problem)
+        rung = rung or self.select(problem)
         later = Ladder(self.rungs[self.rungs.index(rung) + 1 :])
         try:
             estimate = rung.estimate(problem)
@@ -75,14 +76,16 @@ class Ladder:
         Raises:
             NotAvailable: If none does; the message says why, rung by rung.
         """
-        explanation = self._of_whole(problem)
-        for rung in self.rungs:
-            if rung.name == explanation.method:
-                return rung
-        raise NotAvailable(
-            f"{problem.divergence} cannot be had between p = {problem.p!r} and "
-            f"q = {problem.q!r}:\n{explanation}"
-        )
+        rung = self._first(problem)
+        if rung is None:
+            raise NotAvailable(
+                f"{problem.divergence} cannot be had between p = {problem.p!r} and "
+                f"q = {problem.q!r}:\n{self._of_whole(problem)}"
+            )
+        return rung
+
+    def _first(self, problem: Problem) -> Estimator | None:
+        return next((rung for rung in self.rungs if rung.why_not(problem) is None), None)
 
     def _of_whole(self, problem: Problem) -> Explanation:
         rejected: dict[str, str] = {}
