@@ -13,6 +13,7 @@ from torch.distributions import (
     MultivariateNormal,
     Normal,
     Poisson,
+    VonMises,
     constraints,
 )
 
@@ -128,3 +129,11 @@ def test_a_mixture_of_parts_without_moments_is_told_by_its_modes():
     mixture = MixtureSameFamily(Categorical(double(0.5, 0.5)), Cauchy(double(-9, 9), double(1, 1)))
     assert exact_place(as_target(mixture, "target")) is None
     assert [mean for mean, _ in told(mixture)] == [-9, 9]
+
+
+def test_an_angle_has_the_variance_of_a_number():
+    """Torch states those of the circle."""
+    p = VonMises(torch.tensor(0.0).double(), torch.tensor(1.0).double())
+    (place,) = places(as_target(p, "p"))
+    assert exact_place(as_target(p, "p")) is None
+    assert float(place.variance) == pytest.approx(1.604254, abs=1e-6)

@@ -129,3 +129,30 @@ def test_the_trapezium_rule_is_for_the_whole_plane_only():
     q = Independent(torch.distributions.Exponential(torch.ones(2, dtype=F64)), 1)
     problem = Problem(as_divergence("kl"), DistributionTarget(q), DistributionTarget(q))
     assert list(trapezium_nodes(problem)) == []
+
+
+def test_a_start_that_is_far_off_may_be_integrated_roughly_in_the_plane():
+    """It asks for no more nodes, and the near one loses nothing by it."""
+    p, _ = planes()
+    near, far = (torch.tensor([[1.0, c], [c, 1.0]], dtype=F64) for c in (0.5, -0.9))
+    loc = torch.tensor([[0.0, 0.0], [6.0, -6.0]], dtype=F64)
+    q = MultivariateNormal(loc, torch.stack([near, far]))
+    rule = made(q, p, forward=False)
+    value, good = rule.divergence(as_divergence("kl"), DistributionTarget(q), forward=False)
+    exact = kl_divergence(q, p)
+    assert rule.points.shape[0] <= 97**2
+    assert good.all()
+    assert float(value[0]) == pytest.approx(float(exact[0]), rel=1e-12)
+    assert float(value[1]) == pytest.approx(float(exact[1]), rel=1e-5)
+
+
+def test_a_rule_that_cannot_be_better_serves_the_neighbours_of_its_members():
+    def needles(x):
+        return -(20 * x.square().sum(-1)).sin().square() * 50 - x.square().sum(-1) / 2
+
+    q = Independent(Normal(torch.zeros(2, dtype=F64), 1.0), 1)
+    rule = made(q, kldiv.Target(needles, event_shape=(2,)), forward=False)
+    assert rule.best_effort
+    assert rule.serves_anyway(torch.Size([4]))
+    assert not rule.serves_anyway(torch.Size())
+    assert not made(*planes()).serves_anyway(torch.Size([4]))

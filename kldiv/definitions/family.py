@@ -98,10 +98,7 @@ class Family(nn.Module):
         return None
 
     def from_statistics(self, *means: Tensor) -> dict[str, Tensor]:
-        """The parameters at which the sufficient statistics have given means.
-
-        They are the optimum of the forward KL.
-        """
+        """The optimum of the forward KL, where the statistics have the target's means."""
         raise NotImplementedError(f"{type(self).__name__} does not define from_statistics(*means)")
 
     def optimum(self, target: Target) -> dict[str, Tensor] | None:

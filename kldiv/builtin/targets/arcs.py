@@ -183,7 +183,8 @@ class Arc(Distribution):
     def mean(self) -> Tensor:
         """From the centre towards the middle of the arc."""
         length = torch.special.i1e(self.concentration) / torch.special.i0e(self.concentration)
-        return self.centre + (self.radius * length).unsqueeze(-1) * self._axis
+        towards: Tensor = (self.radius * length).unsqueeze(-1) * self._axis
+        return towards + self.centre
 
     @property
     def variance(self) -> Tensor:

@@ -182,15 +182,16 @@ class _Twist(_OfVectors):
     __hash__ = None  # type: ignore[assignment]
 
     def _call(self, x: Tensor) -> Tensor:
-        first, second = x.unbind(-1)
-        return torch.stack([first, second - self._drop(first)], -1)
+        return self._moved(x, -1.0)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        first, second = y.unbind(-1)
-        return torch.stack([first, (second + self._drop(first)).clamp(-_FAR, _FAR)], -1)
+        return self._moved(y, 1.0)
 
-    def _drop(self, first: Tensor) -> Tensor:
-        return self.curvature * (first.square() - self.scale.square())
+    def _moved(self, points: Tensor, sign: float) -> Tensor:
+        first, second = points.unbind(-1)
+        drop = self.curvature * (first.square() - self.scale.square())
+        moved = torch.broadcast_tensors(first, (second + sign * drop).clamp(-_FAR, _FAR))
+        return torch.stack(moved, -1)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """A twist keeps areas."""
