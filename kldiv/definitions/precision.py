@@ -57,8 +57,8 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
         return type(value)(_mapped(item, function) for item in value)  # type: ignore[call-arg,attr-defined]
     if not isinstance(value, Distribution | Transform) or not _is_torch(value):
         return value
-    if isinstance(value, Categorical) and torch.finfo(dtype).eps < _rounding_of(value):
-        return _normalised_anew(value, dtype)  # type: ignore[return-value]
+    if isinstance(value, Categorical) and _finer(wider := function(value._param), value._param):
+        return _normalised_anew(value, wider)  # type: ignore[return-value]
     if isinstance(value, _InverseTransform):
         return _mapped(value.inv, function).inv  # type: ignore[return-value]
 
@@ -70,14 +70,14 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
     return clone
 
 
-def _normalised_anew(value: Categorical, dtype: torch.dtype) -> Categorical:
+def _normalised_anew(value: Categorical, parameter: Tensor) -> Categorical:
     """Probabilities that sum to 1 in their new type, as they did but for rounding in the old."""
     name = "probs" if value._param is vars(value).get("probs") else "logits"
-    return Categorical(**{name: value._param.to(dtype)}, validate_args=False)
+    return Categorical(**{name: parameter}, validate_args=False)
 
 
-def _rounding_of(value: Categorical) -> float:
-    return torch.finfo(value._param.dtype).eps
+def _finer(first: Tensor, second: Tensor) -> bool:
+    return torch.finfo(first.dtype).eps < torch.finfo(second.dtype).eps
 
 
 def dtype_of(distribution: Distribution) -> torch.dtype:
