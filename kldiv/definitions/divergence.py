@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -55,6 +55,12 @@ class Divergence:
     """Whether it is the sum of those of the parts where both sides have independent parts."""
     invariant: ClassVar[bool] = False
     """Whether it stays the same where both sides go through one bijection."""
+    monotone: ClassVar[bool] = False
+    """Whether no map of x makes it larger, which is the data-processing inequality."""
+    jointly_convex: ClassVar[bool] = False
+    """Whether mixtures of both sides alike are no further apart than their parts in the mean."""
+    limits: ClassVar[Mapping[str, tuple[float, ...]]] = {}
+    """At which values of a parameter the formula is a limit: it is continuous there."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -144,7 +150,8 @@ class FDivergence(IntegralDivergence):
     """
 
     invariant = True
-
+    monotone = True
+    jointly_convex = True
     at_zero: float | None = None
     """The limit :math:`f(0)`; ``None`` lets the core find it."""
     slope_at_infinity: float | None = None
@@ -173,16 +180,15 @@ class FDivergence(IntegralDivergence):
         near = torch.where(far, 0.0, log_u)
         inside = log_q.exp() * (self.generator(near) - self._slope_at_one * near.expm1())
         slope = self._canonical_slope
-        outside = log_p.exp() * slope if math.isfinite(slope) else self._steep(log_p, log_q)
+        outside = log_p.exp() * slope if math.isfinite(slope) else self._steep(log_p, log_q, far)
         return torch.where(far, outside, inside)
 
-    def _steep(self, log_p: Tensor, log_q: Tensor) -> Tensor:
+    def _steep(self, log_p: Tensor, log_q: Tensor, far: Tensor) -> Tensor:
         """The integrand where u is beyond e^300 and f outgrows u; NaN where f(u) overflows."""
-        log_u = log_p - log_q
-        value = self.generator(log_u)
-        vanished = log_p.exp() == 0
-        value = torch.where(value.isfinite() & ~vanished, value, math.nan)
-        return torch.where(vanished, 0.0, log_q.exp() * value)
+        present = far & (log_p.exp() > 0)
+        value = self.generator(torch.where(present, log_p - log_q, 0.0))
+        value = torch.where(value.isfinite(), value, math.nan)
+        return torch.where(present, log_q.exp() * value, 0.0)
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor]:
         r"""The canonical integrand everywhere, the edges of both supports included."""
