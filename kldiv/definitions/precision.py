@@ -2,7 +2,8 @@
 
 Closed forms cancel: in float32 the difference of two log-gamma functions can be wrong by more than
 the divergence itself. Promoting the parameters first, differentiably, costs little and makes
-float32 results right to their last digit.
+float32 results right to their last digit. Probabilities, which sum to 1 but for rounding, are
+normalised anew: the excess of their sum would be taken for a divergence.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TypeVar
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution, Transform
+from torch.distributions import Categorical, Distribution, Transform
 from torch.distributions.transforms import _InverseTransform
 
 __all__ = ["as_double", "as_dtype", "nudged", "place_of"]
@@ -57,6 +58,8 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
         return type(value)(_mapped(item, function) for item in value)  # type: ignore[call-arg,attr-defined]
     if not isinstance(value, Distribution | Transform) or not _is_torch(value):
         return value
+    if isinstance(value, Categorical) and _finer(wider := function(value._param), value._param):
+        return _normalised_anew(value, wider)  # type: ignore[return-value]
     if isinstance(value, _InverseTransform):
         return _mapped(value.inv, function).inv  # type: ignore[return-value]
 
@@ -66,6 +69,16 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
         clone._inv = None
         clone._cached_x_y = None, None
     return clone
+
+
+def _normalised_anew(value: Categorical, parameter: Tensor) -> Categorical:
+    """Probabilities that sum to 1 in their new type, as they did but for rounding in the old."""
+    name = "probs" if value._param is vars(value).get("probs") else "logits"
+    return Categorical(**{name: parameter}, validate_args=False)
+
+
+def _finer(first: Tensor, second: Tensor) -> bool:
+    return torch.finfo(first.dtype).eps < torch.finfo(second.dtype).eps
 
 
 def place_of(distribution: Distribution) -> tuple[torch.dtype, torch.device]:
