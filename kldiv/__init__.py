@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kldiv import testing as testing
     from kldiv.closed_form import ClosedForm
     from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
     from kldiv.definitions.family import Family
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         InvalidArgument,
         InvalidType,
         KldivError,
+        LawBroken,
         NotAvailable,
         NotFinite,
         PluginError,
@@ -58,6 +60,7 @@ __all__ = [
     "InvalidArgument",
     "InvalidType",
     "KldivError",
+    "LawBroken",
     "Lazy",
     "MomentMatching",
     "MonteCarlo",
@@ -95,7 +98,7 @@ _NAMES = {
     "definitions.score_divergence": "ScoreDivergence",
     "definitions.target": "Target",
     "errors": "AmbiguousName ConvergenceWarning InvalidArgument InvalidType KldivError "
-    "NotAvailable NotFinite PluginError PluginWarning ShapeMismatch SupportMismatch "
+    "LawBroken NotAvailable NotFinite PluginError PluginWarning ShapeMismatch SupportMismatch "
     "ToleranceNotMet UnknownName",
     "estimate": "Estimate",
     "estimators": "Exact MonteCarlo Quadrature Samples Sum",
@@ -118,6 +121,8 @@ if not TYPE_CHECKING:  # so that a type checker knows the names above and no oth
             value = version("kldiv")
         elif name in _MODULES:
             value = getattr(importlib.import_module(_MODULES[name]), name)
+        elif name == "testing":
+            value = importlib.import_module("kldiv.testing")
         else:
             raise AttributeError(f"module 'kldiv' has no attribute {name!r}")
         globals()[name] = value

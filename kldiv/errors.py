@@ -17,6 +17,7 @@ __all__ = [
     "InvalidArgument",
     "InvalidType",
     "KldivError",
+    "LawBroken",
     "NotAvailable",
     "NotFinite",
     "PluginError",
@@ -83,6 +84,10 @@ class ToleranceNotMet(KldivError, ArithmeticError):
 
 class NotFinite(KldivError, ArithmeticError):
     """A value that must be finite is infinite or not a number."""
+
+
+class LawBroken(KldivError, AssertionError):
+    """A law of `kldiv.testing` does not hold; the message is the report."""
 
 
 class PluginWarning(UserWarning):

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -55,6 +55,12 @@ class Divergence:
     """Whether it is the sum of those of the parts where both sides have independent parts."""
     invariant: ClassVar[bool] = False
     """Whether it stays the same where both sides go through one bijection."""
+    monotone: ClassVar[bool] = False
+    """Whether no map of x makes it larger, which is the data-processing inequality."""
+    jointly_convex: ClassVar[bool] = False
+    """Whether mixtures of both sides alike are no further apart than their parts in the mean."""
+    limits: ClassVar[Mapping[str, tuple[float, ...]]] = {}
+    """At which values of a parameter the formula is a limit: it is continuous there."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -144,7 +150,8 @@ class FDivergence(IntegralDivergence):
     """
 
     invariant = True
-
+    monotone = True
+    jointly_convex = True
     at_zero: float | None = None
     """The limit :math:`f(0)`; ``None`` lets the core find it."""
     slope_at_infinity: float | None = None

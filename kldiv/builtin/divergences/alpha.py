@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -52,6 +53,8 @@ class Alpha(FDivergence):
 
     alpha: float
 
+    limits: ClassVar = {"alpha": (0.0, 1.0)}
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha))
 
@@ -59,6 +62,11 @@ class Alpha(FDivergence):
     def symmetric(self) -> bool:  # type: ignore[override]
         """At one half it is symmetric."""
         return self.alpha == 0.5
+
+    @property
+    def additive(self) -> bool:  # type: ignore[override]
+        """At 0 and 1 it is a Kullback-Leibler divergence."""
+        return self.alpha in (0.0, 1.0)
 
     @property
     def upper_bound(self) -> float:  # type: ignore[override]

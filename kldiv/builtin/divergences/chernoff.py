@@ -50,6 +50,8 @@ class Chernoff(EnvelopeDivergence):
 
     symmetric = True
     invariant = True
+    monotone = True
+    jointly_convex = True
 
     def at(self, order: Tensor, log_scale: Tensor | float = 0.0) -> IntegralDivergence:
         r""":math:`-\log I_\alpha` at given orders."""

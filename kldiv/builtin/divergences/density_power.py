@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -47,6 +48,8 @@ class DensityPower(IntegralDivergence):
 
     beta: float
 
+    limits: ClassVar = {"beta": (0.0,)}
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "beta", check_number("beta", self.beta, low=0))
 
@@ -54,6 +57,18 @@ class DensityPower(IntegralDivergence):
     def symmetric(self) -> bool:  # type: ignore[override]
         """At 1 it is the squared L2 distance."""
         return self.beta == 1
+
+    @property
+    def jointly_convex(self) -> bool:  # type: ignore[override]
+        """Up to 1 it is convex in the pair of p and q."""
+        return self.beta <= 1
+
+    @property
+    def monotone(self) -> bool:  # type: ignore[override]
+        """At 0 it is the Kullback-Leibler divergence."""
+        return self.beta == 0
+
+    invariant = additive = monotone
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r""":math:`(1 + \beta)\,q^\beta\,h_{1+\beta}(p, q)`, of the alpha divergence's h."""
@@ -92,6 +107,9 @@ class Gamma(IntegralDivergence):
 
     gamma: float
 
+    additive = True
+    limits: ClassVar = {"gamma": (0.0,)}
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma, low=0))
 
@@ -99,6 +117,13 @@ class Gamma(IntegralDivergence):
     def symmetric(self) -> bool:  # type: ignore[override]
         """At 1 it is the Cauchy-Schwarz divergence."""
         return self.gamma == 1
+
+    @property
+    def monotone(self) -> bool:  # type: ignore[override]
+        """At 0 it is the Kullback-Leibler divergence."""
+        return self.gamma == 0
+
+    jointly_convex = invariant = monotone
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r"""B, the density power's; :math:`(p - q)(q^\gamma - 1)/\gamma`; and the three powers."""

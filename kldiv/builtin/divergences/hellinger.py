@@ -67,6 +67,7 @@ class Hellinger(IntegralDivergence):
 
     symmetric = True
     metric = True
+    monotone = True
     invariant = True
     upper_bound = 1.0
 
@@ -102,6 +103,8 @@ class Bhattacharyya(IntegralDivergence):
     symmetric = True
     additive = True
     invariant = True
+    monotone = True
+    jointly_convex = True
 
     def of_additive(self) -> OfAdditive:
         """Half of Rényi's divergence of order one half."""

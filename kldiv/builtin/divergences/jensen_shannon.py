@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -48,6 +49,8 @@ class JensenShannon(FDivergence):
     """
 
     weight: float = 0.5
+
+    limits: ClassVar = {"weight": (0.0, 1.0)}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", check_number("weight", self.weight, low=0, high=1))
@@ -105,10 +108,16 @@ class SkewKL(FDivergence):
 
     weight: float
 
+    limits: ClassVar = {"weight": (0.0, 1.0)}
     at_zero = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", check_number("weight", self.weight, low=0, high=1))
+
+    @property
+    def additive(self) -> bool:  # type: ignore[override]
+        """At weight 1 it is the Kullback-Leibler divergence, at 0 it is 0."""
+        return self.weight in (0.0, 1.0)
 
     @property
     def upper_bound(self) -> float:  # type: ignore[override]

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -117,6 +118,8 @@ class Renyi(IntegralDivergence):
 
     additive = True
     invariant = True
+    monotone = True
+    limits: ClassVar = {"alpha": (0.0, 1.0, math.inf)}
 
     def __new__(cls, alpha: float) -> Renyi | RenyiAtInfinity:  # type: ignore[misc]
         """A divergence of the order, which at infinity is no integral."""
@@ -133,6 +136,11 @@ class Renyi(IntegralDivergence):
     def symmetric(self) -> bool:  # type: ignore[override]
         """At one half it is symmetric."""
         return self.alpha == 0.5
+
+    @property
+    def jointly_convex(self) -> bool:  # type: ignore[override]
+        """Up to order 1 it is convex in the pair of p and q."""
+        return self.alpha <= 1
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r"""Those of H and of the power integral; of H alone at order 1."""
@@ -177,6 +185,7 @@ class RenyiAtInfinity(SupremumDivergence):
 
     additive = True
     invariant = True
+    monotone = True
 
     @property
     def name(self) -> str:
@@ -211,6 +220,7 @@ class Tsallis(FDivergence):
 
     alpha: float
 
+    limits: ClassVar = {"alpha": (0.0, 1.0)}
     at_zero = 1.0
 
     def __post_init__(self) -> None:
@@ -220,6 +230,11 @@ class Tsallis(FDivergence):
     def symmetric(self) -> bool:  # type: ignore[override]
         """At one half it is symmetric."""
         return self.alpha == 0.5
+
+    @property
+    def additive(self) -> bool:  # type: ignore[override]
+        """At 1 it is the Kullback-Leibler divergence."""
+        return self.alpha == 1
 
     @property
     def upper_bound(self) -> float:  # type: ignore[override]

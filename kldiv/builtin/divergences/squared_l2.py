@@ -33,6 +33,7 @@ class SquaredL2(IntegralDivergence):
     """
 
     symmetric = True
+    jointly_convex = True
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r""":math:`(p - q)^2`."""
@@ -83,6 +84,7 @@ class CauchySchwarz(IntegralDivergence):
     """
 
     symmetric = True
+    additive = True
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r"""Those of the cosine distance and :math:`p\,q`."""

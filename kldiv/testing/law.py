@@ -1,0 +1,172 @@
+"""What a law is: an assertion about a divergence and a batch of pairs, with its mathematics."""
+
+from __future__ import annotations
+
+import inspect
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.divergence import Divergence
+from kldiv.estimate import Estimate
+from kldiv.estimators import MonteCarlo, Problem
+from kldiv.evaluating import divergence as evaluate
+from kldiv.resolving import as_target, ladder
+from kldiv.testing.pair import Pair
+
+__all__ = [
+    "ROUNDING",
+    "Check",
+    "Law",
+    "Subject",
+    "agree",
+    "anything",
+    "at_most",
+    "claimed",
+    "law",
+    "on_faces",
+    "scatter",
+]
+
+ROUNDING = 8 * torch.finfo(torch.float64).eps
+
+_DEVIATIONS = 5.0  # standard errors: once in two million by chance
+_FEW = 2_000  # draws
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    r"""What a law found out about a batch of pairs.
+
+    Arguments:
+        holds: Whether it holds, with shape :math:`(\dots, B)` for a batch of B pairs.
+        numbers: The numbers it is about, by name; their shapes broadcast with that of ``holds``.
+        estimator: How they were had.
+    """
+
+    holds: Tensor
+    numbers: Mapping[str, Tensor]
+    estimator: str = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A divergence on trial.
+
+    Arguments:
+        divergence: The divergence.
+        seed: What all randomness follows.
+    """
+
+    divergence: Divergence
+    seed: int = 0
+    _seen: dict[tuple[str, str], Estimate] = field(default_factory=dict, repr=False)
+
+    def at(self, name: str, value: float) -> Subject:
+        """The divergence with another value of a parameter; raises ``ValueError`` beyond range."""
+        arguments = {**self.divergence.parameters, name: value}
+        return Subject(type(self.divergence)(**arguments), self.seed)
+
+    def of(self, p: object, q: object, estimator: str = "auto") -> Estimate:
+        """The divergence of two distributions; by few draws where it is drawn."""
+        chosen = MonteCarlo(_FEW) if estimator == "monte_carlo" else estimator
+        return evaluate(p, q, self.divergence, estimator=chosen, seed=self.seed)
+
+    def on(self, pair: Pair, divergence: Divergence | None = None) -> Estimate:
+        """The same, or another divergence of a pair, computed once and without gradients."""
+        chosen = divergence or self.divergence
+        key = (str(chosen), repr((pair.name, pair.p, pair.q)))
+        if key not in self._seen:
+            self._seen[key] = evaluate(*pair.members(), chosen, seed=self.seed)
+        return self._seen[key]
+
+    def estimators(self, p: object, q: object) -> list[str]:
+        """The names of all estimators that apply to two distributions."""
+        problem = Problem(self.divergence, as_target(p, "p"), as_target(q, "q"), self.seed)
+        return [rung.name for rung in ladder().rungs if rung.why_not(problem) is None]
+
+    def certain_estimators(self, pair: Pair) -> list[str]:
+        """Those without chance in them."""
+        return [name for name in self.estimators(*pair.members()) if name != "monte_carlo"]
+
+
+Assertion = Callable[[Subject, Pair], Iterator[Check]]
+Claim = Callable[[Divergence], str | None]
+
+
+@dataclass(frozen=True)
+class Law:
+    """An assertion about a divergence and pairs.
+
+    Arguments:
+        assertion: Says for a pair what it found.
+        why_not: For a divergence, ``None`` where it must hold, else why it need not.
+        takes: Whether it says something about a pair.
+    """
+
+    assertion: Assertion
+    why_not: Claim
+    takes: Callable[[Pair], bool]
+
+    @property
+    def name(self) -> str:
+        """The name of the assertion."""
+        return self.assertion.__name__
+
+    @property
+    def text(self) -> str:
+        """What it says, with the mathematics."""
+        return inspect.getdoc(self.assertion) or ""
+
+    def check(self, subject: Subject, pair: Pair) -> Iterator[Check]:
+        """What it finds out about a pair; nothing where no estimator applies."""
+        if subject.estimators(*pair.members()):
+            yield from self.assertion(subject, pair)
+
+
+def always(divergence: Divergence) -> None:
+    """Every divergence obeys."""
+
+
+def anything(pair: Pair) -> bool:
+    """Every pair will do."""
+    return True
+
+
+def on_faces(pair: Pair) -> bool:
+    """Pairs of dice."""
+    return pair.on_faces
+
+
+def claimed(name: str) -> Claim:
+    """Those obey that claim it by an attribute that is true."""
+    return lambda divergence: None if getattr(divergence, name) else f"{name} is not claimed"
+
+
+def law(
+    why_not: Claim = always, takes: Callable[[Pair], bool] = anything
+) -> Callable[[Assertion], Law]:
+    """Makes a law of an assertion."""
+    return lambda assertion: Law(assertion, why_not, takes)
+
+
+def scatter(estimate: Estimate) -> Tensor:
+    """By how much a value may be off: its error, wider where chance played a part."""
+    if estimate.stderr is None:
+        return estimate.error.detach()
+    return torch.maximum(estimate.error, _DEVIATIONS * estimate.stderr).detach()
+
+
+def at_most(smaller: Tensor, larger: Tensor, slack: Tensor | float = 0.0) -> Tensor:
+    """Whether one number is at most another one, up to rounding."""
+    room = slack + ROUNDING * torch.minimum(smaller.abs(), larger.abs()).clamp_min(1.0)
+    return (smaller <= larger + room) | (smaller == larger)
+
+
+def agree(first: Tensor, second: Tensor, slack: Tensor | float = 0.0) -> Tensor:
+    """Whether two numbers are the same, up to rounding; infinities are."""
+    return at_most(first, second, slack) & at_most(second, first, slack)

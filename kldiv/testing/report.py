@@ -1,0 +1,146 @@
+"""What a run of the laws found: a row for each law, and each failure with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kldiv.errors import LawBroken
+from kldiv.tables import cell_text, text_table
+
+__all__ = ["Failure", "Outcome", "Report"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A law that does not hold for a pair.
+
+    Arguments:
+        law: The name of the law.
+        divergence: The divergence, with its parameters.
+        pair: The name of the batch of pairs.
+        p: The first distribution, as text.
+        q: The second.
+        numbers: The numbers that disagree, or the error that was raised, by name.
+        estimator: How they were had.
+        broken: For how many elements it does not hold, and of how many.
+        code: A line that runs it again.
+    """
+
+    law: str
+    divergence: str
+    pair: str
+    p: str
+    q: str
+    numbers: Mapping[str, float | str]
+    estimator: str
+    broken: tuple[int, int]
+    code: str
+
+    def __str__(self) -> str:
+        count, total = self.broken
+        numbers = ", ".join(f"{name} = {_shown(value)}" for name, value in self.numbers.items())
+        return "\n".join(
+            [
+                f"{self.law} does not hold for {self.divergence} on {self.pair!r} "
+                f"({self.estimator}; {count} of {total}), such as",
+                f"  p = {self.p}",
+                f"  q = {self.q}",
+                f"  {numbers}",
+                f"  again: {self.code}",
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one law.
+
+    Arguments:
+        law: Its name.
+        checks: How many elements of pairs it was checked on.
+        failures: Where it does not hold.
+        why_not: Why it was not checked, where it was not.
+        expected: Why it is expected to fail, where it is.
+    """
+
+    law: str
+    checks: int = 0
+    failures: tuple[Failure, ...] = ()
+    why_not: str = ""
+    expected: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it holds, or fails as expected; one not checked holds unless it was to fail."""
+        return bool(self.failures) == bool(self.expected)
+
+    @property
+    def verdict(self) -> str:
+        """The same in words."""
+        if self.expected:
+            done = "fails as expected" if self.failures else "was expected to fail and does not"
+            return f"{done}: {self.expected}"
+        if self.failures:
+            places = dict.fromkeys(f"{each.pair!r}" for each in self.failures)
+            return f"FAILS on {', '.join(places)}"
+        return "holds" if self.checks else f"not checked: {self.why_not}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the laws say of a divergence.
+
+    Arguments:
+        divergence: The divergence, with its parameters.
+        outcomes: What became of each law.
+    """
+
+    divergence: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def checks(self) -> int:
+        """How many elements of pairs were checked, by all laws."""
+        return sum(each.checks for each in self.outcomes)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Where a law does not hold that was expected to."""
+        return tuple(
+            failure for each in self.outcomes if not each.expected for failure in each.failures
+        )
+
+    @property
+    def passed(self) -> bool:
+        """Whether something was checked, and every law holds or fails as expected."""
+        return self.checks > 0 and all(each.passed for each in self.outcomes)
+
+    def raise_for_failures(self) -> None:
+        """Raises `kldiv.LawBroken` unless all passed.
+
+        Raises:
+            LawBroken: With the whole report as its message.
+        """
+        if not self.passed:
+            raise LawBroken(str(self))
+
+    def __str__(self) -> str:
+        rows = [(each.law, each.checks or "", each.verdict) for each in self.outcomes]
+        table = text_table(("law", "checks", "outcome"), rows)
+        return "\n\n".join([self._summary(), table, *map(str, self.failures)])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _summary(self) -> str:
+        if not self.checks:
+            return f"{self.divergence} FAILS: nothing was checked"
+        ran = sum(each.checks > 0 for each in self.outcomes)
+        wrong = sum(not each.passed for each in self.outcomes)
+        verdict = f"FAILS {wrong} of them" if wrong else "passes"
+        return f"{self.divergence} {verdict}: {ran} laws, {self.checks} checks"
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else cell_text(value, digits=10)
