@@ -180,16 +180,15 @@ class FDivergence(IntegralDivergence):
         near = torch.where(far, 0.0, log_u)
         inside = log_q.exp() * (self.generator(near) - self._slope_at_one * near.expm1())
         slope = self._canonical_slope
-        outside = log_p.exp() * slope if math.isfinite(slope) else self._steep(log_p, log_q)
+        outside = log_p.exp() * slope if math.isfinite(slope) else self._steep(log_p, log_q, far)
         return torch.where(far, outside, inside)
 
-    def _steep(self, log_p: Tensor, log_q: Tensor) -> Tensor:
+    def _steep(self, log_p: Tensor, log_q: Tensor, far: Tensor) -> Tensor:
         """The integrand where u is beyond e^300 and f outgrows u; NaN where f(u) overflows."""
-        log_u = log_p - log_q
-        value = self.generator(log_u)
-        vanished = log_p.exp() == 0
-        value = torch.where(value.isfinite() & ~vanished, value, math.nan)
-        return torch.where(vanished, 0.0, log_q.exp() * value)
+        present = far & (log_p.exp() > 0)
+        value = self.generator(torch.where(present, log_p - log_q, 0.0))
+        value = torch.where(value.isfinite(), value, math.nan)
+        return torch.where(present, log_q.exp() * value, 0.0)
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor]:
         r"""The canonical integrand everywhere, the edges of both supports included."""

@@ -94,11 +94,11 @@ def check_divergence(
     Example:
         >>> import kldiv
         >>> kldiv.testing.check_divergence("kl", laws=["identity"], pairs=["coins"])
-        kl passes: 1 laws, 6 checks
+        kl passes: 1 law, 9 checks
         <BLANKLINE>
-        law         checks  outcome
+        law       checks    outcome
         --------  --------  ---------
-        identity         6  holds
+        identity  9         holds
     """
     expected = _with_reasons(expected_failures or {})
     chosen = [_named(name, _LAWS, "law") for name in (_LAWS if laws is None else laws)]

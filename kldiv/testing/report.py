@@ -128,18 +128,29 @@ class Report:
     def __str__(self) -> str:
         rows = [(each.law, each.checks or "", each.verdict) for each in self.outcomes]
         table = text_table(("law", "checks", "outcome"), rows)
-        return "\n\n".join([self._summary(), table, *map(str, self.failures)])
+        return "\n\n".join([self._summary(), table, *self._examples()])
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _examples(self) -> list[str]:
+        """The first failure of each law, and how many more there are."""
+        shown = []
+        for each in self.outcomes:
+            if each.failures and not each.expected:
+                more = len(each.failures) - 1
+                rest = f"\n  ({more} more in report.failures)" if more else ""
+                shown.append(f"{each.failures[0]}{rest}")
+        return shown
 
     def _summary(self) -> str:
         if not self.checks:
             return f"{self.divergence} FAILS: nothing was checked"
         ran = sum(each.checks > 0 for each in self.outcomes)
         wrong = sum(not each.passed for each in self.outcomes)
-        verdict = f"FAILS {wrong} of them" if wrong else "passes"
-        return f"{self.divergence} {verdict}: {ran} laws, {self.checks} checks"
+        verdict = f"FAILS {wrong} of" if wrong else "passes:"
+        laws = "law" if ran == 1 else "laws"
+        return f"{self.divergence} {verdict} {ran} {laws}, {self.checks} checks"
 
 
 def _shown(value: float | str) -> str:
