@@ -32,10 +32,9 @@ class Point:
     slack: Tensor
     gradient: Tensor
 
-    def away_from(self, other: Point) -> tuple[Tensor, Tensor]:
-        """How far value and gradient are from another's."""
-        gap = torch.where(self.value == other.value, 0.0, (self.value - other.value).abs())
-        return gap, (self.gradient - other.gradient).abs().amax(-1)
+    def away_from(self, other: Point) -> Tensor:
+        """How far the value is from another's, 0 between infinities."""
+        return torch.where(self.value == other.value, 0.0, (self.value - other.value).abs())
 
 
 def with_gradient(subject: Subject, pair: Pair, estimator: str = "auto") -> Point:

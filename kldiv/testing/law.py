@@ -89,9 +89,13 @@ class Subject:
         problem = Problem(self.divergence, as_target(p, "p"), as_target(q, "q"), self.seed)
         return [rung.name for rung in ladder().rungs if rung.why_not(problem) is None]
 
-    def certain_estimators(self, pair: Pair) -> list[str]:
+    def certain_estimators(self, p: object, q: object) -> list[str]:
         """Those without chance in them."""
-        return [name for name in self.estimators(*pair.members()) if name != "monte_carlo"]
+        return [name for name in self.estimators(p, q) if name != "monte_carlo"]
+
+    def by_definition(self, p: object, q: object) -> Estimate:
+        """By the last of the certain estimators: no closed form, no rule that a claim allows."""
+        return self.of(p, q, ["auto", *self.certain_estimators(p, q)][-1])
 
 
 Assertion = Callable[[Subject, Pair], Iterator[Check]]

@@ -21,7 +21,7 @@ from kldiv.testing.pair import Pair
 __all__ = ["continuity", "edges", "slopes"]
 
 _NEAR, _FAR = 1e-8, 1e-4
-_SHRINKS = 0.1  # a jump stays, a slope shrinks by near / far
+_SHRINKS = 0.5  # a jump stays
 _ENDS = (150.0, 300.0)  # of |log u|
 _SETTLED = 1e-9
 
@@ -41,29 +41,43 @@ def continuity(subject: Subject, pair: Pair) -> Iterator[Check]:
     .. math:: \lim_{a \to a_0} D_a(p \parallel q) = D_{a_0}(p \parallel q), \qquad
         \lim_{a \to a_0} \nabla D_a(p \parallel q) = \nabla D_{a_0}(p \parallel q)
 
-    Where :math:`|a - a_0|` falls from 1e-4 to 1e-8 the gap must fall as well, down to the error.
+    Where :math:`|a - a_0|` falls from 1e-4 to 1e-8 (for a limit at infinity, where a grows from 4
+    to 100) the gap must fall to less than half of it, or to the error. At infinity it is that of
+    the value alone: a supremum need not have a gradient.
     """
-    for name, seams in subject.divergence.limits.items():
-        for seam in seams:
-            there = with_gradient(subject.at(name, seam), pair)
-            for side in (-1, 1):
+    for name, limits in subject.divergence.limits.items():
+        for limit in limits:
+            there = with_gradient(subject.at(name, limit), pair)
+            for values in _ways_to(limit):
                 try:
-                    beside = subject.at(name, seam + side * _NEAR)
-                    farther = subject.at(name, seam + side * _FAR)
+                    beside = [subject.at(name, value) for value in values]
                 except ValueError:  # that side is out of its range
                     continue
-                near, far = with_gradient(beside, pair), with_gradient(farther, pair)
-                yield from _shrinking(str(beside.divergence), there, near, far)
+                near, far = (with_gradient(each, pair) for each in beside)
+                yield _falls(f"D at {name}={values[0]!r}", there, near, far)
+                if math.isfinite(limit):
+                    yield _straightens(there, near, far)
 
 
-def _shrinking(where: str, there: Point, near: Point, far: Point) -> Iterator[Check]:
-    """Whether the gaps of value and gradient shrink towards a limit."""
-    slack = there.slack + near.slack
-    (value, gradient), (value_far, gradient_far) = near.away_from(there), far.away_from(there)
-    numbers = {"D at the limit": there.value, f"{where}": near.value}
-    yield Check(at_most(value, _SHRINKS * value_far, slack), numbers)
-    numbers = {"gap of the gradients near the limit": gradient, "farther off": gradient_far}
-    yield Check(at_most(gradient, _SHRINKS * gradient_far, slack.sqrt()), numbers)
+def _ways_to(limit: float) -> tuple[tuple[float, float], ...]:
+    """A value near a limit and one farther off, from each side."""
+    if math.isinf(limit):
+        return ((math.copysign(100.0, limit), math.copysign(4.0, limit)),)
+    return tuple((limit + side * _NEAR, limit + side * _FAR) for side in (-1, 1))
+
+
+def _falls(where: str, there: Point, near: Point, far: Point) -> Check:
+    """Whether the gap of the values falls."""
+    gap, farther = near.away_from(there), far.away_from(there)
+    holds = at_most(gap, _SHRINKS * farther, there.slack + near.slack)
+    return Check(holds, {"D at the limit": there.value, where: near.value})
+
+
+def _straightens(there: Point, near: Point, far: Point) -> Check:
+    """Whether the gap of the gradients falls."""
+    gap, farther = ((each.gradient - there.gradient).abs().amax(-1) for each in (near, far))
+    holds = at_most(gap, _SHRINKS * farther, (there.slack + near.slack).sqrt())
+    return Check(holds, {"gap of the gradients near the limit": gap, "farther off": farther})
 
 
 def _with_edges(pair: Pair) -> bool:

@@ -94,7 +94,7 @@ def invariance(subject: Subject, pair: Pair) -> Iterator[Check]:
     """
     there = subject.on(pair)
     for name, p, q in _moved(pair):
-        moved = subject.of(p, q)
+        moved = subject.by_definition(p, q)
         holds = agree(there.value, moved.value, scatter(there) + scatter(moved))
         yield Check(holds, {"D(p‖q)": there.value, f"D(Tp‖Tq), T {name}": moved.value})
 
@@ -119,7 +119,7 @@ def additivity(subject: Subject, pair: Pair) -> Iterator[Check]:
     """
     other = Pair(pair.name, pair.p.rolled(), pair.q.rolled())
     parts = subject.on(pair), subject.on(other)
-    joint = subject.of(
+    joint = subject.by_definition(
         _together(pair.p.members(), other.p.members()),
         _together(pair.q.members(), other.q.members()),
     )

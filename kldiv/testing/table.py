@@ -95,8 +95,8 @@ def _continuous() -> tuple[Pair, ...]:
         ),
         Pair(
             "gammas",
-            Side(Gamma, concentration=[2.0, 0.6, 50.0], rate=[1.5, 1.0, 10.0]),
-            Side(Gamma, concentration=[2.4, 0.7, 52.0], rate=[1.2, 1.3, 10.1]),
+            Side(Gamma, concentration=[2.5, 0.6, 50.0], rate=[1.5, 1.0, 10.0]),
+            Side(Gamma, concentration=[2.9, 0.7, 52.0], rate=[1.2, 1.3, 10.1]),
             interior=True,
         ),
         Pair(
