@@ -125,14 +125,15 @@ def log_ratio(a: Tensor, b: Tensor, excess: Tensor | None = None) -> Tensor:
 def relative_entropy(log_p: Tensor, log_q: Tensor) -> Tensor:
     r""":math:`p \log(p/q) - p + q`, never negative beyond rounding, from finite logarithms.
 
-    For densities close to one another it is computed as :math:`p\,(d + \operatorname{expm1}(-d))`
-    with :math:`d = \log(p / q)`, as exact as :math:`d` itself.
+    For densities close to one another it is computed as :math:`p\,d^2\,\varphi_2(-d)` with
+    :math:`d = \log(p / q)`, as exact as :math:`d` itself.
     """
     d = log_p - log_q
     near = d.abs() <= 1
     inner, outer = torch.where(near, d, 0.0), torch.where(near, 0.0, d)
     p = log_p.exp()
-    return torch.where(near, p * (inner + (-inner).expm1()), product(p, outer) - p + log_q.exp())
+    close = p * inner.square() * phi2(-inner)
+    return torch.where(near, close, product(p, outer) - p + log_q.exp())
 
 
 def product(p: Tensor, factor: Tensor) -> Tensor:

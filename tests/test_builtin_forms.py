@@ -132,6 +132,20 @@ def test_an_overflow_is_infinite_and_has_no_gradient():
         assert gradient[1] != 0
 
 
+@pytest.mark.parametrize(
+    ("form", "parameter"),
+    [("power_remainder", 0.3), ("power_remainder", 2), ("tilted_remainder", 0.5)],
+)
+def test_a_remainder_of_densities_beyond_all_numbers_is_0_or_infinite(form, parameter):
+    log_p = torch.tensor([800.0, 800.0, 900.0, -900.0, 1.0], dtype=torch.float64).requires_grad_()
+    log_q = torch.tensor([800.0, 800.5, 400.0, 900.0, 1.3], dtype=torch.float64).requires_grad_()
+    value = getattr(forms, form)(log_p, log_q, parameter)
+    assert value[:4].tolist() == [0.0, math.inf, math.inf, math.inf]
+    for gradient in torch.autograd.grad(value[4], (log_p, log_q)):
+        assert gradient[:4].tolist() == [0.0] * 4
+        assert gradient[4] != 0
+
+
 def test_densities_that_vanish_have_their_difference_too():
     levels = torch.tensor([0.0, -math.inf], dtype=torch.float64)
     grid = torch.cartesian_prod(levels, levels)

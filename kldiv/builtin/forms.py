@@ -172,9 +172,13 @@ def _remainder(
     """``(e^power - p) / b - p + q`` with ``power = log p + b d`` and ``log q = log p - d``."""
     near = (d.abs() <= 1) & ((beyond * d).abs() <= 1)
     inner = torch.where(near, d, 0.0)
-    close = log_p.exp() * inner.square() * (phi2(-inner) + beyond * phi2(beyond * inner))
-    slope = _power_slope(log_p, log_power, torch.where(near, 0.0, d), beyond)
-    return torch.where(near, close, slope + difference(log_q, log_p))
+    factor = inner.square() * (phi2(-inner) + beyond * phi2(beyond * inner))
+    close = _times_exponential(factor, log_p)
+    over = ~near & (torch.maximum(torch.maximum(log_p, log_q), log_power) > _LARGEST)
+    apart = [torch.where(over | near, 0.0, log) for log in (log_p, log_q, log_power, d)]
+    first, second, power, gap = apart
+    far = _power_slope(first, power, gap, beyond) + difference(second, first)
+    return torch.where(near, close, torch.where(over, torch.inf, far))
 
 
 def _power_slope(log_p: Tensor, log_power: Tensor, d: Tensor, beyond: float) -> Tensor:
