@@ -11,7 +11,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kldiv import testing as testing
+    import kldiv.testing  # noqa: F401 (an attribute, imported when it is first used)
+
     from kldiv.closed_form import ClosedForm
     from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
     from kldiv.definitions.family import Family

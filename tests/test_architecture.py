@@ -24,6 +24,7 @@ LAYERS = (
     ("pictures", "resolving", "solvers"),
     ("evaluating", "results", "verdicts"),
     ("fitting",),
+    ("testing",),
     ("cli", "sphinxext"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

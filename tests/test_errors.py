@@ -16,6 +16,7 @@ from kldiv import errors
         ("UnknownName", LookupError),
         ("AmbiguousName", LookupError),
         ("PluginError", RuntimeError),
+        ("LawBroken", AssertionError),
         ("ShapeMismatch", ValueError),
         ("SupportMismatch", ValueError),
         ("NotAvailable", NotImplementedError),

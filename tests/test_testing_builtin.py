@@ -6,6 +6,7 @@ import kldiv
 
 from kldiv.resolving import as_divergence
 
+OWN = [each.name for each in kldiv.divergences.values() if each.plugin == "kldiv"]
 TYPICAL = {
     "hockey_stick": "hockey_stick(gamma=1.7)",
     "renyi": "renyi(alpha=0.4)",
@@ -62,24 +63,23 @@ ELSEWHERE = {
 """What does not hold yet on other pairs than the quick ones."""
 
 
-@pytest.mark.parametrize("name", kldiv.divergences)
+@pytest.mark.parametrize("name", OWN)
 def test_a_built_in_divergence_obeys_the_laws(name):
     spec = TYPICAL.get(name, name)
-    report = kldiv.testing.check_divergence(spec, pairs=QUICK, expected_failures=KNOWN.get(spec))
+    pairs = QUICK[:3] if name == "chernoff" else QUICK  # it searches for an order each time
+    report = kldiv.testing.check_divergence(spec, pairs=pairs, expected_failures=KNOWN.get(spec))
     report.raise_for_failures()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "spec", [*(TYPICAL.get(name, name) for name in kldiv.divergences), *OTHERS]
-)
+@pytest.mark.parametrize("spec", [*(TYPICAL.get(name, name) for name in OWN), *OTHERS])
 def test_it_and_its_relatives_do_so_on_all_pairs(spec):
     expected = {**KNOWN.get(spec, {}), **ELSEWHERE.get(spec, {})}
     kldiv.testing.check_divergence(spec, expected_failures=expected).raise_for_failures()
 
 
 def test_every_claim_is_made_by_some_and_not_by_all():
-    everything = [as_divergence(TYPICAL.get(name, name)) for name in kldiv.divergences]
+    everything = [as_divergence(TYPICAL.get(name, name)) for name in OWN]
     everything += [as_divergence(spec) for spec in OTHERS]
     for claim in ("symmetric", "metric", "monotone", "jointly_convex", "invariant", "additive"):
         assert {bool(getattr(each, claim)) for each in everything} == {True, False}
@@ -98,5 +98,4 @@ def test_a_limit_that_is_declared_is_a_value_of_a_parameter(spec):
 def test_what_is_known_concerns_every_built_in_divergence_but_that_of_scores():
     of = {spec for each in kldiv.testing.inequalities.INEQUALITIES for spec in each.of}
     named = {spec.partition("(")[0] for spec in of}
-    own = {each.name for each in kldiv.divergences.values() if each.plugin == "kldiv"}
-    assert own - named == {"fisher"}
+    assert set(OWN) - named == {"fisher"}

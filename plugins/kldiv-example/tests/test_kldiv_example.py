@@ -26,6 +26,10 @@ def test_the_divergence_is_listed_with_its_summary(name):
     assert entry.summary.startswith("Le Cam's divergence")
 
 
+def test_it_obeys_the_laws():
+    kldiv.testing.check_divergence("le_cam").raise_for_failures()
+
+
 def test_a_value_known_in_closed_form_is_exact():
     estimate = kldiv.divergence(
         Bernoulli(torch.tensor(0.5)), Bernoulli(torch.tensor(1.0)), "le_cam"
