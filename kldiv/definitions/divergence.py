@@ -118,6 +118,14 @@ class IntegralDivergence(Divergence, ABC):
     :meth:`combine`.
     """
 
+    @property
+    def logarithms(self) -> tuple[tuple[float, float, float], ...]:
+        r"""Weights :math:`c_i` and powers if :math:`D = \sum_i c_i \log \int p^{a_i} q^{b_i} dx`.
+
+        By default none. They serve where such an integral is beyond all floating-point numbers.
+        """
+        return ()
+
     @abstractmethod
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r"""The integrands :math:`g_1, \dots, g_k`, each with shape :math:`(*)`.
@@ -156,6 +164,8 @@ class FDivergence(IntegralDivergence):
     """The limit :math:`f(0)`; ``None`` lets the core find it."""
     slope_at_infinity: float | None = None
     """The limit :math:`f^*(0) = \\lim f(u) / u`; ``None`` lets the core find it."""
+    kinks: tuple[float, ...] = ()
+    """The values of :math:`\\log u` at which the generator has a kink."""
 
     @abstractmethod
     def generator(self, log_u: Tensor) -> Tensor:

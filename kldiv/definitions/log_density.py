@@ -7,6 +7,7 @@ not: those are written here in logarithms,
 
 .. math::
     \text{Gumbel} \quad & y - e^y - \log \sigma, \qquad y = (\mu - x) / \sigma \\
+    \text{Kumaraswamy} \quad & \log a b + (a - 1) \log x + (b - 1) \log(1 - x^a) \\
     \text{Weibull} \quad & \log k + k z - e^{k z} - \log x, \qquad z = \log (x / \lambda) \\
     \text{von Mises} \quad & -2 \kappa \sin^2 \tfrac{x - \mu}2 - \log 2 \pi
         - \log\bigl(e^{-\kappa} I_0(\kappa)\bigr) \\
@@ -31,6 +32,7 @@ from torch.distributions import (
     Geometric,
     Gumbel,
     Independent,
+    Kumaraswamy,
     MixtureSameFamily,
     OneHotCategorical,
     Uniform,
@@ -125,6 +127,13 @@ def _gumbel(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has 
     return log_density
 
 
+def _kumaraswamy(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
+    a, b = distribution.concentration1, distribution.concentration0
+    log_x = x.log()
+    beyond = (-(a * log_x).expm1()).log()  # 1 - x^a, to full relative precision near 1
+    return a.log() + b.log() + (a - 1) * log_x + (b - 1) * beyond
+
+
 def _weibull(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
     k = distribution.concentration
     y = k * (x.log() - distribution.scale.log())
@@ -182,6 +191,7 @@ def _log(probs: Tensor) -> Tensor:
 
 _CONTINUOUS: dict[type[Distribution], Callable[[Distribution, Tensor], Tensor]] = {
     Gumbel: _gumbel,
+    Kumaraswamy: _kumaraswamy,
     Uniform: _uniform,
     VonMises: _von_mises,
     Weibull: _weibull,

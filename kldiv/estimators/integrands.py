@@ -73,17 +73,27 @@ class Densities:
 
     def stack(self, log_p: Tensor, log_q: Tensor) -> Tensor:
         r"""All integrands, with shape :math:`(k, N, *)`."""
-        divergence = self.problem.divergence
-        values = list(divergence.integrands(log_p, log_q))  # type: ignore[attr-defined]
+        return self.checked(self.raw(log_p, log_q))
+
+    def raw(self, log_p: Tensor, log_q: Tensor) -> Tensor:
+        r"""The same, which may be NaN, with shape :math:`(k, N, *)`."""
+        values = list(self.problem.divergence.integrands(log_p, log_q))  # type: ignore[attr-defined]
         if self.measures:
             values += [log_p.exp(), log_q.exp()]
-        stacked = torch.stack(torch.broadcast_tensors(*values))
-        if stacked.isnan().any():
+        return torch.stack(torch.broadcast_tensors(*values))
+
+    def checked(self, values: Tensor) -> Tensor:
+        """The same values.
+
+        Raises:
+            NotFinite: If one of them is NaN.
+        """
+        if values.isnan().any():
             raise NotFinite(
-                f"the integrand of {divergence} is NaN where p / q is very large or very small; "
-                "define integrand(log_p, log_q) in a form that does not overflow"
+                f"the integrand of {self.problem.divergence} is NaN where p / q is very large or "
+                "very small; define integrand(log_p, log_q) in a form that does not overflow"
             )
-        return stacked
+        return values
 
     def forced(self) -> Tensor:
         r"""Which integrals, of shape :math:`(k, *)`, are infinite beyond one support."""

@@ -24,7 +24,7 @@ def move_with_edges(x: Tensor, edges: list[Tensor]) -> tuple[Tensor, Tensor]:
 
     Arguments:
         x: Points, with shape :math:`(N, *)`.
-        edges: Finite edges, in any order, each with shape :math:`(*)`.
+        edges: Edges, in any order, each with shape :math:`(*)`; infinite ones do not move.
 
     Returns:
         Points and factors (all 1), with shape :math:`(N, *)`; differentiable in the edges.
@@ -35,13 +35,16 @@ def move_with_edges(x: Tensor, edges: list[Tensor]) -> tuple[Tensor, Tensor]:
     count = fixed.shape[0]
     below, above = (index - 1).clamp_min(0), index.clamp_max(count - 1)
     low, high = _at(ordered, below), _at(ordered, above)
+    has_low = (index > 0) & low.isfinite()
+    has_high = (index < count) & high.isfinite()
+    low, high = torch.where(has_low, low, 0.0), torch.where(has_high, high, 0.0)
     low_fixed, high_fixed = low.detach(), high.detach()
-    between = (index > 0) & (index < count) & (high_fixed > low_fixed)
+    between = has_low & has_high & (high_fixed > low_fixed)
     width = torch.where(between, high_fixed - low_fixed, 1.0)
     stretch = torch.where(between, (high - low) / width, 1.0)
     anchor, anchor_fixed = (
-        torch.where(index > 0, low, high),
-        torch.where(index > 0, low_fixed, high_fixed),
+        torch.where(has_low, low, high),
+        torch.where(has_low, low_fixed, high_fixed),
     )
     return anchor + (x - anchor_fixed) * stretch, stretch
 

@@ -1,52 +1,50 @@
-"""The quadrature rung: adaptive cubature of continuous densities in one and two dimensions."""
+"""The quadrature rung: continuous densities in one and two dimensions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from torch import Tensor
 
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
-from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.support import box
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument
 from kldiv.estimate import Estimate
-from kldiv.estimators.charts import kind_of
-from kldiv.estimators.cubature import Integral, Integrand, integrate, nodes_of
+from kldiv.estimators.adaptive import Demand
+from kldiv.estimators.domain import DomainIntegrals, domain_integrals
 from kldiv.estimators.envelope import upper_envelope
+from kldiv.estimators.formulas import Statistics, StatisticsFormula, formula_of
 from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
-from kldiv.estimators.layout import Layout, domain_of, edges_of, layout
-from kldiv.estimators.moving_edges import move_with_edges
+from kldiv.estimators.log_integrals import by_logarithms
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.scores import within
 from kldiv.estimators.suprema import supremum
-from kldiv.estimators.tails import tails
-from kldiv.numerics import product
 
 __all__ = ["Quadrature", "Statistics"]
 
-Statistics = Callable[[Tensor], tuple[Tensor, ...]]
-
 _DEFAULT_RTOL = {1: 1e-10, 2: 1e-8}  # by the number of dimensions
-_CAUTION = {1: 1.0, 2: 20.0}  # by which a true error may exceed the rule's own: ten was seen
+_MASS_RTOL = 1e-9
+_ROUNDING = 8 * torch.finfo(torch.float64).eps
+_SHARE = 8.0  # of the rounding that log densities show, what they may have within
+_OF_PLANES = 2.0  # of inner errors
+_SEEN = 1e-8  # of a mass of 1: more than rounding
+_PRESENT = 1e-10  # of a mass, at a node whose ratio tells how much a missing mass matters
 
 
 @dataclass(frozen=True)
 class Quadrature:
-    r"""Adaptive Gauss-Kronrod quadrature in one or two dimensions, batched.
+    r"""Adaptive quadrature in one or two dimensions, batched.
 
     Arguments:
         rtol: The relative tolerance. Where it is given and not reached,
-            :class:`kldiv.ToleranceNotMet` is raised; where omitted, 1e-10 is aimed at and the
-            error says what was reached.
+            :class:`kldiv.ToleranceNotMet` is raised; where omitted, 1e-10 is aimed at (1e-8 in
+            two dimensions) and the error says what was reached.
         atol: The absolute tolerance.
         max_evaluations: The most points at which the densities are evaluated, for each element of
-            the batch.
+            the batch, and in two dimensions on each line of the plane.
 
     Raises:
         InvalidArgument: If a tolerance is out of range or no evaluation is allowed.
@@ -78,44 +76,63 @@ class Quadrature:
         for side in (problem.p, problem.q):
             if box(side.support) is None:
                 return f"the support {side.support} is no product of intervals"
-        if kind_of(domain_of(problem.p, problem.q)) == "mixed":
-            return (
-                "the ends of the domain are finite for some coordinates or batch elements "
-                "and infinite for others"
-            )
         return None
 
     def estimate(self, problem: Problem) -> Estimate:
-        """The integrals of the divergence by adaptive cubature, then their combination."""
-        if isinstance(problem.divergence, EnvelopeDivergence):
-            return upper_envelope(self, problem, problem.divergence)
+        """The integrals of the divergence, then their combination."""
+        divergence = problem.divergence
+        if isinstance(divergence, EnvelopeDivergence):
+            return upper_envelope(self, problem, divergence)
         sides = densities(problem, self.mass)
-        if isinstance(problem.divergence, SupremumDivergence):
-            tolerance = Tolerance(self.rtol, self.atol)
-            return supremum(sides, layout(problem.p, problem.q), tolerance, self.name)
-        q = problem.q
-        if isinstance(problem.divergence, ScoreDivergence):
-            q = within(problem.p, q)
-        return self.refine(sides, layout(problem.p, q))[0]
+        if isinstance(divergence, SupremumDivergence):
+            return supremum(sides, Tolerance(self.rtol, self.atol), self.name)
+        return self._estimate(sides)
 
-    def refine(self, sides: Densities, start: Layout) -> tuple[Estimate, Layout]:
-        """The estimate from given cells on, and the cells it took."""
-        p, q = sides.problem.p, sides.problem.q
-        function = _in_chart(sides.integrands, start, p, q)
-        caution = _CAUTION[start.cells.dimensions]
-        rtol = self.rtol / 2 / caution if self.rtol else _DEFAULT_RTOL[start.cells.dimensions]
-        integral = self._integrate(function, start, rtol=rtol, atol=self.atol / caution)
-        end = Layout(start.chart, integral.cells)
-        values = _differentiable(function, integral)
-        diverges, beyond = tails(function, integral, start.chart.limits)
-        errors, tolerance = caution * integral.errors + beyond, Tolerance(self.rtol, self.atol)
-        return finish(
-            sides, values, errors, diverges, tolerance, self.name, integral.evaluations
-        ), end
+    def _estimate(self, sides: Densities) -> Estimate:
+        found = self._integrals(sides, needs_all=True)
+        own = found.values.shape[0] - (0 if sides.measures else 2)
+        values = found.differentiable()[:own] if torch.is_grad_enabled() else found.values[:own]
+        errors = (found.errors + _doubt(sides, found))[:own]
+        batch = sides.problem.batch_shape
+        parts = [each.reshape(-1, *batch) for each in (values, errors, found.diverges[:own])]
+        points = -(-found.points // max(1, batch.numel()))
+        tolerance = Tolerance(self.rtol, self.atol)
+        estimate = finish(sides, *parts, tolerance, self.name, points)
+        infinite = estimate.value.isinf()
+        if not bool(infinite.any()):
+            return estimate
+        known = parts[2].any(0) | sides.forced().any(0) | found.hollow[:own].any(0).reshape(batch)
+        lost = infinite & ~known
+        if sides.problem.divergence.logarithms and not sides.measures and bool(lost.any()):
+            estimate = by_logarithms(sides.problem, estimate, lost, self.estimate)
+        return replace(estimate, reason=_reason(sides, found, estimate.value.isinf(), own))
+
+    def rule(self, sides: Densities) -> tuple[Tensor, Tensor, Tensor]:
+        r"""Nodes at which the integrals of a divergence, and the masses, are plain sums.
+
+        Returns:
+            Points of shape :math:`(N, *, E)`, weights of shape :math:`(N, *)`, and those of an
+            embedded coarser rule.
+        """
+        with torch.no_grad():
+            return self._integrals(sides, needs_all=False).rule()
+
+    def _integrals(self, sides: Densities, *, needs_all: bool) -> DomainIntegrals:
+        """The integrals of a divergence, the masses of both sides last."""
+        problem = sides.problem
+        rtol = self.rtol / 2 if self.rtol else _DEFAULT_RTOL[problem.event_shape.numel()]
+        with torch.no_grad():
+            formula = formula_of(sides, needs_all=needs_all)
+            of_masses = rtol if sides.measures else max(rtol, _MASS_RTOL)
+            tolerances = [rtol] * formula.count + [of_masses] * 2
+            kinks = getattr(problem.divergence, "kinks", ())
+            return domain_integrals(
+                formula, problem.batch_shape, self._demand(tolerances, self.atol), kinks
+            )
 
     def mass(self, target: Target) -> tuple[Tensor, Tensor]:
         """The integral of a density, with its error; differentiable."""
-        values, errors = self.expectations(target, lambda x: ())
+        values, errors = self._expectations(StatisticsFormula(target))
         return values[0], errors[0]
 
     def expectations(self, target: Target, statistics: Statistics) -> tuple[Tensor, Tensor]:
@@ -129,58 +146,55 @@ class Quadrature:
         Returns:
             The integrals and their errors, with shape :math:`(1 + k, *)`; differentiable.
         """
-        start = layout(target, target)
+        return self._expectations(StatisticsFormula(target, statistics))
 
-        def integrands(x: Tensor) -> tuple[Tensor, Tensor]:
-            density = target.log_prob(x).exp()
-            values = torch.stack(
-                [density, *(product(density, statistic) for statistic in statistics(x))]
-            )
-            return values, values.detach().abs() * torch.finfo(values.dtype).eps
-
-        function = _in_chart(integrands, start, target, target)
-        integral = self._integrate(function, start, rtol=1e-12, atol=1e-15)
-        diverges, beyond = tails(function, integral, start.chart.limits)
-        values = torch.where(diverges, torch.inf, _differentiable(function, integral))
-        return values, integral.errors + beyond
-
-    def _integrate(
-        self, function: Integrand, start: Layout, *, rtol: float, atol: float
-    ) -> Integral:
+    def _expectations(self, formula: StatisticsFormula) -> tuple[Tensor, Tensor]:
+        batch = formula.target.batch_shape
+        rtol = 1e-12 if formula.target.event_shape.numel() == 1 else 1e-9
         with torch.no_grad():
-            return integrate(
-                function, start.cells, rtol=rtol, atol=atol, max_evaluations=self.max_evaluations
-            )
+            found = domain_integrals(formula, batch, self._demand([rtol], 1e-15), ())
+        values = found.differentiable() if torch.is_grad_enabled() else found.values
+        return values.reshape(-1, *batch), found.errors.reshape(-1, *batch)
+
+    def _demand(self, rtol: list[float], atol: float) -> Demand:
+        return Demand(torch.tensor(rtol, dtype=torch.float64), atol, self.max_evaluations)
 
 
-def _in_chart(integrands: Integrand, start: Layout, p: Target, q: Target) -> Integrand:
-    """Integrands of points as integrands of coordinates, which move with the edges."""
-    edges = edges_of(p, q) if not p.event_shape and torch.is_grad_enabled() else []
-    moving = any(edge.requires_grad for edge in edges)
-    finite = [edge.squeeze(-1) for edge in edges if bool(edge.isfinite().all())]
-
-    def function(u: Tensor) -> tuple[Tensor, Tensor]:
-        x, slope = start.chart.to_x(u)
-        x = x if p.event_shape else x.squeeze(-1)
-        if moving and torch.is_grad_enabled():
-            x, stretch = move_with_edges(x, finite)
-            slope = slope * stretch
-        values, noise = integrands(x)
-        usable = values.isfinite()  # an infinity must not meet the gradient of the slope
-        scaled = product(torch.where(usable, values, 0.0), slope)
-        return torch.where(usable, scaled, values), noise * slope.detach()
-
-    return function
+def _reason(sides: Densities, found: DomainIntegrals, infinite: Tensor, own: int) -> str:
+    """What the infinite values come from."""
+    hollow, diverges = (
+        each[:own].any(0).reshape(infinite.shape) for each in (found.hollow, found.diverges)
+    )
+    overflows = found.values[:own].isinf().any(0).reshape(infinite.shape)
+    hollow = hollow | sides.forced().any(0) | ~(overflows | diverges)
+    kinds = {
+        "one side has mass where the other has none": hollow,
+        "the integral diverges: one density falls too fast for the other": diverges & ~hollow,
+        "it is beyond the largest floating-point number": overflows & ~(diverges | hollow),
+    }
+    return "; ".join(reason for reason, where in kinds.items() if bool((infinite & where).any()))
 
 
-def _differentiable(function: Integrand, integral: Integral) -> Tensor:
-    """The same sum over the same nodes, now with its graph of gradients, where there is any."""
-    if not torch.is_grad_enabled():
-        return integral.values
-    u, weights = nodes_of(integral.cells)
-    if not function(u[:1])[0].requires_grad:
-        return integral.values
-    values = function(u)[0]
-    usable = values.isfinite() & (weights > 0)
-    total = torch.where(usable, torch.where(usable, values, 0.0) * weights, 0.0).sum(1)
-    return torch.where(integral.values.isinf(), integral.values, total)
+def _doubt(sides: Densities, found: DomainIntegrals) -> Tensor:
+    """What the masses of both sides, were they known, tell of errors that the nodes do not see.
+
+    A small defect is the rounding within the log densities, of which the integrands have their
+    share. A large one is mass that was not seen; it counts times the greatest ratio of an
+    integrand to that density.
+    """
+    plane = sides.problem.event_shape.numel() > 1
+    doubt = (_OF_PLANES if plane else _SHARE) * found.floors
+    if sides.measures:
+        return doubt
+    known = sides.mass_error.expand(sides.problem.batch_shape).reshape(-1)
+    defects = ((found.values[-2:] - 1).abs() - known).clamp_min(0)
+    unexplained = (defects - found.floors[-2:]).clamp_min(0)
+    rounding = torch.where(defects < _SEEN, unexplained, 0.0).amax(0) / _ROUNDING
+    if not plane:  # there floors hold more than rounding
+        doubt = doubt * rounding.clamp_min(1)
+    if not bool((defects > _SEEN).any()):
+        return doubt
+    missing = torch.where(defects > _SEEN, (defects - found.errors[-2:]).clamp_min(0), 0.0)
+    for gap, ratio in zip(missing, found.ratios(_PRESENT), strict=True):
+        doubt = doubt + gap * ratio
+    return doubt

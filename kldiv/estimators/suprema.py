@@ -17,13 +17,13 @@ from torch import Tensor
 
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.estimate import Estimate
-from kldiv.estimators.charts import Chart
-from kldiv.estimators.cubature import nodes_of
+from kldiv.estimators.coordinates import Coordinates
 from kldiv.estimators.heights import Heights, beyond_rays, heights
 from kldiv.estimators.integrands import Densities, Tolerance
-from kldiv.estimators.layout import Layout, edges_of
+from kldiv.estimators.layout import edges_of
 from kldiv.estimators.moving_edges import move_with_edges
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.search import search
 from kldiv.estimators.zooming import best_starts, zoom
 
 __all__ = ["Summit", "summit_estimate", "supremum"]
@@ -31,7 +31,6 @@ __all__ = ["Summit", "summit_estimate", "supremum"]
 _STEPS = {1: 400, 2: 200}  # along a ray
 _RAYS = 128  # in a plane
 _TINY = 1e-300  # next to 0, and a number of full precision
-_GAP = 0.11  # the widest gap between nodes, in widths of their cell
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,10 @@ class Summit:
     evaluations: int
 
 
-def supremum(sides: Densities, start: Layout, tolerance: Tolerance, made_by: str) -> Estimate:
-    """The supremum over the domain of a layout, differentiable by the envelope theorem."""
+def supremum(sides: Densities, tolerance: Tolerance, made_by: str) -> Estimate:
+    """The supremum over the domain of both sides, differentiable by the envelope theorem."""
     with torch.no_grad():
-        summit = _summit(sides, start)
+        summit = _summit(sides)
     p, q = sides.problem.p, sides.problem.q
     if not p.event_shape and torch.is_grad_enabled():
         edges = edges_of(p, q)
@@ -93,24 +92,23 @@ def _why_infinite(problem: Problem) -> str:
     return "it has no upper bound: where both sides have mass, one falls too fast for the other"
 
 
-def _summit(sides: Densities, start: Layout) -> Summit:
+def _summit(sides: Densities) -> Summit:
     problem = sides.problem
-    chart, dimensions = start.chart, start.cells.dimensions
+    start = search(problem.p, problem.q)
+    chart, nodes = start.coordinates, start.nodes
     scalar = not problem.event_shape
 
     def at(u: Tensor) -> Heights:
         x = chart.to_x(u.clamp(*chart.limits))[0]
         return heights(sides, x.squeeze(-1) if scalar else x)
 
-    rays = _rays(chart, dimensions, problem.batch_shape)
+    rays = _rays(chart, nodes.shape[-1])
     along = at(rays.flatten(0, 1))
     endless, limit = beyond_rays(along, rays.shape[1])
-    nodes = nodes_of(start.cells)[0]
     within = at(nodes)
     values = torch.cat([within.secured, along.secured])
-    spacing = (start.cells.upper - start.cells.lower) * _GAP
-    gaps = [spacing.repeat(nodes.shape[0] // spacing.shape[0], *(1,) * (spacing.ndim - 1))]
-    gaps += [(rays[1] - rays[0]).abs().amax(-1, keepdim=True).expand_as(rays).flatten(0, 1)]
+    between = (rays[1] - rays[0]).abs().amax(-1, keepdim=True).expand_as(rays)
+    gaps = [start.gaps, between.flatten(0, 1)]
     starts = best_starts(torch.cat([nodes, rays.flatten(0, 1)]), values, torch.cat(gaps))
     top, _, gain, cost = zoom(lambda u: at(u).secured, *starts)
     x = chart.to_x(top.clamp(*chart.limits))[0]
@@ -125,25 +123,21 @@ def _summit(sides: Densities, start: Layout) -> Summit:
     )
 
 
-def _rays(chart: Chart, dimensions: int, batch: torch.Size) -> Tensor:
+def _rays(chart: Coordinates, dimensions: int) -> Tensor:
     r"""Steps from the middle of the coordinates to their limits, with shape (F, R, \*, d)."""
     low, high = chart.limits
-    steps = torch.arange(1, _STEPS[dimensions] + 1, dtype=torch.float64)[:, None, None]
-    share = steps / _STEPS[dimensions]
+    share = torch.arange(1, _STEPS[dimensions] + 1, dtype=low.dtype, device=low.device)
+    share = share.reshape(-1, 1, *(1,) * low.ndim) / _STEPS[dimensions]
     if dimensions == 1:
-        rays = share * torch.tensor([[low], [high]], dtype=torch.float64)
-    else:
-        angle = torch.arange(_RAYS, dtype=torch.float64) * (2 * math.pi / _RAYS)
-        towards = torch.stack([angle.cos(), angle.sin()], -1)
-        if chart.kind == "line":
-            rays = ((share * high).sinh() * towards).asinh()
-        else:
-            limit = torch.where(towards > 0, high, low) / towards
-            limit = torch.where(towards == 0, torch.inf, limit).amin(-1, keepdim=True)
-            rays = share * limit * towards
-    ones = (1,) * len(batch)
-    shape = (*rays.shape[:2], *ones, dimensions)
-    return rays.to(chart.centre.device).reshape(shape).expand(*rays.shape[:2], *batch, dimensions)
+        return share * torch.stack([low, high])
+    angle = torch.arange(_RAYS, dtype=low.dtype, device=low.device) * (2 * math.pi / _RAYS)
+    towards = torch.stack([angle.cos(), angle.sin()], -1)
+    towards = towards.reshape(_RAYS, *(1,) * (low.ndim - 1), 2)
+    if chart.whole:
+        return ((share * high).sinh() * towards).asinh()
+    limit = torch.where(towards > 0, high, low) / towards
+    limit = torch.where(towards == 0, torch.inf, limit).amin(-1, keepdim=True)
+    return share * limit * towards
 
 
 def _with_ends(sides: Densities, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,9 +16,7 @@ from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.target import Target
-from kldiv.estimators.cubature import coarse_weights_of, nodes_of
 from kldiv.estimators.integrands import Densities, densities, in_sight, past_poles
-from kldiv.estimators.layout import layout
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.quadrature import Quadrature
 from kldiv.estimators.sums import Sum
@@ -168,18 +166,9 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
                 if found.suits(problem, forward=forward):
                     return found
             estimator = replace(estimator, rtol=None, max_evaluations=_PLANE_EVALUATIONS)
-            found = rule(_quadrature_nodes(sides, estimator))
+            found = rule(estimator.rule(sides))
             return replace(found, best_effort=not found.suits(problem, forward=forward))
-        return rule(_quadrature_nodes(sides, estimator))
-
-
-def _quadrature_nodes(sides: Densities, estimator: Quadrature) -> Nodes:
-    problem = sides.problem
-    _, end = estimator.refine(sides, layout(problem.p, problem.q))
-    u, weights = nodes_of(end.cells)
-    x, slope = end.chart.to_x(u)
-    points = x if problem.event_shape else x.squeeze(-1)
-    return points, weights * slope, coarse_weights_of(end.cells) * slope
+        return rule(estimator.rule(sides))
 
 
 def _sum_nodes(problem: Problem, estimator: Sum) -> Nodes:

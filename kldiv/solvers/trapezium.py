@@ -17,8 +17,10 @@ import torch
 
 from torch import Tensor
 
-from kldiv.estimators.layout import coordinates
+from kldiv.estimators.coordinates import Coordinates
+from kldiv.estimators.layout import domain_of, places_of
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.search import correlation_factor
 
 __all__ = ["Nodes", "trapezium_nodes"]
 
@@ -31,17 +33,20 @@ _TRIALS = ((12.0, 49), (12.0, 97), (100.0, 97), (100.0, 193), (1e4, 193))
 
 def trapezium_nodes(problem: Problem) -> Iterator[Nodes]:
     """Ever finer rules for a problem on the whole plane; none elsewhere."""
-    chart, places = coordinates(problem.p, problem.q)
-    if chart.kind != "line":
+    ends = domain_of(problem.p, problem.q)
+    if bool(ends.lower.isfinite().any() | ends.upper.isfinite().any()):
         return
-    shape = chart.ends.lower.shape
+    shape = ends.lower.shape
+    with torch.no_grad():
+        places = places_of(problem.p, problem.q)
+        centres = torch.stack([place.centre.expand(shape) for place in places])
+        scales = torch.stack([place.scale.expand(shape) for place in places])
+        factor = correlation_factor(problem.p, problem.q, shape)
+        chart = Coordinates(ends, centres.mean(0), scales.log().mean(0).exp(), factor)
     for reach, side in _TRIALS:
-        ends = [
-            chart.to_u((place.centre + sign * reach * place.scale).expand(shape))
-            for place in places
-            for sign in (1, -1)
-        ]
-        low, high = torch.stack(ends).amin(0), torch.stack(ends).amax(0)
+        corners = torch.cat([centres + reach * scales, centres - reach * scales])
+        u = chart.to_u(corners)
+        low, high = u.amin(0), u.amax(0)
         steps = torch.arange(side, dtype=low.dtype, device=low.device)
         first, second = (axis.flatten() for axis in torch.meshgrid(steps, steps, indexing="ij"))
         share = torch.stack([first, second], -1) / (side - 1)

@@ -86,8 +86,8 @@ class ChernoffOfOrder(IntegralDivergence):
         both = ~(no_p | no_q)
         safe_p, safe_q = (torch.where(both, log, 0.0).clamp_min(_LOWEST) for log in (log_p, log_q))
         gap = torch.where(both, self._gap(safe_p, safe_q), self._apart(log_p, log_q))
-        power = (safe_q + self.order * (safe_p - safe_q) - self.log_scale).exp()
-        return gap, torch.where(both, power, 0.0)
+        exponent = safe_q + self.order * (safe_p - safe_q) - self.log_scale
+        return gap, torch.where(both, torch.where(both, exponent, 0.0).exp(), 0.0)
 
     def combine(self, *integrals: Tensor) -> Tensor:
         """By the first integral where the two are close, by the second where they are not."""

@@ -125,6 +125,15 @@ class Gamma(IntegralDivergence):
 
     jointly_convex = invariant = monotone
 
+    @property
+    def logarithms(self) -> tuple[tuple[float, float, float], ...]:
+        """The three powers."""
+        gamma = self.gamma
+        if gamma == 0:
+            return ()
+        of_p, of_q = 1 / (gamma * (1 + gamma)), 1 / (1 + gamma)
+        return (of_p, 1 + gamma, 0.0), (of_q, 0.0, 1 + gamma), (-1 / gamma, 1.0, gamma)
+
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r"""B, the density power's; :math:`(p - q)(q^\gamma - 1)/\gamma`; and the three powers."""
         gamma = self.gamma

@@ -7,8 +7,8 @@ it is so near 1 that its logarithm has no digits; then the non-negative integral
     \qquad I_\alpha = 1 + (\alpha - 1) H,
 
 is used. Where they are far apart :math:`I_\alpha` is so near 0 that H has no digits of it; then
-it is used itself. So both integrals are taken. Below 1e-308 it is 0 in floating point and the
-divergence, then beyond :math:`700 / |1 - \alpha|` nats, is infinite. At infinite order there is no
+it is used itself. So both integrals are taken. Where :math:`I_\alpha` is beyond all floating-point
+numbers, its logarithm is taken. At infinite order there is no
 integral: the divergence is a supremum, and a class of its own.
 """
 
@@ -141,6 +141,12 @@ class Renyi(IntegralDivergence):
     def jointly_convex(self) -> bool:  # type: ignore[override]
         """Up to order 1 it is convex in the pair of p and q."""
         return self.alpha <= 1
+
+    @property
+    def logarithms(self) -> tuple[tuple[float, float, float], ...]:
+        """The power integral alone."""
+        alpha = self.alpha
+        return () if alpha == 1 else ((1 / (alpha - 1), alpha, 1 - alpha),)
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r"""Those of H and of the power integral; of H alone at order 1."""

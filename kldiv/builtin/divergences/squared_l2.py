@@ -86,6 +86,11 @@ class CauchySchwarz(IntegralDivergence):
     symmetric = True
     additive = True
 
+    @property
+    def logarithms(self) -> tuple[tuple[float, float, float], ...]:
+        r""":math:`\tfrac12 \log \int p^2 + \tfrac12 \log \int q^2 - \log \int p\,q`."""
+        return (0.5, 2.0, 0.0), (0.5, 0.0, 2.0), (-1.0, 1.0, 1.0)
+
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r"""Those of the cosine distance and :math:`p\,q`."""
         return *_COSINE.integrands(log_p, log_q), (log_p + log_q).exp()

@@ -39,6 +39,7 @@ class TotalVariation(FDivergence):
     upper_bound = 1.0
     at_zero = 0.5
     slope_at_infinity = 0.5
+    kinks = (0.0,)
 
     def generator(self, log_u: Tensor) -> Tensor:
         r""":math:`f(u) = |u - 1| / 2`."""
@@ -78,6 +79,11 @@ class HockeyStick(FDivergence):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma, low=1))
+
+    @property
+    def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
+        r"""At :math:`u = \gamma`."""
+        return (math.log(self.gamma),)
 
     @property
     def symmetric(self) -> bool:  # type: ignore[override]
