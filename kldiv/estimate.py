@@ -31,6 +31,9 @@ class Estimate:
         reason: Why this method was used, or why the value is infinite.
         up_to_constant: Whether an unknown constant (a log normaliser, an entropy) is missing from
             the value.
+        pareto_k: The shape of the tail of what was averaged, with shape :math:`(*)`, where
+            chance played a part: above 0.5 it has no finite variance, above 0.7 the error is
+            infinite.
 
     Example:
         >>> import torch
@@ -46,6 +49,7 @@ class Estimate:
     evaluations: int = 0
     reason: str = ""
     up_to_constant: bool = False
+    pareto_k: Tensor | None = None
 
     def bits(self) -> Tensor:
         r"""The value in bits, :math:`\text{value} / \ln 2`, with shape :math:`(*)`."""

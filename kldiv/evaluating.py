@@ -126,4 +126,5 @@ def in_precision(estimate: Estimate, dtype: torch.dtype) -> Estimate:
     rounding = torch.finfo(dtype).eps * value.detach().abs()
     error = (estimate.error + torch.where(value.isfinite(), rounding, 0.0)).to(dtype)
     stderr = None if estimate.stderr is None else estimate.stderr.to(dtype)
-    return replace(estimate, value=value, error=error, stderr=stderr)
+    pareto_k = None if estimate.pareto_k is None else estimate.pareto_k.to(dtype)
+    return replace(estimate, value=value, error=error, stderr=stderr, pareto_k=pareto_k)

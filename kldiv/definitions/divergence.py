@@ -118,6 +118,12 @@ class IntegralDivergence(Divergence, ABC):
     :meth:`combine`.
     """
 
+    log_mass_slopes: ClassVar[tuple[float | None, float | None]] = (None, None)
+    """c, d in :math:`D(a p \\parallel b q) = D(p \\parallel q) + c \\log a + d \\log b`.
+
+    A side with a slope may be known up to its mass: then the divergence is, up to a constant. At
+    a slope of 0 the mass does not matter; ``None`` says that it is needed."""
+
     @property
     def logarithms(self) -> tuple[tuple[float, float, float], ...]:
         r"""Weights :math:`c_i` and powers if :math:`D = \sum_i c_i \log \int p^{a_i} q^{b_i} dx`.
@@ -192,6 +198,18 @@ class FDivergence(IntegralDivergence):
         slope = self._canonical_slope
         outside = log_p.exp() * slope if math.isfinite(slope) else self._steep(log_p, log_q, far)
         return torch.where(far, outside, inside)
+
+    def plain_integrand(self, log_p: Tensor, log_q: Tensor) -> Tensor:
+        r"""The integrand :math:`q\,f(p / q)` of the definition, which may be negative.
+
+        It needs no mass, where :meth:`integrand` weighs both: it is what is averaged over draws
+        from p where the mass of q is unknown.
+
+        Arguments:
+            log_p: Finite log densities of p, with shape :math:`(*)`.
+            log_q: Finite log densities of q, with shape :math:`(*)`.
+        """
+        return log_q.exp() * self.generator(log_p - log_q)
 
     def _steep(self, log_p: Tensor, log_q: Tensor, far: Tensor) -> Tensor:
         """The integrand where u is beyond e^300 and f outgrows u; NaN where f(u) overflows."""

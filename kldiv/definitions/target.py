@@ -271,6 +271,12 @@ class DistributionTarget(Target):
         return True
 
     @property
+    def has_sampler(self) -> bool:
+        """Whether its class says how to draw from it."""
+        own = type(self._distribution)
+        return own.sample is not Distribution.sample or own.rsample is not Distribution.rsample
+
+    @property
     def batch_shape(self) -> torch.Size:
         """The distribution's batch shape."""
         return self._original.batch_shape

@@ -4,13 +4,18 @@ Half of the points come from p, half from q. With :math:`m = (p + q) / 2`,
 
 .. math:: \int g(\log p, \log q)\,dx = \mathbb E_m\!\left[\frac{g(\log p, \log q)}{m}\right],
 
-and :math:`p/m` and :math:`q/m` never exceed 2, so that no weight can run away. The points and the
-density in the denominator are held fixed, hence the gradient of the estimate is an unbiased
-estimate of the gradient of the integral, for discrete and for continuous distributions, in p and
-in q.
+and :math:`p/m` and :math:`q/m` never exceed 2, so that no weight can run away. Where one side
+alone can be drawn from, m is that side. The points and the density in the denominator are held
+fixed, hence the gradient of the estimate is an unbiased estimate of the gradient of the integral,
+for discrete and for continuous distributions, in p and in q.
+
+Three things make the noise small and known: points that fill space evenly where a side allows
+it; the quantity :math:`p/m - 1` of known mean, which takes its share of the noise along; and
+independent replicates of both, whose spread is the error. The tail of what is averaged is looked
+at, and where it is too heavy for any average the error is infinite.
 
 References:
-    Safe and effective importance sampling (Owen and Zhou, 2000), equation 4,
+    Safe and Effective Importance Sampling (Owen and Zhou, 2000), equation 4,
     doi:10.1080/01621459.2000.10473909.
 """
 
@@ -25,26 +30,35 @@ from torch import Tensor
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
 from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.supremum_divergence import SupremumDivergence
-from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
+from kldiv.estimators.averages import Average
+from kldiv.estimators.draws import Plan
 from kldiv.estimators.envelope import upper_envelope
-from kldiv.estimators.integrands import Densities, Tolerance, densities, unsuited
+from kldiv.estimators.integrands import Tolerance
+from kldiv.estimators.pareto import UNRELIABLE
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.scores import expectand
-from kldiv.numerics import log_mean, product
+from kldiv.estimators.proposals import Proposals, proposals, why_none
+from kldiv.estimators.ratios import (
+    are_bounded,
+    is_plain,
+    levelled,
+    ratios_at,
+    score_terms_at,
+)
 
 __all__ = ["MonteCarlo"]
 
-_CONFIDENCE = 3.0  # standard errors: 99.7 % of a normal law
+_MANY = 32  # replicates tell an error
+_FEW = 8  # are enough for the slope of a control variate
 
 
 @dataclass(frozen=True)
 class MonteCarlo:
-    r"""Independent draws from p and q, with standard errors.
+    r"""Randomised quasi-random points, or independent draws, from p and q, with standard errors.
 
     Arguments:
-        samples: The number of points, for each element of the batch.
+        samples: The most points, for each element of the batch.
         rtol: The relative tolerance; where it is given and not reached, ``ToleranceNotMet`` is
             raised.
 
@@ -64,109 +78,77 @@ class MonteCarlo:
             raise InvalidArgument(f"rtol must be between 0 and 1, got {self.rtol}")
 
     def why_not(self, problem: Problem) -> str | None:
-        """Two densities of known mass that can be sampled from."""
-        reason = unsuited(problem)
-        if reason is not None:
-            return reason
+        """A side to draw from, and masses that are known where they are needed."""
         if isinstance(problem.divergence, SupremumDivergence):
             return (
                 f"{problem.divergence} is a supremum, of which a sample shows no more than a "
                 "lower bound"
             )
-        sides = {"p": problem.p, "q": problem.q}
-        if isinstance(problem.divergence, ScoreDivergence):
-            sides.pop("q")  # its score is enough
-        for name, side in sides.items():
-            if not side.has_sampler:
-                return f"{name} = {side!r} has no sampler"
-            if not side.normalized:
-                return f"the mass of {name} = {side!r} is not known and cannot be integrated here"
-        return None
+        return why_none(problem)
+
+    def value(self, problem: Problem) -> Tensor:
+        """The value alone, differentiable: all that a step of a fit needs."""
+        if isinstance(problem.divergence, EnvelopeDivergence):
+            return self.estimate(problem).value
+        average, offset, _ = self._average(problem, _FEW)
+        return average.value + offset
 
     def estimate(self, problem: Problem) -> Estimate:
-        """The means of the weighted integrands, combined; a standard error by linearisation."""
+        """The value with its error by replicates, and the shape of the tail behind it."""
         if isinstance(problem.divergence, EnvelopeDivergence):
             return upper_envelope(self, problem, problem.divergence)
-        sides = densities(problem, _no_mass)
-        if isinstance(problem.divergence, ScoreDivergence):
-            return self._from_p(problem, problem.divergence)
-        half = self.samples // 2
-        x = torch.cat([_draw(problem.p, problem, half, 0), _draw(problem.q, problem, half, 1)])
-        weighted = _weighted(sides, x)
-        means = weighted.mean(1)
-        value = sides.combine(means)
+        average, offset, pilot = self._average(problem, _MANY)
+        value = average.value + offset
         if value.isnan().any():
-            raise NotFinite(f"{problem.divergence} is NaN: its integrals are {means.tolist()}")
-        stderr = _standard_error(sides, weighted.detach(), half)
-        error = torch.where(value.isinf(), 0.0, _CONFIDENCE * stderr)
-        reason = problem.why_infinite if value.isinf().any() else ""
-        estimate = Estimate(value, error, self.name, stderr, 2 * half, reason)
-        Tolerance(self.rtol).check(estimate)
-        return estimate
+            raise NotFinite(
+                f"{problem.divergence} is NaN: its integrals are {average.integrals.tolist()}"
+            )
+        stderr, error, shape = (torch.where(value.isinf(), 0.0, each) for each in average.errors())
+        found = Estimate(
+            value,
+            error,
+            self.name,
+            stderr,
+            average.ratios.control.shape[0] + pilot,
+            _reason(problem, value, shape),
+            up_to_constant=bool(_source(problem).slope),
+            pareto_k=shape,
+        )
+        Tolerance(self.rtol).check(found)
+        return found
 
-    def _from_p(self, problem: Problem, divergence: ScoreDivergence) -> Estimate:
-        """The mean of a function of the scores over draws from p."""
-        x = _draw(problem.p, problem, self.samples, 0)
-        zero = torch.zeros((), dtype=torch.float64, device=x.device)
-        found = expectand(problem, zero, x)
-        shift = found.log_scale + (found.log_p - found.log_p.detach())
-        values = product(found.value, shift.exp())
-        mean = values.mean(0)
-        value = divergence.combine(mean)
-        with torch.enable_grad():
-            variable = mean.detach().requires_grad_()
-            (slope,) = torch.autograd.grad(divergence.combine(variable).sum(), variable)
-        spread = (slope * values.detach()).std(0) / self.samples**0.5
-        stderr = torch.where(value.isfinite(), spread, 0.0)
-        reason = problem.why_infinite if value.isinf().any() else ""
-        estimate = Estimate(value, _CONFIDENCE * stderr, self.name, stderr, self.samples, reason)
-        Tolerance(self.rtol).check(estimate)
-        return estimate
+    def _average(self, problem: Problem, least: int) -> tuple[Average, Tensor, int]:
+        """The average, what is to be added to it, and how many more points that took."""
+        source = _source(problem)
+        plan = Plan.of(self.samples // source.number, least)
+        sides, offset, pilot = levelled(problem, source)
+        if isinstance(problem.divergence, ScoreDivergence):
+            combine = problem.divergence.combine
+            ratios = score_terms_at(problem, plan)
+            never = torch.zeros_like(ratios.values[:, 0], dtype=torch.bool)
+            return Average(ratios, plan, never, lambda found: combine(found[0]), False), offset, 0
+        ratios = ratios_at(sides, source, plan)
+        if is_plain(sides, source):
+            never = torch.zeros_like(ratios.values[:, 0], dtype=torch.bool)
+            return Average(ratios, plan, never, lambda found: found[0], False), offset, pilot
+        bounded = source.number == 2 and are_bounded(sides)
+        return Average(ratios, plan, sides.forced(), sides.combine, bounded), offset, pilot
 
 
-def _draw(side: Target, problem: Problem, count: int, stream: int) -> Tensor:
-    """Points from one side for every element of the problem's batch."""
-    shape = (*problem.batch_shape, *problem.event_shape)
-    missing = len(problem.batch_shape) - len(side.batch_shape)
-    repeats = torch.Size(
-        wanted if missing > axis or side.batch_shape[axis - missing] != wanted else 1
-        for axis, wanted in enumerate(problem.batch_shape)
+def _source(problem: Problem) -> Proposals:
+    source = proposals(problem)
+    if source is None:
+        raise NotAvailable(f"there is nothing to draw from: {why_none(problem)}")
+    return source
+
+
+def _reason(problem: Problem, value: Tensor, shape: Tensor) -> str:
+    """Why values or errors are infinite."""
+    if value.isinf().any():
+        return problem.why_infinite
+    if not (shape > UNRELIABLE).any():
+        return ""
+    return (
+        f"the tail of what is averaged has the shape {float(shape.max()):.2f}, and above "
+        f"{UNRELIABLE} no sample tells its own error"
     )
-    points = side.sample(torch.Size([count, *repeats]), problem.seed + stream)
-    if missing == 0 and repeats.numel() == 1:
-        return points.reshape(count, *shape)
-    own = (1,) * missing + tuple(side.batch_shape)
-    axes = [axis for pair in range(len(own)) for axis in (1 + pair, 1 + len(own) + pair)]
-    points = points.reshape(count, *repeats, *own, *problem.event_shape)
-    rest = range(1 + 2 * len(own), points.ndim)
-    return points.permute(0, *axes, *rest).reshape(count, *shape)
-
-
-def _weighted(sides: Densities, x: Tensor) -> Tensor:
-    """The integrands over the fixed density of the mixture, with shape (k, N, *)."""
-    log_p, log_q = sides.logs(x)
-    values = sides.stack(log_p, log_q)
-    with torch.no_grad():
-        proposal = _log_mixture(log_p, log_q).exp()
-    return torch.where(values == 0, values * 0.0, values / proposal)
-
-
-def _log_mixture(log_p: Tensor, log_q: Tensor) -> Tensor:
-    floor = torch.finfo(log_p.dtype).min / 4
-    return log_mean(log_p.clamp_min(floor), log_q.clamp_min(floor), 0.5)
-
-
-def _standard_error(sides: Densities, weighted: Tensor, half: int) -> Tensor:
-    """The delta method: the spread of the combination's linear part within each half."""
-    means = weighted.mean(1)
-    with torch.enable_grad():
-        variable = means.clone().requires_grad_()
-        (slopes,) = torch.autograd.grad(sides.combine(variable).sum(), variable)
-    linear = (slopes.unsqueeze(1) * weighted).sum(0)
-    strata = torch.stack([linear[:half], linear[half:]])
-    spread = torch.nan_to_num(strata.var(1), nan=0.0, posinf=0.0)
-    return (spread.sum(0) / half).sqrt() / 2
-
-
-def _no_mass(target: Target) -> tuple[Tensor, Tensor]:
-    raise NotAvailable(f"the mass of {target!r} cannot be had by sampling")

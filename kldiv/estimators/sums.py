@@ -1,47 +1,44 @@
-r"""The sum rung: distributions on the integers, with a bound on the tail that is left out.
+r"""The sum rung: distributions on the integers and on lists of points, with a bound on the tail.
 
-A window around the mass of both sides grows until the terms beyond it are negligible. Beyond a
-window of K terms the tail is bounded by that of a power law with the ratio r seen at its end: with
-:math:`|t_k| \propto k^{-s}`, :math:`s = -K \log r`, it is :math:`|t_K|\, K / (s - 1)`, and
-infinite for :math:`s \leq 1`. Terms that fall faster are within it. It is part of the error.
+On the integers the terms are summed over runs that are as long as they are smooth, and as far out
+as there are terms; whether a series converges is decided by the decay of its own terms there.
+Vectors of counts are listed one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from torch import Tensor
 
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
-from kldiv.definitions.support import Interval, lattice
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
-from kldiv.errors import InvalidArgument, NotAvailable
+from kldiv.errors import InvalidArgument, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators.envelope import upper_envelope
-from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
-from kldiv.estimators.landmarks import landmarks
+from kldiv.estimators.integrands import Densities, Tolerance, finish, unsuited
+from kldiv.estimators.lattice_lines import ends_of, lines_of
 from kldiv.estimators.lattice_suprema import lattice_supremum, listed_supremum
+from kldiv.estimators.listed import all_points, count_of, has_no_end, listed
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.series import Series, add_up
+from kldiv.estimators.terms import Terms, terms_of, terms_of_statistics
 
 __all__ = ["Sum"]
-
-_SEEN = 16  # terms that tell how fast a tail falls
-
-Terms = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
 class Sum:
-    r"""The sum over a set of integers, or over a support that can be enumerated.
+    r"""The sum over a set of integers, or over a support that can be listed.
 
     Arguments:
         rtol: The relative tolerance; where it is given and not reached, ``ToleranceNotMet`` is
             raised.
-        max_terms: The most terms summed, for each element of the batch.
+        max_terms: The most terms evaluated, for each element of the batch.
 
     Raises:
         InvalidArgument: If ``rtol`` is not between 0 and 1 or no term is allowed.
@@ -65,37 +62,81 @@ class Sum:
             return reason
         if not problem.discrete:
             return "the support is continuous"
-        if problem.event_shape and not _enumerable(problem.p):
-            shape = tuple(problem.event_shape)
-            return f"the support {problem.p.support} of event shape {shape} cannot be enumerated"
-        return None
+        if not problem.event_shape:
+            return None
+        if isinstance(problem.divergence, SupremumDivergence) and has_no_end(problem.p, problem.q):
+            return f"{problem.divergence} is a supremum, and the support has no end"
+        count = count_of(problem.p, problem.q)
+        if count <= self.max_terms:
+            return None
+        support, shape = problem.p.support, tuple(problem.event_shape)
+        if count == float("inf"):
+            return f"the support {support} of event shape {shape} cannot be listed"
+        return f"the support {support} of event shape {shape} has {count:.3g} points"
 
     def estimate(self, problem: Problem) -> Estimate:
         """The sums of the divergence's terms, then their combination."""
         if isinstance(problem.divergence, EnvelopeDivergence):
             return upper_envelope(self, problem, problem.divergence)
-        sides = densities(problem, self.mass)
+        sides = self._sides(problem)
         if isinstance(problem.divergence, SupremumDivergence):
-            if problem.event_shape:
-                points = _enumerated(problem.p)
-                return listed_supremum(sides, points, Tolerance(self.rtol), self.name)
-            ends = _ends(problem.p, problem.q)
-            return lattice_supremum(sides, ends, Tolerance(self.rtol), self.name)
-        totals, errors, points = self._total(sides.integrands, problem.p, problem.q)
-        diverges = torch.isinf(errors)
+            return self._supremum(sides)
+        series = self._series(terms_of(sides), problem.p, problem.q, problem)
+        with_masses = replace(sides, measures=True)  # the densities are summed as well
+        totals, noise = _totals(terms_of(with_masses), series)
+        missing = _imbalance(problem, totals[-2:].detach())
+        if not sides.measures:
+            totals, noise = totals[:-2], noise[:-2]
         size = totals.detach().abs()
-        errors = errors + _imbalance(sides, points) * (size + size.sqrt())
-        tolerance = Tolerance(self.rtol)
-        return finish(sides, totals, errors, diverges, tolerance, self.name, points.shape[0])
+        errors = series.errors + noise + missing * (size + size.sqrt())
+        diverges = series.diverges | totals.isinf()
+        cost = int((series.weights != 0).sum(0).max())
+        found = finish(sides, totals, errors, diverges, Tolerance(self.rtol), self.name, cost)
+        return replace(found, reason=_why_infinite(found.value, totals, sides, series))
 
-    def points(self, problem: Problem) -> Tensor:
-        """The points at which the sum for a problem is taken."""
-        sides = densities(problem, self.mass)
-        return self._points(sides.integrands, problem.p, problem.q)[0]
+    def _supremum(self, sides: Densities) -> Estimate:
+        p, q = sides.problem.p, sides.problem.q
+        tolerance = Tolerance(self.rtol)
+        if p.event_shape:
+            points = all_points(p, q, self.max_terms)
+            return listed_supremum(sides, points, tolerance, self.name)
+        return lattice_supremum(sides, ends_of(p, q), tolerance, self.name)
+
+    def nodes(self, problem: Problem) -> tuple[Tensor, Tensor]:
+        """Points and weights with which the sum for a problem is taken."""
+        terms = terms_of(self._sides(problem))
+        series = self._series(terms, problem.p, problem.q, problem)
+        return series.points, series.weights
+
+    def _sides(self, problem: Problem) -> Densities:
+        """Both sides, those divided by their mass that ask for it, however large it is."""
+        (log_p, error_p), (log_q, error_q) = (
+            self._log_mass(side) for side in (problem.p, problem.q)
+        )
+        measures = not (problem.p.normalize and problem.q.normalize)
+        return Densities(problem, log_p, log_q, error_p + error_q, measures)
+
+    def _log_mass(self, target: Target) -> tuple[Tensor, Tensor]:
+        """The logarithm of the mass and its error, 0 where the density is taken as it stands."""
+        if target.normalized or not target.normalize:
+            zero = torch.zeros((), dtype=torch.float64, device=target.device)
+            return zero, zero
+        height = _height(target)
+        terms = terms_of_statistics(target, _nothing, height)
+        series = self._series(terms, target, target)
+        (value,), (noise,) = _totals(terms, series)
+        error = series.errors[0] + noise
+        if not (value.isfinite() & (value > 0) & ~series.diverges[0]).all():
+            raise NotFinite(
+                f"{target!r} cannot be normalised, the sum of its density is "
+                f"{torch.where(series.diverges[0], torch.inf, value).tolist()}; "
+                "normalize=False takes it as a measure, as it stands"
+            )
+        return height + value.log(), error / value.detach()
 
     def mass(self, target: Target) -> tuple[Tensor, Tensor]:
         """The sum of a density, with its error."""
-        values, errors = self.expectations(target, lambda x: ())
+        values, errors = self.expectations(target, _nothing)
         return values[0], errors[0]
 
     def expectations(
@@ -105,136 +146,74 @@ class Sum:
 
         Both have shape :math:`(1 + k, *)`.
         """
+        terms = terms_of_statistics(target, statistics, 0.0)
+        series = self._series(terms, target, target)
+        values, noise = _totals(terms, series)
+        return torch.where(series.diverges, torch.inf, values), series.errors + noise
 
-        def terms(x: Tensor) -> tuple[Tensor, Tensor]:
-            density = target.log_prob(x).exp()
-            values = torch.stack([density, *(density * statistic for statistic in statistics(x))])
-            return values, values.detach().abs() * torch.finfo(values.dtype).eps
-
-        values, errors, _ = self._total(terms, target, target)
-        return torch.where(errors.isinf(), torch.inf, values), errors
-
-    def _total(self, terms: Terms, p: Target, q: Target) -> tuple[Tensor, Tensor, Tensor]:
-        """Sums and errors with shape (k, *), errors infinite where a sum diverges; the points."""
-        points, tail = self._points(terms, p, q)
-        values, noise = terms(points)
-        return values.sum(1), noise.sum(1) + tail, points
-
-    def _points(self, terms: Terms, p: Target, q: Target) -> tuple[Tensor, Tensor]:
-        """Points enough for the terms, and a bound on what lies beyond them."""
+    def _series(
+        self, terms: Terms, p: Target, q: Target, problem: Problem | None = None
+    ) -> Series:
         if p.event_shape:
-            points = _enumerated(p)
-            return points, torch.zeros((), dtype=points.dtype, device=points.device)
-        ends = _ends(p, q)
-        window = _window(p, q, ends)
-        while True:
-            points = _integers(window)
-            with torch.no_grad():
-                values = terms(points)[0]
-            total = values.sum(1)
-            tail = torch.where(total.isinf(), 0.0, _tail(values, points, ends))
-            small = 1e-16 * torch.where(total.isfinite(), total.abs(), 0.0) + 1e-300
-            if (tail <= small).all() or points.shape[0] * 2 > self.max_terms:
-                return points, tail
-            window = _wider(window, ends)
-
-
-def _ends(p: Target, q: Target) -> Interval:
-    first, second = lattice(p.support), lattice(q.support)
-    if first is None or second is None:
-        raise NotAvailable(f"the supports {p.support} and {q.support} are no sets of integers")
-    shape = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
-    lower, upper = (
-        torch.minimum(first.lower, second.lower),
-        torch.maximum(first.upper, second.upper),
-    )
-    return Interval(lower.detach().expand(shape), upper.detach().expand(shape))
-
-
-def _window(p: Target, q: Target, ends: Interval) -> Interval:
-    """The integers within 40 standard deviations of a side, a hundred at least."""
-    if bool((ends.upper - ends.lower <= 10_000).all()):
-        return ends
-    places = [
-        place for side in (p, q) if side.distribution is not None for place in landmarks(side)
-    ]
-    if not places:
-        start = torch.where(
-            ends.lower.isfinite(),
-            ends.lower,
-            torch.where(ends.upper.isfinite(), ends.upper - 200, -100.0),
+            return listed(terms, p, q, problem, self.max_terms)
+        bare = p.distribution is None or q.distribution is None
+        parts = [
+            add_up(terms, line, everywhere=not bare, max_terms=self.max_terms)
+            for line in lines_of(p, q)
+        ]
+        return Series(
+            torch.cat([part.points for part in parts]),
+            torch.cat([part.weights for part in parts]),
+            torch.stack([part.errors for part in parts]).sum(0),
+            torch.stack([part.diverges for part in parts]).any(0),
         )
-        return _clipped(Interval(start, start + 200), ends)
-    low = torch.stack(
-        [
-            (place.centre - 40 * place.scale - 50).squeeze(-1).expand(ends.lower.shape)
-            for place in places
-        ]
-    )
-    high = torch.stack(
-        [
-            (place.centre + 40 * place.scale + 50).squeeze(-1).expand(ends.lower.shape)
-            for place in places
-        ]
-    )
-    return _clipped(Interval(low.amin(0).floor(), high.amax(0).ceil()), ends)
 
 
-def _wider(window: Interval, ends: Interval) -> Interval:
-    width = window.upper - window.lower + 1
-    return _clipped(Interval(window.lower - width, window.upper + width), ends)
+def _nothing(x: Tensor) -> tuple[Tensor, ...]:
+    """No statistics."""
+    return ()
 
 
-def _clipped(window: Interval, ends: Interval) -> Interval:
-    return Interval(
-        torch.maximum(window.lower, ends.lower), torch.minimum(window.upper, ends.upper)
-    )
-
-
-def _integers(window: Interval) -> Tensor:
-    """Consecutive integers, as many for each element of the batch: some windows are overrun."""
-    count = int((window.upper - window.lower).max()) + 1
-    steps = torch.arange(count, dtype=torch.float64, device=window.lower.device)
-    return window.lower + steps.reshape(-1, *(1,) * window.lower.ndim)
-
-
-def _tail(values: Tensor, points: Tensor, ends: Interval) -> Tensor:
-    """A bound on what lies beyond the window, with shape (k, *); infinite if terms do not fall."""
-    above = _power_law(values.abs(), beyond=points[-1] < ends.upper)
-    below = _power_law(values.abs().flip(1), beyond=points[0] > ends.lower)
-    return above + below
-
-
-def _power_law(terms: Tensor, beyond: Tensor) -> Tensor:
-    """The bound after the last of the terms (k, K, *), where anything is beyond it."""
-    count = terms.shape[1]
-    if count < 3:
-        return torch.zeros_like(terms[:, 0])
-    seen = min(_SEEN, count)
-    last, before = terms[:, -1], terms[:, -seen]
-    positive = (last > 0) & (before > 0)
-    ratio = torch.where(positive, last, 1.0) / torch.where(positive, before, 1.0)
-    excess = -ratio.log() * (count - seen / 2) / (seen - 1) - 1
-    falls = positive & (excess > 2 * seen / count)  # closer to 1 the exponent cannot be told
-    bound = torch.where(falls, last * count / torch.where(falls, excess, 1.0), torch.inf)
-    return torch.where(beyond & (last > 0), bound, 0.0)
-
-
-def _imbalance(sides: Densities, points: Tensor) -> Tensor:
-    """How far normalised densities are from a sum of 1: their own rounding, or mass not seen."""
+def _height(target: Target) -> Tensor:
+    """The greatest log density at the landmarks of a target of unknown mass; 0 for others."""
+    zero = torch.zeros((), dtype=torch.float64, device=target.device)
+    if target.normalized or not target.normalize or target.event_shape:
+        return zero
     with torch.no_grad():
-        found = torch.zeros((), dtype=points.dtype, device=points.device)
-        for side, log in zip((sides.problem.p, sides.problem.q), sides.logs(points), strict=True):
-            if side.normalized:
-                found = found + (log.exp().sum(0) - 1).abs()
-        return found
+        heights = [
+            target.log_prob(line.origin + line.direction * line.centres).amax(0)
+            for line in lines_of(target, target)
+        ]
+        return torch.stack(heights).amax(0).nan_to_num(neginf=0.0)
 
 
-def _enumerable(target: Target) -> bool:
-    return bool(target.distribution is not None and target.distribution.has_enumerate_support)
+def _totals(terms: Terms, series: Series) -> tuple[Tensor, Tensor]:
+    """The sums, differentiable, and the rounding noise in them, with shape (k, *)."""
+    values, noise = terms(series.points, series.weights.log())
+    return values.sum(1), noise.sum(1)
 
 
-def _enumerated(target: Target) -> Tensor:
-    if target.distribution is None:
-        raise NotAvailable(f"the support of {target!r} cannot be enumerated")
-    return target.distribution.enumerate_support(expand=True).double()
+def _imbalance(problem: Problem, masses: Tensor) -> Tensor:
+    """How far normalised densities are from a sum of 1: their own rounding, or mass not seen."""
+    gaps = (masses - 1).abs()
+    known = [side.normalized for side in (problem.p, problem.q)]
+    return gaps[torch.tensor(known, device=gaps.device)].sum(0)
+
+
+@torch.no_grad()
+def _why_infinite(value: Tensor, totals: Tensor, sides: Densities, series: Series) -> str:
+    """Why values are infinite, one reason for all of them."""
+    if not value.isinf().any():
+        return ""
+    if series.diverges.any():
+        return "the sum diverges: its terms do not fall fast enough"
+    if not totals.isinf().any() or sides.forced().any() or _apart(sides, series.points):
+        return sides.problem.why_infinite
+    return "the sum is beyond the largest floating-point number"
+
+
+def _apart(sides: Densities, points: Tensor) -> bool:
+    """Whether a term is infinite since one side vanishes."""
+    log_p, log_q = sides.logs(points)
+    infinite = sides.stack(log_p, log_q).isinf().any(0)
+    return bool((infinite & (log_p.isneginf() | log_q.isneginf())).any())

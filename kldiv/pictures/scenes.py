@@ -161,11 +161,11 @@ def _counts(fit: Fit) -> Tensor:
     if isinstance(fit.target, SampleTarget):
         points = torch.arange(float(fit.target.points.min()), float(fit.target.points.max()) + 1)
         return points.double()
-    points = Sum().points(Problem(fit.objective, fit.target, q, 0)).sort().values
+    points = Sum().nodes(Problem(fit.objective, fit.target, q, 0))[0].sort().values
     log_mass = torch.maximum(fit.target.log_prob(points), q.log_prob(points))
     seen = (log_mass - log_mass.max()).exp() > NEGLIGIBLE
-    first, last = seen.nonzero().flatten()[[0, -1]]
-    return points[int(first) : int(last) + 1]
+    first, last = points[seen][[0, -1]].tolist()
+    return torch.arange(first, last + 1, dtype=torch.float64)
 
 
 def _grid(target: Target, shown: list[DistributionTarget]) -> Tensor:

@@ -130,6 +130,8 @@ class Objective:
             return self._by_rule(problem, estimator, self.divergence)
         if isinstance(estimator, MonteCarlo):
             self._draws += 2
+            self.evaluations += estimator.samples
+            return estimator.value(problem)
         estimate = estimator.estimate(problem)
         self.evaluations += max(estimate.evaluations, 1)
         return estimate.value

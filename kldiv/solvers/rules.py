@@ -172,6 +172,5 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
 
 
 def _sum_nodes(problem: Problem, estimator: Sum) -> Nodes:
-    points = estimator.points(problem)
-    ones = torch.ones_like(points[..., 0] if problem.event_shape else points)
-    return points, ones, ones
+    points, weights = estimator.nodes(problem)
+    return points, weights, weights

@@ -27,7 +27,7 @@ from kldiv.builtin.divergences.chernoff import Chernoff, ChernoffOfOrder
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import Renyi, RenyiAtInfinity
 from kldiv.definitions.divergence import Divergence, IntegralDivergence
-from kldiv.definitions.log_density import log_probabilities
+from kldiv.definitions.log_probability import log_probabilities
 
 __all__ = ["CLOSED_FORMS", "CategoriesRule"]
 

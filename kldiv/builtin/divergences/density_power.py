@@ -109,6 +109,7 @@ class Gamma(IntegralDivergence):
 
     additive = True
     limits: ClassVar = {"gamma": (0.0,)}
+    log_mass_slopes = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma, low=0))

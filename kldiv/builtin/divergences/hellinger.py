@@ -105,6 +105,7 @@ class Bhattacharyya(IntegralDivergence):
     invariant = True
     monotone = True
     jointly_convex = True
+    log_mass_slopes = (-0.5, -0.5)
 
     def of_additive(self) -> OfAdditive:
         """Half of Rényi's divergence of order one half."""

@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from kldiv.definitions.divergence import FDivergence
-from kldiv.numerics import relative_entropy
+from kldiv.numerics import product, relative_entropy
 
 __all__ = ["KL"]
 
@@ -35,6 +35,7 @@ class KL(FDivergence):
     """
 
     additive = True
+    log_mass_slopes = (None, -1.0)
     at_zero = 0.0
     slope_at_infinity = math.inf
 
@@ -45,3 +46,7 @@ class KL(FDivergence):
     def integrand(self, log_p: Tensor, log_q: Tensor) -> Tensor:
         r""":math:`p \log(p/q) - p + q`."""
         return relative_entropy(log_p, log_q)
+
+    def plain_integrand(self, log_p: Tensor, log_q: Tensor) -> Tensor:
+        r""":math:`p \log(p/q)`."""
+        return product(log_p.exp(), log_p - log_q)

@@ -120,6 +120,7 @@ class Renyi(IntegralDivergence):
     invariant = True
     monotone = True
     limits: ClassVar = {"alpha": (0.0, 1.0, math.inf)}
+    log_mass_slopes = (1.0, -1.0)
 
     def __new__(cls, alpha: float) -> Renyi | RenyiAtInfinity:  # type: ignore[misc]
         """A divergence of the order, which at infinity is no integral."""

@@ -56,6 +56,7 @@ class Cosine(IntegralDivergence):
 
     symmetric = True
     upper_bound = 1.0
+    log_mass_slopes = (0.0, 0.0)
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r""":math:`(p - q)^2`, :math:`(p - q)(p + q)`, :math:`p^2` and :math:`q^2`."""
@@ -85,6 +86,7 @@ class CauchySchwarz(IntegralDivergence):
 
     symmetric = True
     additive = True
+    log_mass_slopes = (0.0, 0.0)
 
     @property
     def logarithms(self) -> tuple[tuple[float, float, float], ...]:
