@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from torch.distributions import Gamma, Independent, Normal, Uniform
+from torch.distributions import Gamma, Gumbel, Independent, Normal, Uniform
 
 import kldiv
 
@@ -119,3 +119,11 @@ def test_q_is_seen_no_farther_than_p_reaches():
     seen = within(p, q)
     assert (seen.support, seen.distribution) == (p.support, q.distribution)
     assert q.support is not p.support
+
+
+def test_a_density_that_is_beyond_all_numbers_where_p_has_vanished_is_not_missing():
+    """A Gumbel density falls doubly exponentially, and yet has a score wherever p has mass."""
+    numbers = torch.tensor([-0.23374, 1.3388, 0.14149, 1.3962], dtype=torch.float64)
+    p, q = Normal(*numbers[:2]), Gumbel(*numbers[2:])
+    found = kldiv.divergence(p, q, "fisher", estimator="quadrature")
+    assert float(found) == pytest.approx(2.3424411490443874, rel=1e-9)

@@ -73,7 +73,7 @@ def expectand(problem: Problem, log_mass_p: Tensor, x: Tensor) -> Expectand:
         size = largest if divergence.degree else torch.ones_like(log_p)
         log_scale = (divergence.degree or 0.0) * size.log()
         present = log_p.isfinite() & ~sides.log_q.isposinf()
-        infinite = present & sides.log_q.isneginf()
+        infinite = present & (log_p > _VANISHED) & sides.log_q.isneginf()
         overflown = present & ~infinite & ~sides.differentiable
         infinite = infinite | (overflown & _counts(divergence, log_p, largest, overflown))
         used = present & ~infinite & ~overflown & (log_p + log_scale > _VANISHED)
