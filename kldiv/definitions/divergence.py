@@ -76,6 +76,14 @@ class Divergence:
         return OfAdditive(self, lambda value: value) if self.additive else None
 
     @property
+    def logarithms(self) -> tuple[tuple[float, float, float], ...]:
+        r"""Weights :math:`c_i` and powers if :math:`D = \sum_i c_i \log \int p^{a_i} q^{b_i} dx`.
+
+        By default none. They serve where such an integral is beyond all floating-point numbers.
+        """
+        return ()
+
+    @property
     def name(self) -> str:
         """The class name in lower case with underscores: ``LeCam`` is ``le_cam``."""
         return snake_case(type(self).__name__)
@@ -123,14 +131,6 @@ class IntegralDivergence(Divergence, ABC):
 
     A side with a slope may be known up to its mass: then the divergence is, up to a constant. At
     a slope of 0 the mass does not matter; ``None`` says that it is needed."""
-
-    @property
-    def logarithms(self) -> tuple[tuple[float, float, float], ...]:
-        r"""Weights :math:`c_i` and powers if :math:`D = \sum_i c_i \log \int p^{a_i} q^{b_i} dx`.
-
-        By default none. They serve where such an integral is beyond all floating-point numbers.
-        """
-        return ()
 
     @abstractmethod
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:

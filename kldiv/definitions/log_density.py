@@ -104,7 +104,8 @@ def _kumaraswamy(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch
     a, b = distribution.concentration1, distribution.concentration0
     log_x = x.log()
     beyond = (-(a * log_x).expm1()).log()  # 1 - x^a, to full relative precision near 1
-    return a.log() + b.log() + (a - 1) * log_x + (b - 1) * beyond
+    log_density: Tensor = a.log() + b.log() + (a - 1) * log_x + (b - 1) * beyond
+    return log_density
 
 
 def _weibull(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)

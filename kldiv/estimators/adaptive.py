@@ -19,6 +19,7 @@ __all__ = ["Demand", "Group", "Outcome", "Start", "grid_of", "integrate"]
 _STEPS = (16, 8)  # of the first level for each place with mass, and for all
 _AT_ONCE = 1024  # lines, so that what belongs to them stays in the processor's cache
 
+
 @dataclass(frozen=True)
 class Demand:
     r"""What error is small enough, and how much work is too much.
@@ -127,7 +128,9 @@ def integrate(
     ladder = torch.where(diverges.unsqueeze(1), 0.0, start.ladder)
     size = group.total(_sizes(ladder, start))
     allowed = demand.allowed(size)
-    parts = torch.zeros(3, ladder.shape[0], len(group.of_line), dtype=ladder.dtype, device=ladder.device)
+    parts = torch.zeros(
+        3, ladder.shape[0], len(group.of_line), dtype=ladder.dtype, device=ladder.device
+    )
     empty = start.idle | (start.ends.last <= start.ends.first)
     done, nodes = empty.clone(), []
     for part in _batches(~empty & ~start.rough, start.ends):
@@ -144,7 +147,9 @@ def integrate(
     total = group.total(parts)
     if len(left):
         wanted = (allowed - total[1]).clamp_min(0.3 * allowed)
-        found, cells = kronrod(function, _cells(chart, start, left), group.of_line, wanted, demand.most)
+        found, cells = kronrod(
+            function, _cells(chart, start, left), group.of_line, wanted, demand.most
+        )
         total = total + torch.stack([found.values, found.errors, found.floors])
         nodes.append(nodes_of(cells))
     return Outcome(Integrals(*total), nodes)
@@ -197,7 +202,7 @@ def _cells(chart: Chart, start: Start, line: Tensor) -> Cells:
 
 
 def _by_line(roots: Tensor, line: Tensor, count: int) -> Tensor:
-    """The roots of each line, one below the other, with shape (R, M); what is missing is infinite."""
+    """The roots of each line, one below the other, of shape (R, M); what lacks is infinite."""
     order = line.argsort(stable=True)
     numbers = torch.bincount(line, minlength=count)
     first = numbers.cumsum(0) - numbers

@@ -218,13 +218,17 @@ class Chart:
         unit = torch.where(both, self.upper - self.lower, 1.0).log()
         share = torch.where(both, torch.nn.functional.softplus(-y.abs()), 0.0)
         near_low = torch.where(both, y < 0, low)
-        wanted = unit + torch.where(near_low, y, -y).minimum(torch.where(both, -y.abs(), torch.inf))
+        wanted = unit + torch.where(near_low, y, -y).minimum(
+            torch.where(both, -y.abs(), torch.inf)
+        )
         wanted = torch.where(whole, 0.0, wanted - share)
         step = wanted.exp()
         x = torch.where(near_low, self.lower + step, self.upper - step)
         x = torch.where(whole, y, _inside(x, self.lower, self.upper))
         actual = torch.where(near_low, x - self.lower, self.upper - x).log()
-        distance = torch.where(whole, (y - self.centre[:, 0]).abs().clamp_min(1e-300).log(), actual)
+        distance = torch.where(
+            whole, (y - self.centre[:, 0]).abs().clamp_min(1e-300).log(), actual
+        )
         slope = log_slope + torch.where(whole, 0.0, wanted - share)
         return Places(x, slope, distance, torch.where(whole, 0.0, actual - wanted))
 
@@ -292,7 +296,7 @@ def _phi(z: Tensor) -> Tensor:
 
 
 def _phi_inverse(w: Tensor) -> tuple[Tensor, Tensor]:
-    """z and the logarithm of dz/dw."""
+    """Z and the logarithm of dz/dw."""
     inner = w / _STRETCH
     v = _STRETCH * inner.sinh()
     return v.sinh(), v.cosh().log() + inner.cosh().log()

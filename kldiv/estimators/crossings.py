@@ -36,7 +36,11 @@ def crossings(
         A Modified Regula Falsi Method for Computing the Root of an Equation (Dowell and Jarratt,
         1971), doi:10.1007/BF01934364.
     """
-    found = [_zeros(lambda u, line, at=at: function(u, line) - at, w, values - at) for at in levels]
+
+    def above(level: float) -> Callable[[Tensor, Tensor], Tensor]:
+        return lambda u, line: function(u, line) - level
+
+    found = [_zeros(above(level), w, values - level) for level in levels]
     return torch.cat([place for place, _ in found]), torch.cat([line for _, line in found])
 
 
@@ -49,9 +53,7 @@ def _zeros(function: Function, w: Tensor, values: Tensor) -> tuple[Tensor, Tenso
     at_low, at_high = values[row, column], values[row + 1, column]
     for _ in range(_STEPS if len(row) else 0):
         trial = (low * at_high - high * at_low) / (at_high - at_low)
-        trial = torch.where(
-            (trial - low) * (trial - high) < 0, trial, (low + high) / 2
-        )
+        trial = torch.where((trial - low) * (trial - high) < 0, trial, (low + high) / 2)
         found = function(trial, column)
         same = found.sign() == at_high.sign()
         low, at_low = torch.where(same, low, high), torch.where(same, at_low / 2, at_high)

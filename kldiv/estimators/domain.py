@@ -8,8 +8,8 @@ import torch
 
 from torch import Tensor
 
-from kldiv.estimators.adaptive import Demand, Group
 from kldiv.definitions.target import Target
+from kldiv.estimators.adaptive import Demand, Group
 from kldiv.estimators.elements import Elements
 from kldiv.estimators.formulas import Formula
 from kldiv.estimators.layout import edges_of, lines_of, places_of
@@ -84,9 +84,7 @@ class DomainIntegrals:
             Points of shape :math:`(N, *, E)`, weights of shape :math:`(N, *)`, and those of an
             embedded coarser rule.
         """
-        parts = [
-            [each.flatten(0, 1) for each in part] for part in self.found.rule()
-        ]
+        parts = [[each.flatten(0, 1) for each in part] for part in self.found.rule()]
         points, weights, coarse, element = (torch.cat(each) for each in zip(*parts, strict=True))
         order = element.argsort(stable=True)
         counts = torch.bincount(element, minlength=self.values.shape[1])
@@ -98,7 +96,8 @@ class DomainIntegrals:
         x[slot, element[order]] = points[order]
         both[:, slot, element[order]] = torch.stack([weights, coarse])[:, order]
         shape = (depth, *self.batch)
-        return x.reshape(*shape, *points.shape[1:]), *both.reshape(2, *shape).unbind(0)
+        fine, rough = both.reshape(2, *shape).unbind(0)
+        return x.reshape(*shape, *points.shape[1:]), fine, rough
 
     def _depends(self) -> bool:
         """Whether the integrands have a graph of gradients."""

@@ -108,7 +108,7 @@ def log_density_at(target: Target, x: Tensor, elements: Elements) -> Tensor:
 
 
 def _picked_target(target: Target, elements: Elements) -> Target | None:
-    """The target of the columns: itself where it has no batch, an indexed distribution, or none."""
+    """The target of the columns: itself if it has no batch, an indexed distribution, or none."""
     own = target.batch_shape
     if not own or elements.index is None:
         return target
@@ -139,26 +139,37 @@ def _agree(target: DistributionTarget, found: DistributionTarget, index: Index) 
 def _picked(value: T, index: Index, batch: torch.Size) -> T:
     """A copy of a distribution of torch with a new batch, taken from its own by an index."""
     if isinstance(value, Tensor):
-        if value.ndim == 0:
-            return value
-        if value.shape[: len(batch)] != batch:
-            raise _CannotPick
-        return value[index]
+        return _picked_numbers(value, index, batch)  # type: ignore[return-value]
     if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
         return type(value)(_picked(item, index, batch) for item in value)
-    if not isinstance(value, Distribution | Transform):
+    if isinstance(value, _InverseTransform):
+        return _picked(value.inv, index, batch).inv  # type: ignore[return-value]
+    if isinstance(value, MultivariateNormal):  # it holds a factor that does not follow its batch
+        factor = value.scale_tril[index]
+        return MultivariateNormal(value.loc[index], scale_tril=factor)  # type: ignore[return-value]
+    if isinstance(value, Distribution | Transform):
+        return _picked_whole(value, index, batch)  # type: ignore[return-value]
+    return value
+
+
+def _picked_numbers(value: Tensor, index: Index, batch: torch.Size) -> Tensor:
+    if value.ndim == 0:
         return value
+    if value.shape[: len(batch)] != batch:
+        raise _CannotPick
+    return value[index]
+
+
+def _picked_whole(
+    value: Distribution | Transform, index: Index, batch: torch.Size
+) -> Distribution | Transform:
     if not type(value).__module__.startswith("torch.distributions"):
         raise _CannotPick
-    if isinstance(value, _InverseTransform):
-        return _picked(value.inv, index, batch).inv
-    if isinstance(value, MultivariateNormal):  # it holds a factor that does not follow its batch
-        return MultivariateNormal(value.loc[index], scale_tril=value.scale_tril[index])
     clone = copy.copy(value)
     held = {name: item for name, item in vars(value).items() if name != "_inv"}
     clone.__dict__.update({name: _picked(item, index, batch) for name, item in held.items()})
     if isinstance(clone, Transform):
         clone._inv, clone._cached_x_y = None, (None, None)
-    else:
+    elif isinstance(value, Distribution):
         clone._batch_shape = index[0].shape + value.batch_shape[len(batch) :]
     return clone

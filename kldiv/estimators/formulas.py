@@ -1,4 +1,4 @@
-"""What is integrated along lines: the integrands of a divergence, or statistics under a density.
+r"""What is integrated along lines: integrands of a divergence, or statistics under a density.
 
 All are densities in the coordinate of a line. An integrand of two densities that is homogeneous of
 degree h, as every f-divergence is of degree 1, takes the slope of the coordinates into its
@@ -149,16 +149,14 @@ class DivergenceFormula(_OfLogs):
         full = self.sides.raw(*(arrangement.spread(log, -torch.inf) for log in (log_p, log_q)))
         return arrangement.gather(full, log_p.shape[1])
 
-    def _in_sight(
-        self, log_p: Tensor, log_q: Tensor, elements: Elements
-    ) -> tuple[Tensor, Tensor]:
+    def _in_sight(self, log_p: Tensor, log_q: Tensor, elements: Elements) -> tuple[Tensor, Tensor]:
         """Log densities without those that are so small that only their gradients overflow."""
         with torch.no_grad():
             gone = torch.maximum(log_p, log_q) < _VANISHED
             if not bool(gone.any()):
                 return log_p, log_q
-            seen = (torch.where(gone, log, -torch.inf) for log in (log_p, log_q))
-            gone = gone & self._raw(*seen, elements).eq(0).all(0)
+            only_p, only_q = (torch.where(gone, log, -torch.inf) for log in (log_p, log_q))
+            gone = gone & self._raw(only_p, only_q, elements).eq(0).all(0)
         return torch.where(gone, -torch.inf, log_p), torch.where(gone, -torch.inf, log_q)
 
     @property

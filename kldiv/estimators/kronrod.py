@@ -85,9 +85,10 @@ class Cells:
     def join(self, other: Cells) -> Cells:
         """These and others."""
         return Cells(
-            *(torch.cat([mine, theirs]) for mine, theirs in zip(
-                vars(self).values(), vars(other).values(), strict=True
-            ))
+            *(
+                torch.cat([mine, theirs])
+                for mine, theirs in zip(vars(self).values(), vars(other).values(), strict=True)
+            )
         )
 
 
@@ -153,5 +154,9 @@ def _rule_at_once(function: LineIntegrand, cells: Cells) -> Tensor:
     floor = (sample.noise * nodes.weights).sum(1) + rounding_of_places(values, sample.places)
     floor = torch.where(infinite, 0.0, floor)
     return torch.stack(
-        [torch.where(infinite, torch.inf, integral), torch.where(infinite, 0.0, error) + floor, floor]
+        [
+            torch.where(infinite, torch.inf, integral),
+            torch.where(infinite, 0.0, error) + floor,
+            floor,
+        ]
     )

@@ -36,6 +36,7 @@ class Kinks:
     ratios: tuple[float, ...]
     points: Tensor
 
+
 @dataclass(frozen=True)
 class LineIntegrals:
     r"""What was found along lines.
@@ -101,9 +102,7 @@ class LineIntegrals:
         return here.sample(*here.unrounded(places, logs), noise=False).values
 
 
-def line_integrals(
-    function: OnLines, group: Group, demand: Demand, kinks: Kinks
-) -> LineIntegrals:
+def line_integrals(function: OnLines, group: Group, demand: Demand, kinks: Kinks) -> LineIntegrals:
     r"""Integrates along lines and adds up those of an element.
 
     Arguments:
@@ -169,9 +168,7 @@ def joined(first: Roots, second: Roots) -> Roots:
     return torch.cat([first[0], second[0]]), torch.cat([first[1], second[1]])
 
 
-def _roots(
-    function: OnLines, ladder: Sample, w: Tensor, ratios: tuple[float, ...]
-) -> Roots:
+def _roots(function: OnLines, ladder: Sample, w: Tensor, ratios: tuple[float, ...]) -> Roots:
     """The coordinates at which both densities are in one of some ratios."""
 
     def gap(trial: Tensor, line: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ def by_logarithms(
         estimate: How to estimate a divergence.
     """
     value, error, cost = torch.zeros_like(found.value), torch.zeros_like(found.error), 0
-    for weight, a, b in problem.divergence.logarithms:  # type: ignore[attr-defined]
+    for weight, a, b in problem.divergence.logarithms:
         plain = PowerIntegral(a, b, torch.zeros(()))
         scale = torch.where(where, _largest(problem, plain), 0.0)
         part = estimate(replace(problem, divergence=replace(plain, log_scale=scale)))

@@ -1,8 +1,8 @@
 r"""Integrals over a plane, as integrals along lines of integrals along lines across them.
 
 By Fubini's theorem :math:`\iint g\,dx_1 dx_2 = \int F(x_1)\,dx_1` with
-:math:`F(x_1) = \int g(x_1, x_2)\,dx_2`. All the inner lines of a step are integrated together, each
-about the places where its densities are, given :math:`x_1`: a narrow ridge is as wide as any
+:math:`F(x_1) = \int g(x_1, x_2)\,dx_2`. All the inner lines of a step are integrated together,
+each about the places where its densities are, given :math:`x_1`: a narrow ridge is as wide as any
 other line. The errors of the inner integrals are the rounding of the outer one.
 """
 
@@ -113,7 +113,7 @@ class _Inner:
         return values.reshape(-1, *x.shape)
 
     def unrounded(self, places: Places, line: Tensor) -> tuple[Tensor, Tensor]:
-        """What was made good of the rounding of places, and by which factors of shape (k, N, C)."""
+        """What was made good of the rounding of places, by which factors of shape (k, N, C)."""
         if self.powers is None:
             return torch.zeros_like(places.shift), torch.ones_like(places.shift)
         chart, powers = self.chart.pick(line), self.powers[..., line].unsqueeze(2)
@@ -188,9 +188,7 @@ class PlaneIntegrals:
             found = self.inner.across(places.x, places.log_slope, nodes.line)
             of_column = self.group.of_line[nodes.line].expand_as(nodes.w).reshape(-1)
             for points, weights, coarse, column in found.rule():
-                outer, half = (
-                    each.reshape(-1)[column] for each in (nodes.weights, nodes.coarse)
-                )
+                outer, half = (each.reshape(-1)[column] for each in (nodes.weights, nodes.coarse))
                 slope = places.log_slope.reshape(-1)[column].exp()
                 yield points, weights * outer * slope, coarse * half * slope, of_column[column]
 

@@ -184,7 +184,7 @@ def power_tail(function: Continuable, line: Tensor, outward: Tensor, *, lower: b
     tail = PowerTail(places, torch.ones_like(outward), never[0], never, none, none)
     doubts = [doubt_of(log, places.outward) for log in logs] if function.continues else []
     if doubts:
-        tail = _of_powers(tail, function, logs, sum(doubts))
+        tail = _of_powers(tail, function, logs, torch.stack(doubts).sum(0))
     best = tail.integrals(function)
     step = places.outward[0] - places.outward[1]
     earlier = rest_of(values[:, 1:], places.outward[1:], step)
@@ -236,7 +236,10 @@ def powers_of(function: Continuable) -> Tensor:
         slopes = [(log[1] - log[0]) / step for log in logs]
         powers.append(
             torch.stack(
-                [torch.where(g & s.isfinite(), s, torch.nan) for g, s in zip(good, slopes, strict=True)]
+                [
+                    torch.where(g & s.isfinite(), s, torch.nan)
+                    for g, s in zip(good, slopes, strict=True)
+                ]
             )
         )
     return torch.stack(powers)
@@ -245,7 +248,7 @@ def powers_of(function: Continuable) -> Tensor:
 def _far_slope(
     places: Outermost, function: Continuable, logs: Logs, doubt: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Which integrands do not fall however far out, and at what rate the slowest of others does."""
+    """Which integrands do not fall however far out, and how fast the slowest of others does."""
     steps = 2.0 ** torch.arange(_FARTHEST + 1, dtype=doubt.dtype, device=doubt.device)
     far = places.beyond(function, logs, steps.unsqueeze(-1).expand(-1, len(doubt))).abs()
     log = far.log()
@@ -278,7 +281,7 @@ def _continued(log: Tensor, share: Tensor) -> Tensor:
 
 
 def _exponential_rule(like: Tensor) -> tuple[Tensor, Tensor]:
-    """Nodes and weights of a double exponential rule from 0 to infinity, for what falls as e^-o."""
+    """Nodes and weights of a double exponential rule from 0 on, for what falls as e^-o."""
     z = torch.linspace(-4.5, 5.0, 153, dtype=like.dtype, device=like.device)
     nodes = (z - (-z).exp()).exp()
     return nodes, nodes * (1 + (-z).exp()) * (z[1] - z[0])

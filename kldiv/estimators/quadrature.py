@@ -94,14 +94,16 @@ class Quadrature:
         values = found.differentiable()[:own] if torch.is_grad_enabled() else found.values[:own]
         errors = (found.errors + _doubt(sides, found))[:own]
         batch = sides.problem.batch_shape
-        parts = [each.reshape(-1, *batch) for each in (values, errors, found.diverges[:own])]
+        values, errors, diverges = (
+            each.reshape(-1, *batch) for each in (values, errors, found.diverges[:own])
+        )
         points = -(-found.points // max(1, batch.numel()))
         tolerance = Tolerance(self.rtol, self.atol)
-        estimate = finish(sides, *parts, tolerance, self.name, points)
+        estimate = finish(sides, values, errors, diverges, tolerance, self.name, points)
         infinite = estimate.value.isinf()
         if not bool(infinite.any()):
             return estimate
-        known = parts[2].any(0) | sides.forced().any(0) | found.hollow[:own].any(0).reshape(batch)
+        known = diverges.any(0) | sides.forced().any(0) | found.hollow[:own].any(0).reshape(batch)
         lost = infinite & ~known
         if sides.problem.divergence.logarithms and not sides.measures and bool(lost.any()):
             estimate = by_logarithms(sides.problem, estimate, lost, self.estimate)

@@ -104,7 +104,9 @@ def ends_of(sample: Sample, function: Continuable) -> Ends:
     """
     size = torch.where(_known(sample), sample.values.abs(), 0.0).clamp_max(_LARGEST)
     finite = function.chart.lower.isfinite(), function.chart.upper.isfinite()
-    sides = [_side(sample, size, end, flip) for end, flip in zip(finite, (True, False), strict=True)]
+    sides = [
+        _side(sample, size, end, flip) for end, flip in zip(finite, (True, False), strict=True)
+    ]
     beyond = [_power_tail(side, size, function) for side in sides]
     diverges = torch.zeros_like(size[:, 0], dtype=torch.bool)
     for side, tail in zip(sides, beyond, strict=True):
@@ -137,7 +139,9 @@ def _window(size: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
     last = torch.where(counts, index, 0).amax(0)
     first = torch.where(counts, index, last).amin(0)
     some = counts.any(0)
-    return torch.where(some, first - 1, 0).clamp_min(0), torch.where(some, last + 1, 0).clamp_max(number)
+    return torch.where(some, first - 1, 0).clamp_min(0), torch.where(some, last + 1, 0).clamp_max(
+        number
+    )
 
 
 def _power_tail(side: _Side, size: Tensor, function: Continuable) -> PowerTail | None:
@@ -167,5 +171,8 @@ def _side(sample: Sample, size: Tensor, finite: Tensor, flip: bool) -> _Side:
     doubt = torch.where(doubt.isfinite(), doubt, 0.0)
     unknown = (size == 0) & (sample.values != 0)
     outward = torch.where(finite, -distance, distance)
-    parts = (log_g, doubt, unknown, sample.values.isposinf(), outward)
-    return _Side(*(part.flip(-2) if flip else part for part in parts), finite, flip)
+    endless = sample.values.isposinf()
+    if flip:
+        log_g, doubt, unknown = log_g.flip(-2), doubt.flip(-2), unknown.flip(-2)
+        endless, outward = endless.flip(-2), outward.flip(-2)
+    return _Side(log_g, doubt, unknown, endless, outward, finite, flip)

@@ -39,9 +39,7 @@ _DOUBLING = 1.6  # by which a halving multiplies the digits, where several scale
 
 @dataclass(frozen=True)
 class Grid:
-    """Equally spaced places on M lines: their first, their spacing, both of shape (M), and how
-    many steps there are.
-    """
+    """Equally spaced places on M lines: the first, the spacing, both (M), and the steps."""
 
     start: Tensor
     spacing: Tensor

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.target import Target
-from kldiv.estimators.integrands import Densities, densities, in_sight, past_poles
+from kldiv.estimators.integrands import densities, in_sight, past_poles
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.quadrature import Quadrature
 from kldiv.estimators.sums import Sum
