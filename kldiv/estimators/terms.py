@@ -76,5 +76,6 @@ def is_homogeneous(sides: Densities) -> bool:
         return True
     with torch.no_grad():
         log = torch.tensor([-2.0, -0.3], dtype=torch.float64, device=sides.problem.p.device)
+        log = log.reshape(-1, *(1,) * len(sides.problem.batch_shape))
         plain, shifted = sides.stack(log, log.flip(0)), sides.stack(log + 1, log.flip(0) + 1)
     return bool(torch.allclose(shifted, torch.e * plain, rtol=1e-10, atol=0.0))

@@ -147,7 +147,7 @@ class Renyi(IntegralDivergence):
     def logarithms(self) -> tuple[tuple[float, float, float], ...]:
         """The power integral alone."""
         alpha = self.alpha
-        return () if alpha == 1 else ((1 / (alpha - 1), alpha, 1 - alpha),)
+        return () if alpha in (0, 1) else ((1 / (alpha - 1), alpha, 1 - alpha),)
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r"""Those of H and of the power integral; of H alone at order 1."""
