@@ -79,6 +79,7 @@ class Chart:
         scale: The scales in y, with shape :math:`(M, K)`.
         active: Which of the K terms count, with shape :math:`(M, K)`.
         marks: All places with mass, in y: a density may have a kink there, with shape (M, L).
+        reach: The logarithm of the farthest distance, in scales.
     """
 
     lower: Tensor
@@ -87,6 +88,7 @@ class Chart:
     scale: Tensor
     active: Tensor
     marks: Tensor
+    reach: float = _REACH
 
     def pick(self, line: Tensor) -> Chart:
         """The lines of an index, which may hold a line many times."""
@@ -97,6 +99,7 @@ class Chart:
             self.scale[line],
             self.active[line],
             self.marks[line],
+            self.reach,
         )
 
     @cached_property
@@ -120,12 +123,12 @@ class Chart:
         no_low, no_high = self.lower.isinf(), self.upper.isinf()
         whole = no_low & no_high
         width = torch.where(no_low | no_high, 1.0, self.upper - self.lower).log()
-        far = torch.where(whole, (_REACH + self.scale.amin(-1).log()).exp(), _REACH)
+        far = torch.where(whole, (self.reach + self.scale.amin(-1).log()).exp(), self.reach)
         low = torch.where(no_low, -far, _depth(self.lower) - width)
         high = torch.where(no_high, far, width - _depth(self.upper))
         low, high = (self.to_w(each.unsqueeze(0)).squeeze(0) for each in (low, high))
         plain = whole & self.single
-        end = float(_phi(torch.tensor(math.exp(_REACH), dtype=torch.float64)))
+        end = float(_phi(torch.tensor(math.exp(self.reach), dtype=torch.float64)))
         return torch.where(plain, -end, low), torch.where(plain, end, high)
 
     def to_w(self, y: Tensor) -> Tensor:
@@ -233,7 +236,9 @@ class Chart:
         return Places(x, slope, distance, torch.where(whole, 0.0, actual - wanted))
 
 
-def chart_of(lower: Tensor, upper: Tensor, centre: Tensor, scale: Tensor) -> Chart:
+def chart_of(
+    lower: Tensor, upper: Tensor, centre: Tensor, scale: Tensor, reach: float = _REACH
+) -> Chart:
     r"""The coordinates of lines with mass at some places.
 
     Arguments:
@@ -241,12 +246,13 @@ def chart_of(lower: Tensor, upper: Tensor, centre: Tensor, scale: Tensor) -> Cha
         upper: The upper ends, with shape :math:`(M)`.
         centre: Places, some perhaps beyond an end, with shape :math:`(M, K)`.
         scale: Their scales, with shape :math:`(M, K)`.
+        reach: The logarithm of the farthest distance, in scales.
     """
     y, unit = _within(lower.unsqueeze(-1), upper.unsqueeze(-1), centre, scale)
     mean, middle = y.mean(-1, keepdim=True), unit.log().mean(-1, keepdim=True).exp()
     one = (torch.hypot(middle, y - mean) <= _WIDE * unit).all(-1)
     if bool(one.all()):
-        return Chart(lower, upper, mean, middle, torch.ones_like(mean, dtype=torch.bool), y)
+        return Chart(lower, upper, mean, middle, torch.ones_like(mean, dtype=torch.bool), y, reach)
     active = torch.stack(_distinct(y, unit), -1)
     first = torch.arange(y.shape[-1], device=y.device) == 0
     single = one.unsqueeze(-1)
@@ -257,6 +263,7 @@ def chart_of(lower: Tensor, upper: Tensor, centre: Tensor, scale: Tensor) -> Cha
         torch.where(single, middle, unit),
         torch.where(single, first, active),
         y,
+        reach,
     )
 
 

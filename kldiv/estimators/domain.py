@@ -12,6 +12,7 @@ from kldiv.definitions.target import Target
 from kldiv.estimators.adaptive import Demand, Group
 from kldiv.estimators.elements import Elements
 from kldiv.estimators.formulas import Formula
+from kldiv.estimators.landmarks import Landmark
 from kldiv.estimators.layout import edges_of, lines_of, places_of
 from kldiv.estimators.line_integrals import Kinks, LineIntegrals, line_integrals
 from kldiv.estimators.on_lines import Counter, OnLines
@@ -107,7 +108,11 @@ class DomainIntegrals:
 
 
 def domain_integrals(
-    formula: Formula, batch: torch.Size, demand: Demand, ratios: tuple[float, ...]
+    formula: Formula,
+    batch: torch.Size,
+    demand: Demand,
+    ratios: tuple[float, ...] = (),
+    more: tuple[Landmark, ...] = (),
 ) -> DomainIntegrals:
     r"""Integrates over the domain of both densities.
 
@@ -116,11 +121,12 @@ def domain_integrals(
         batch: The batch shape.
         demand: When to stop.
         ratios: Values of :math:`\log(p/q)` at which an integrand has a kink.
+        more: Places with mass besides those of both densities.
     """
     p, q = formula.targets
     size = max(1, p.event_shape.numel())
     edges = torch.stack([each.detach().reshape(-1, size) for each in edges_of(p, q)])
-    places = [each.expand(batch) for each in places_of(p, q)]
+    places = [each.expand(batch) for each in [*places_of(p, q), *more]]
     elements, counter, cuts = Elements(None, batch), Counter(), _cuts(p, q, size)
     found: LineIntegrals | PlaneIntegrals
     if size == 1:

@@ -32,7 +32,9 @@ class Lines:
     column: Tensor
 
 
-def lines_of(edges: Tensor, centre: Tensor, scale: Tensor, elements: Elements) -> Lines:
+def lines_of(
+    edges: Tensor, centre: Tensor, scale: Tensor, elements: Elements, **reach: float
+) -> Lines:
     r"""The lines between neighbouring edges, one or more for each column.
 
     Arguments:
@@ -40,6 +42,7 @@ def lines_of(edges: Tensor, centre: Tensor, scale: Tensor, elements: Elements) -
         centre: Places with mass, with shape :math:`(C, K)`.
         scale: Their scales, likewise.
         elements: The elements of the C columns.
+        reach: What the coordinates are to have.
     """
     ordered = edges.sort(dim=0).values
     lower, upper = ordered[:-1], ordered[1:]
@@ -48,9 +51,11 @@ def lines_of(edges: Tensor, centre: Tensor, scale: Tensor, elements: Elements) -
         first = present.to(torch.uint8).argmax(0, keepdim=True)
         low, high = (torch.gather(each, 0, first).squeeze(0) for each in (lower, upper))
         column = torch.arange(len(low), device=low.device)
-        return Lines(chart_of(low, high, centre, scale), elements, column)
+        return Lines(chart_of(low, high, centre, scale, **reach), elements, column)
     _, column = present.nonzero(as_tuple=True)
-    chart = chart_of(lower[present], upper[present], centre[column], scale[column])
+    chart = chart_of(
+        lower[present], upper[present], centre[column], scale[column], **reach
+    )
     return Lines(chart, elements.pick(column), column)
 
 

@@ -132,6 +132,7 @@ def line_integrals(function: OnLines, group: Group, demand: Demand, kinks: Kinks
     diverges = group.total(ends.diverges.to(values)) > 0
     values = torch.where(diverges, torch.inf, values)
     errors = torch.where(values.isfinite(), errors, 0.0)
+    errors = torch.where(group.total(ends.lost.to(values)) > 0, torch.inf, errors)
     return LineIntegrals(
         function,
         group,

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.estimate import Estimate
+from kldiv.estimators.landmarks import Landmark
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.scan import width_of
 from kldiv.estimators.search import search
 from kldiv.estimators.zooming import best_starts, zoom
 
@@ -64,7 +66,10 @@ class PowerIntegral(IntegralDivergence):
 
 
 def by_logarithms(
-    problem: Problem, found: Estimate, where: Tensor, estimate: Callable[[Problem], Estimate]
+    problem: Problem,
+    found: Estimate,
+    where: Tensor,
+    estimate: Callable[[Problem, Landmark], Estimate],
 ) -> Estimate:
     r"""An estimate with what left the range of numbers taken from logarithms of integrals.
 
@@ -72,13 +77,14 @@ def by_logarithms(
         problem: The problem, whose divergence states its ``logarithms``.
         found: The estimate of it.
         where: Which elements to replace, with shape :math:`(*)`.
-        estimate: How to estimate a divergence.
+        estimate: How to estimate a divergence with most of its mass at some place.
     """
     value, error, cost = torch.zeros_like(found.value), torch.zeros_like(found.error), 0
     for weight, a, b in problem.divergence.logarithms:
         plain = PowerIntegral(a, b, torch.zeros(()))
-        scale = torch.where(where, _largest(problem, plain), 0.0)
-        part = estimate(replace(problem, divergence=replace(plain, log_scale=scale)))
+        largest, place = _summit(problem, plain)
+        scaled = replace(plain, log_scale=torch.where(where, largest, 0.0))
+        part = estimate(replace(problem, divergence=scaled), place)
         value, error = value + weight * part.value, error + abs(weight) * part.error
         cost += part.evaluations
     usable = where & value.isfinite()
@@ -90,8 +96,8 @@ def by_logarithms(
     )
 
 
-def _largest(problem: Problem, power: PowerIntegral) -> Tensor:
-    """The largest exponent anywhere, with shape (*); 0 where there is none."""
+def _summit(problem: Problem, power: PowerIntegral) -> tuple[Tensor, Landmark]:
+    """The largest exponent anywhere, with shape (*), and where it is how wide."""
     start = search(problem.p, problem.q)
     chart = start.coordinates
 
@@ -105,5 +111,10 @@ def _largest(problem: Problem, power: PowerIntegral) -> Tensor:
 
     with torch.no_grad():
         starts = best_starts(start.nodes, height(start.nodes), start.gaps)
-        largest = zoom(height, *starts)[1]
-    return torch.where(largest.isfinite(), largest, 0.0).expand(problem.batch_shape)
+        u, largest, *_ = zoom(height, *starts)
+        u = u.clamp(*chart.limits)
+        centre = chart.to_x(u.unsqueeze(0))[0].squeeze(0)
+        steps = width_of(height, u.unsqueeze(0)).squeeze(0)
+        ends = [chart.to_x((u + sign * steps).unsqueeze(0))[0].squeeze(0) for sign in (1, -1)]
+        scale = (ends[0] - ends[1]).abs().clamp_min(1e-300) / 2
+    return torch.where(largest.isfinite(), largest, 0.0), Landmark(centre, scale)

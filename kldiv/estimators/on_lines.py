@@ -13,7 +13,7 @@ from kldiv.estimators.elements import Elements
 from kldiv.estimators.formulas import Formula
 from kldiv.estimators.lines import Sample
 
-__all__ = ["Across", "Counter", "OnLines"]
+__all__ = ["Across", "Counter", "OnLines", "Verdicts"]
 
 
 @dataclass
@@ -21,6 +21,25 @@ class Counter:
     """How many points the log densities were evaluated at."""
 
     points: int = 0
+
+
+@dataclass
+class Verdicts:
+    """Which integrals, of shape (k, B), were found to diverge along some line of a plane."""
+
+    diverges: Tensor | None = None
+
+    def note(self, diverges: Tensor, element: Tensor, count: int) -> None:
+        """Takes in which integrals (k, C) along lines of some elements (C) diverge."""
+        if not bool(diverges.any()):
+            return
+        found = torch.zeros(diverges.shape[0], count, dtype=torch.uint8, device=diverges.device)
+        found = found.index_add(1, element, diverges.to(torch.uint8)) > 0
+        self.diverges = found if self.diverges is None else self.diverges | found
+
+    def of(self, values: Tensor) -> Tensor:
+        """Which of the values are infinite for that reason."""
+        return values.isinf() & self.diverges if self.diverges is not None else values.isnan()
 
 
 @dataclass(frozen=True)

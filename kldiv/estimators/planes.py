@@ -30,7 +30,7 @@ from kldiv.estimators.line_integrals import (
     line_integrals,
 )
 from kldiv.estimators.lines import Nodes, Sample
-from kldiv.estimators.on_lines import Across, Counter, OnLines
+from kldiv.estimators.on_lines import Across, Counter, OnLines, Verdicts
 from kldiv.estimators.power_tails import PowerTail, outermost
 from kldiv.estimators.tails import ends_of
 from kldiv.estimators.trapezium import Grid
@@ -38,6 +38,7 @@ from kldiv.estimators.trapezium import Grid
 __all__ = ["Plane", "PlaneIntegrals", "plane_integrals"]
 
 _INNER = 0.1  # of the tolerance
+_REACH = 160.0  # half as far, in logarithms, as along the lines across: their tails must show
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class _Inner:
     elements: Elements
     demand: Demand
     counter: Counter
+    verdicts: Verdicts
     powers: Tensor | None = None
 
     def __call__(self, w: Tensor, line: Tensor | None, *, noise: bool) -> Sample:
@@ -92,6 +94,7 @@ class _Inner:
         values, errors = (
             each.reshape(-1, *places.x.shape) * factor for each in (found.values, found.errors)
         )
+        values = torch.where(errors.isinf(), torch.nan, values)  # nothing is known there
         return Sample(values, errors, replace(places, shift=shift))
 
     @property
@@ -148,7 +151,9 @@ class _Inner:
         function = OnLines(self.formula, lines.chart, lines.elements, across, self.counter)
         demand = Demand(self.demand.rtol * _INNER, 0.0, self.demand.most)
         kinks = Kinks(self.plane.ratios, self.plane.cuts[:, 1])
-        return line_integrals(function, Group(lines.column, len(x)), demand, kinks)
+        found = line_integrals(function, Group(lines.column, len(x)), demand, kinks)
+        self.verdicts.note(found.diverges, element, self.plane.batch.numel())
+        return found
 
 
 @dataclass(frozen=True)
@@ -204,8 +209,9 @@ def plane_integrals(
         demand: When to stop.
         counter: What counts the evaluations.
     """
-    lines = lines_of(plane.edges[..., 0], *plane.along(), Elements(None, plane.batch))
-    inner = _Inner(formula, plane, lines.chart, lines.elements, demand, counter)
+    elements = Elements(None, plane.batch)
+    lines = lines_of(plane.edges[..., 0], *plane.along(), elements, reach=_REACH)
+    inner = _Inner(formula, plane, lines.chart, lines.elements, demand, counter, Verdicts())
     grid = grid_of(lines.chart)
     ladder = inner(grid.steps(), None, noise=True)
     ends = ends_of(ladder, inner)
@@ -222,7 +228,8 @@ def plane_integrals(
     for tail in ends.beyond:
         at = group.of_line[tail.line]
         values, errors = values.index_add(1, at, tail.best), errors.index_add(1, at, tail.errors)
-    values = torch.where(group.total(ends.diverges.to(values)) > 0, torch.inf, values)
+    rises = group.total(ends.diverges.to(values)) > 0
+    values = torch.where(rises, torch.inf, values)
     errors = torch.where(values.isfinite(), errors, 0.0)
     return PlaneIntegrals(
         inner,
@@ -231,7 +238,7 @@ def plane_integrals(
         values,
         errors,
         found.integrals.floors,
-        values.isinf(),
+        rises | inner.verdicts.of(values),
         torch.zeros_like(values, dtype=torch.bool),
         found.nodes,
         ends.beyond,

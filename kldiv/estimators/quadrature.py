@@ -19,6 +19,7 @@ from kldiv.estimators.domain import DomainIntegrals, domain_integrals
 from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.formulas import Statistics, StatisticsFormula, formula_of
 from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
+from kldiv.estimators.landmarks import Landmark
 from kldiv.estimators.log_integrals import by_logarithms
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.suprema import supremum
@@ -88,8 +89,8 @@ class Quadrature:
             return supremum(sides, Tolerance(self.rtol, self.atol), self.name)
         return self._estimate(sides)
 
-    def _estimate(self, sides: Densities) -> Estimate:
-        found = self._integrals(sides, needs_all=True)
+    def _estimate(self, sides: Densities, *places: Landmark) -> Estimate:
+        found = self._integrals(sides, places, needs_all=True)
         own = found.values.shape[0] - (0 if sides.measures else 2)
         values = found.differentiable()[:own] if torch.is_grad_enabled() else found.values[:own]
         errors = (found.errors + _doubt(sides, found))[:own]
@@ -105,8 +106,14 @@ class Quadrature:
             return estimate
         known = diverges.any(0) | sides.forced().any(0) | found.hollow[:own].any(0).reshape(batch)
         lost = infinite & ~known
-        if sides.problem.divergence.logarithms and not sides.measures and bool(lost.any()):
-            estimate = by_logarithms(sides.problem, estimate, lost, self.estimate)
+        terms = getattr(sides.problem.divergence, "logarithms", ())
+        if terms and not sides.measures and bool(lost.any()):
+            estimate = by_logarithms(
+                sides.problem,
+                estimate,
+                lost,
+                lambda problem, place: self._estimate(densities(problem, self.mass), place),
+            )
         return replace(estimate, reason=_reason(sides, found, estimate.value.isinf(), own))
 
     def rule(self, sides: Densities) -> tuple[Tensor, Tensor, Tensor]:
@@ -117,9 +124,11 @@ class Quadrature:
             embedded coarser rule.
         """
         with torch.no_grad():
-            return self._integrals(sides, needs_all=False).rule()
+            return self._integrals(sides, (), needs_all=False).rule()
 
-    def _integrals(self, sides: Densities, *, needs_all: bool) -> DomainIntegrals:
+    def _integrals(
+        self, sides: Densities, places: tuple[Landmark, ...], *, needs_all: bool
+    ) -> DomainIntegrals:
         """The integrals of a divergence, the masses of both sides last."""
         problem = sides.problem
         rtol = self.rtol / 2 if self.rtol else _DEFAULT_RTOL[problem.event_shape.numel()]
@@ -128,9 +137,8 @@ class Quadrature:
             of_masses = rtol if sides.measures else max(rtol, _MASS_RTOL)
             tolerances = [rtol] * formula.count + [of_masses] * 2
             kinks = getattr(problem.divergence, "kinks", ())
-            return domain_integrals(
-                formula, problem.batch_shape, self._demand(tolerances, self.atol), kinks
-            )
+            demand = self._demand(tolerances, self.atol)
+            return domain_integrals(formula, problem.batch_shape, demand, kinks, places)
 
     def mass(self, target: Target) -> tuple[Tensor, Tensor]:
         """The integral of a density, with its error; differentiable."""
@@ -154,7 +162,7 @@ class Quadrature:
         batch = formula.target.batch_shape
         rtol = 1e-12 if formula.target.event_shape.numel() == 1 else 1e-9
         with torch.no_grad():
-            found = domain_integrals(formula, batch, self._demand([rtol], 1e-15), ())
+            found = domain_integrals(formula, batch, self._demand([rtol], 1e-15))
         values = found.differentiable() if torch.is_grad_enabled() else found.values
         return values.reshape(-1, *batch), found.errors.reshape(-1, *batch)
 

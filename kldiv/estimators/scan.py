@@ -6,6 +6,7 @@ densities have wide basins even where densities are needles.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from kldiv.definitions.support import Interval, coordinate_ends
 from kldiv.definitions.target import Target
 from kldiv.estimators.coordinates import Coordinates
 
-__all__ = ["Peaks", "scan"]
+__all__ = ["Peaks", "scan", "width_of"]
 
 _REACH = {1: 46.0, 2: 9.0}  # in u: to 1e20 on a line, to 4000 in a plane
 _POINTS = {1: 1201, 2: 121}
@@ -64,7 +65,7 @@ def scan(target: Target) -> Peaks:
     start = torch.take_along_dim(u, index.unsqueeze(-1), 0)
     start = torch.where(torch.take_along_dim(peaks, index, 0).unsqueeze(-1), start, start[:1])
     top = _climb(target, ends, start, float(line[1] - line[0]))
-    width = _width(target, ends, top)
+    width = width_of(lambda u: _height(target, ends, u), top)
     centre = _to_x(top, ends)
     scale = (_to_x(top + width, ends) - centre).abs().clamp_min(1e-300)
     found = _log_density(target, centre)
@@ -119,9 +120,14 @@ def _climb(target: Target, ends: Interval, u: Tensor, step: float) -> Tensor:
     return u
 
 
-def _width(target: Target, ends: Interval, u: Tensor) -> Tensor:
-    """How far from a peak the log density has fallen by one half, along each axis, in u."""
-    top = _height(target, ends, u)
+def width_of(height: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
+    r"""How far from peaks a function has fallen by one half, along each axis.
+
+    Arguments:
+        height: From coordinates of shape :math:`(N, *, d)` to values of shape :math:`(N, *)`.
+        u: The peaks, with shape :math:`(N, *, d)`.
+    """
+    top = height(u)
     widths = []
     for axis in range(u.shape[-1]):
         unit = torch.zeros_like(u)
@@ -129,8 +135,7 @@ def _width(target: Target, ends: Interval, u: Tensor) -> Tensor:
         low, high = torch.full_like(top, -40.0), torch.full_like(top, 3.0)
         for _ in range(30):
             middle = (low + high) / 2
-            shifted = u + middle.exp().unsqueeze(-1) * unit
-            fallen = _height(target, ends, shifted) < top - 0.5
+            fallen = height(u + middle.exp().unsqueeze(-1) * unit) < top - 0.5
             low, high = torch.where(fallen, low, middle), torch.where(fallen, middle, high)
         widths.append(high.exp())
     return torch.stack(widths, -1)

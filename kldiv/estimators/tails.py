@@ -41,6 +41,7 @@ class Ends:
         first: The first node of each line that counts, with shape :math:`(M)`.
         last: The last one, likewise.
         diverges: Which integrals are infinite in a tail, with shape :math:`(k, M)`.
+        lost: Which are nothing but rounding, likewise.
         hollow: Which are infinite where one density vanishes, likewise.
         open: Lines that do not vanish where their coordinates end, with shape :math:`(M)`.
         beyond: What lies beyond.
@@ -49,6 +50,7 @@ class Ends:
     first: Tensor
     last: Tensor
     diverges: Tensor
+    lost: Tensor
     hollow: Tensor
     open: Tensor
     beyond: list[PowerTail]
@@ -114,13 +116,14 @@ def ends_of(sample: Sample, function: Continuable) -> Ends:
         if tail is not None:
             rises[:, tail.line] = torch.where(tail.known, tail.rises, rises[:, tail.line])
         diverges = diverges | rises
+    lost = (size == 0).all(1) & (sample.values != 0).any(1)
     size = torch.where(diverges.unsqueeze(1), 0.0, size)
     total = size.sum(1)
     is_open = torch.zeros_like(diverges[0])
     for side in sides:
         is_open = is_open | ((side.rest > _OPEN * total) & ~diverges).any(0)
     tails = [tail.without(diverges) for tail in beyond if tail is not None]
-    return Ends(*_window(size, total), diverges, _hollow(sample), is_open, tails)
+    return Ends(*_window(size, total), diverges, lost, _hollow(sample), is_open, tails)
 
 
 def _hollow(sample: Sample) -> Tensor:
