@@ -171,13 +171,12 @@ def test_nothing_but_the_generator_is_needed_for_continuous_densities_far_apart(
     assert float(found) == pytest.approx(50.0, rel=1e-9)
 
 
-def test_a_generator_that_overflows_is_an_error_that_names_the_remedy():
+def test_a_generator_that_overflows_is_infinite_where_its_integral_diverges():
     p, q = Exponential(double(1e-3)), Normal(double(0.0), double(1.0))
     folded = kldiv.Target(lambda x: q.log_prob(x), support=p.support, normalize=False)
-    with pytest.raises(
-        kldiv.NotFinite, match=r"power.* is NaN .* define integrand\(log_p, log_q\)"
-    ):
-        kldiv.divergence(p, folded, Power(3.0), estimator="quadrature")
+    found = kldiv.divergence(p, folded, Power(3.0), estimator="quadrature")
+    assert float(found) == math.inf
+    assert "diverges" in found.reason
 
 
 @pytest.mark.parametrize("value", [None, 1.0, double(1.0, 2.0)])

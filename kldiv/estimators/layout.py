@@ -53,9 +53,7 @@ def lines_of(
         column = torch.arange(len(low), device=low.device)
         return Lines(chart_of(low, high, centre, scale, **reach), elements, column)
     _, column = present.nonzero(as_tuple=True)
-    chart = chart_of(
-        lower[present], upper[present], centre[column], scale[column], **reach
-    )
+    chart = chart_of(lower[present], upper[present], centre[column], scale[column], **reach)
     return Lines(chart, elements.pick(column), column)
 
 
