@@ -185,10 +185,10 @@ def _batches(which: Tensor, ends: Ends) -> list[Tensor]:
 
 
 def _cells(chart: Chart, start: Start, line: Tensor) -> Cells:
-    """The windows of some lines, cut at every second step, at places with mass and at kinks."""
+    """The windows of some lines, cut at every step, at places with mass and at kinks."""
     window = start.window(line)
     count = int((window.last - window.first).max())
-    steps = torch.arange(0, count + 2, 2, device=line.device).unsqueeze(-1)
+    steps = torch.arange(count + 1, device=line.device).unsqueeze(-1)
     low, high = (start.grid.at(end, line) for end in (window.first, window.last))
     cuts = [start.grid.at((window.first + steps).clamp_max(window.last), line)]
     picked = chart.pick(line)

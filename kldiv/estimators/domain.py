@@ -137,7 +137,8 @@ def domain_integrals(
         lines = lines_of(edges.squeeze(-1), centre, scale, elements)
         function = OnLines(formula, lines.chart, lines.elements, None, counter)
         group = Group(lines.column, batch.numel())
-        found = line_integrals(function, group, demand, Kinks(ratios, cuts.squeeze(-1)))
+        sharp = centre[:, [place.sharp for place in places]]
+        found = line_integrals(function, group, demand, Kinks(ratios, cuts.squeeze(-1), sharp))
     else:
         plane = Plane(edges, places, batch, ratios, cuts)
         found = plane_integrals(formula, plane, demand, counter)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.distributions import (
     Distribution,
     Independent,
+    Laplace,
     MixtureSameFamily,
     TransformedDistribution,
 )
@@ -37,11 +38,13 @@ class Landmark:
         centre: With shape :math:`(*, d)`.
         scale: Along each axis, with shape :math:`(*, d)`.
         correlation: In the plane, with shape :math:`(*)`; none where it is not known.
+        sharp: Whether the density has a kink at the centre.
     """
 
     centre: Tensor
     scale: Tensor
     correlation: Tensor | None = None
+    sharp: bool = False
 
     def expand(self, batch: torch.Size) -> Landmark:
         """The same for each element of a batch, flattened."""
@@ -49,9 +52,10 @@ class Landmark:
         centre, scale = (
             each.expand(*batch, size).reshape(-1, size) for each in (self.centre, self.scale)
         )
-        if self.correlation is None:
-            return Landmark(centre, scale)
-        return Landmark(centre, scale, self.correlation.expand(batch).reshape(-1))
+        correlation = self.correlation
+        if correlation is not None:
+            correlation = correlation.expand(batch).reshape(-1)
+        return replace(self, centre=centre, scale=scale, correlation=correlation)
 
     def given(self, x: Tensor, element: Tensor) -> tuple[Tensor, Tensor]:
         """The centre and the scale of the second coordinate given the first one of an element."""
@@ -80,7 +84,9 @@ def _as_event(landmark: Landmark, target: Target) -> Landmark:
     """Scalars become vectors of length 1."""
     if target.event_shape:
         return landmark
-    return Landmark(landmark.centre.unsqueeze(-1), landmark.scale.unsqueeze(-1))
+    return replace(
+        landmark, centre=landmark.centre.unsqueeze(-1), scale=landmark.scale.unsqueeze(-1)
+    )
 
 
 def _of_distribution(distribution: Distribution) -> list[Landmark]:
@@ -101,10 +107,11 @@ def _of_distribution(distribution: Distribution) -> list[Landmark]:
 def _unbound(landmark: Landmark, axis: int) -> list[Landmark]:
     """One for each component."""
     centres, scales = landmark.centre.unbind(axis), landmark.scale.unbind(axis)
-    if landmark.correlation is None:
-        return [Landmark(*each) for each in zip(centres, scales, strict=True)]
-    correlations = landmark.correlation.unbind(-1)
-    return [Landmark(*each) for each in zip(centres, scales, correlations, strict=True)]
+    correlations = [None] * len(centres)
+    if landmark.correlation is not None:
+        correlations = landmark.correlation.unbind(-1)
+    parts = zip(centres, scales, correlations, strict=True)
+    return [Landmark(*each, sharp=landmark.sharp) for each in parts]
 
 
 def _by_moments(distribution: Distribution) -> Landmark | None:
@@ -115,6 +122,8 @@ def _by_moments(distribution: Distribution) -> Landmark | None:
         found = None
     named = getattr(distribution, "loc", None), getattr(distribution, "scale", None)
     found = found or _usable(distribution, *named)
+    if found is not None and isinstance(distribution, Laplace):
+        found = replace(found, sharp=True)
     covariance = getattr(distribution, "covariance_matrix", None)
     if found is None or covariance is None or distribution.event_shape.numel() != 2:
         return found

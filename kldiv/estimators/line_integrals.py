@@ -31,10 +31,12 @@ class Kinks:
     Arguments:
         ratios: Values of :math:`\log(p/q)`.
         points: Points x, with shape :math:`(R)`; in a plane along one axis.
+        centres: Points x of each element, with shape :math:`(B, K)`.
     """
 
     ratios: tuple[float, ...]
     points: Tensor
+    centres: Tensor
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,9 @@ def line_integrals(function: OnLines, group: Group, demand: Demand, kinks: Kinks
     if function.continues and chart.rounds:
         function = replace(function, powers=powers_of(function))
         ladder = function.sample(*function.unrounded(chart.places(w), ladder.logs), noise=True)
-    roots = joined(_roots(function, ladder, w, kinks.ratios), cuts_of(chart, kinks.points))
+    points = kinks.points.unsqueeze(-1).expand(-1, len(group.of_line))
+    points = torch.cat([points, kinks.centres[group.of_line].T])
+    roots = joined(_roots(function, ladder, w, kinks.ratios), cuts_of(chart, points))
     rough = ends.open.clone()
     rough[roots[1]] = True
     idle = _idle(function, ends, group)
@@ -157,8 +161,8 @@ def _idle(function: OnLines, ends: Ends, group: Group) -> Tensor:
 
 
 def cuts_of(chart: Chart, points: Tensor) -> Roots:
-    """The coordinates of points, of shape (R), on the lines that hold them."""
-    w = chart.of_points(points.unsqueeze(-1).expand(-1, len(chart.lower)))
+    """The coordinates of points, of shape (R, M), on the lines that hold them."""
+    w = chart.of_points(points)
     low, high = chart.limits
     place, line = ((w > low) & (w < high)).nonzero(as_tuple=True)
     return w[place, line], line

@@ -59,6 +59,11 @@ class Plane:
     ratios: tuple[float, ...]
     cuts: Tensor
 
+    @property
+    def sharp(self) -> list[bool]:
+        """Which places are kinks along each axis."""
+        return [place.sharp for place in self.places]
+
     def along(self) -> tuple[Tensor, Tensor]:
         """Centres and scales on the first axis, with shape (B, K)."""
         centre = torch.stack([place.centre[..., 0] for place in self.places], -1)
@@ -150,7 +155,8 @@ class _Inner:
         across = Across(x[lines.column], log_slope[lines.column])
         function = OnLines(self.formula, lines.chart, lines.elements, across, self.counter)
         demand = Demand(self.demand.rtol * _INNER, 0.0, self.demand.most)
-        kinks = Kinks(self.plane.ratios, self.plane.cuts[:, 1])
+        sharp = centre[:, self.plane.sharp]
+        kinks = Kinks(self.plane.ratios, self.plane.cuts[:, 1], sharp)
         found = line_integrals(function, Group(lines.column, len(x)), demand, kinks)
         self.verdicts.note(found.diverges, element, self.plane.batch.numel())
         return found
@@ -218,7 +224,9 @@ def plane_integrals(
     if ends.beyond and lines.chart.rounds:
         inner = replace(inner, powers=_powers(inner, grid))
         ladder = inner(grid.steps(), None, noise=True)
-    roots = joined(_roots(inner, grid), cuts_of(lines.chart, plane.cuts[:, 0]))
+    points = plane.cuts[:, :1].expand(-1, len(lines.column))
+    sharp = plane.along()[0][lines.column][:, plane.sharp].T
+    roots = joined(_roots(inner, grid), cuts_of(lines.chart, torch.cat([points, sharp])))
     rough = ends.open.clone()
     rough[roots[1]] = True
     start = Start(grid, ladder.values, ends, roots, rough, torch.zeros_like(ends.open))

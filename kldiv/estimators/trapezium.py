@@ -34,6 +34,7 @@ _STEADY = 1.4  # digits gained by a halving, relative to the one before, that ma
 _EARLY = 3  # up to this level an early digit may have been an accident,
 _COARSE = 3e-2  # unless the error is still as large as this
 _MARGIN = 10.0
+_SUDDEN = 2.5  # the most digits, relative to those before, that are no accident
 _DOUBLING = 1.6  # by which a halving multiplies the digits, where several scales meet
 
 
@@ -183,8 +184,8 @@ class _Sums:
 
     @property
     def digits(self) -> Tensor:
-        """Those of the middle level: no more than twice those of the level before it."""
-        return torch.maximum(self._last, 2 * self.promise)
+        """Those of the middle level: not many more than those of the level before it."""
+        return torch.maximum(self._last, _SUDDEN * self.promise)
 
     @property
     def error(self) -> Tensor:
