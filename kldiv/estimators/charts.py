@@ -37,7 +37,7 @@ from torch import Tensor
 
 __all__ = ["Chart", "Places", "chart_of"]
 
-_STRETCH = 2.0  # S: beyond e^S scales w grows like the logarithm of a logarithm
+_STRETCH = 1.5  # S: beyond e^S scales w grows like the logarithm of a logarithm
 _REACH = 322.0  # ln of the farthest distance in scales, 1e140, whose square is a float64
 _DEPTH = -667.0  # ln of the nearest distance to an end at 0, 1e-290
 _LAST = 5 * math.log(2) - 52 * math.log(2)  # ln of the same to any other end, relative to it

@@ -11,6 +11,7 @@ import copy
 
 from dataclasses import dataclass
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -116,11 +117,20 @@ def _picked_target(target: Target, elements: Elements) -> Target | None:
         return None
     numbers = torch.arange(own.numel(), device=target.device).reshape(own)
     index = torch.unravel_index(numbers.expand(elements.batch).reshape(-1)[elements.index], own)
+    if _PICKABLE.get(target) is False:
+        return None
     try:
         found = DistributionTarget(_picked(target.distribution, index, own))
-        return found if _agree(target, found, index) else None
     except _CannotPick:
+        _PICKABLE[target] = False
         return None
+    if target not in _PICKABLE:
+        _PICKABLE[target] = _agree(target, found, index)
+    return found if _PICKABLE[target] else None
+
+
+_PICKABLE: WeakKeyDictionary[Target, bool] = WeakKeyDictionary()
+"""Whether a target's distribution can be indexed: it is found out once."""
 
 
 class _CannotPick(Exception):

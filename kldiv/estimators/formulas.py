@@ -67,22 +67,28 @@ class Formula(Protocol):
     def values(self, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements) -> Tensor:
         """The integrands as densities in the coordinate, with shape (k, N, C)."""
 
-    def noise(self, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements) -> Tensor:
-        """The rounding in these, likewise."""
+    def noise(
+        self, values: Tensor, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements
+    ) -> Tensor:
+        """The rounding in these values, likewise."""
 
 
 class _OfLogs:
     """A formula of log densities: their rounding is that of the integrands."""
 
     def noise(
-        self: Formula, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements
+        self: Formula,
+        values: Tensor,
+        x: Tensor,
+        logs: Logs,
+        log_slope: Tensor,
+        elements: Elements,
     ) -> Tensor:
         """What moving both log densities by their rounding does to the integrands."""
         first, second = (
             torch.where(log.isfinite(), 1 + log.abs(), 0.0) * _ROUNDING for log in logs
         )
         moved = (logs[0] + first, logs[1] - second / 2)  # by halves, lest p q stays the same
-        values = self.values(x, logs, log_slope, elements)
         change = (self.values(x, moved, log_slope, elements) - values).abs()
         return torch.nan_to_num(change + values.abs() * _ROUNDING, nan=torch.inf)
 
@@ -258,7 +264,9 @@ class ScoreFormula:
         term = product(term, torch.where(usable & value.isfinite(), value, 0.0))
         return torch.stack([torch.where(usable, term, torch.inf), mass, mass])
 
-    def noise(self, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements) -> Tensor:
+    def noise(
+        self, values: Tensor, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements
+    ) -> Tensor:
         """The rounding in these."""
         log_p, log_scale, value, noise = logs
         reach = torch.where(log_p.isfinite(), 1 + log_p.abs(), 0.0) * _ROUNDING

@@ -97,7 +97,7 @@ class OnLines:
         doubt = torch.zeros((), dtype=values.dtype, device=values.device)
         if noise:
             with torch.no_grad():
-                doubt = self.formula.noise(x, logs, slope, self.elements)
+                doubt = self.formula.noise(values, x, logs, slope, self.elements)
         return Sample(values, doubt, places, logs if self.formula.continues else ())
 
     def logs_at(self, x: Tensor, line: Tensor) -> tuple[Tensor, ...]:
