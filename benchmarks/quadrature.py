@@ -210,7 +210,8 @@ def evaluations() -> dict[str, dict[str, float]]:
         print(
             f"{name} / kldiv where it reaches 9 digits: {results[name]['least']:.2g} at least, "
             f"{results[name]['median']:.2g} median, {results[name]['greatest']:.2g} at most; "
-            f"{missed[name]} of {len(ratios) + missed[name]} missed; all together {results[name]['all']:.2g}"
+            f"{missed[name]} of {len(ratios) + missed[name]} missed; "
+            f"all together {results[name]['all']:.2g}"
         )
     return results
 

@@ -46,7 +46,7 @@ def test_the_stems_of_counts_end_at_their_probabilities(axes):
     moving.show(1)
 
     ends = np.array([segment[1] for segment in moving.area.get_segments()])
-    np.testing.assert_array_equal(ends, np.stack([scene.x, scene.q(scene.fit.q)], -1))
+    np.testing.assert_allclose(ends, np.stack([scene.x, scene.q(scene.fit.q)], -1), rtol=1e-13)
 
 
 def test_a_needle_on_its_way_does_not_flatten_what_stands_still(axes):

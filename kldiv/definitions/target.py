@@ -242,7 +242,9 @@ class DistributionTarget(Target):
         self._original = distribution
         self._dtype, self._device = place_of(distribution)
         double = copy.copy if self._dtype == torch.float64 else as_double
-        self._distribution = _unchecked(double(distribution), distribution)
+        self._distribution = double(distribution)
+        if self._distribution is not distribution:
+            self._distribution._validate_args = False  # a target checks its points itself
         try:
             support = support_of(self._distribution)
         except NotImplementedError:
@@ -296,10 +298,3 @@ class DistributionTarget(Target):
             return repr(self._original)
         except NotImplementedError:  # torch asks for arg_constraints, which some do not state
             return f"{type(self._original).__name__}()"
-
-
-def _unchecked(double: Distribution, original: Distribution) -> Distribution:
-    """The copy without torch's check of points, which a target makes itself; not the original."""
-    if double is not original:
-        double._validate_args = False
-    return double

@@ -35,12 +35,12 @@ import torch
 
 from torch import Tensor
 
+from kldiv.estimators.ends import depth, inside, within
+
 __all__ = ["Chart", "Places", "chart_of"]
 
 _STRETCH = 1.5  # S: beyond e^S scales w grows like the logarithm of a logarithm
 _REACH = 322.0  # ln of the farthest distance in scales, 1e140, whose square is a float64
-_DEPTH = -667.0  # ln of the nearest distance to an end at 0, 1e-290
-_LAST = 5 * math.log(2) - 52 * math.log(2)  # ln of the same to any other end, relative to it
 _WIDE = 6.0  # a coordinate made for a scale resolves one that is this much smaller
 _NEWTON = 30
 
@@ -124,8 +124,8 @@ class Chart:
         whole = no_low & no_high
         width = torch.where(no_low | no_high, 1.0, self.upper - self.lower).log()
         far = torch.where(whole, (self.reach + self.scale.amin(-1).log()).exp(), self.reach)
-        low = torch.where(no_low, -far, _depth(self.lower) - width)
-        high = torch.where(no_high, far, width - _depth(self.upper))
+        low = torch.where(no_low, -far, depth(self.lower) - width)
+        high = torch.where(no_high, far, width - depth(self.upper))
         low, high = (self.to_w(each.unsqueeze(0)).squeeze(0) for each in (low, high))
         plain = whole & self.single
         end = float(_phi(torch.tensor(math.exp(self.reach), dtype=torch.float64)))
@@ -227,7 +227,7 @@ class Chart:
         wanted = torch.where(whole, 0.0, wanted - share)
         step = wanted.exp()
         x = torch.where(near_low, self.lower + step, self.upper - step)
-        x = torch.where(whole, y, _inside(x, self.lower, self.upper))
+        x = torch.where(whole, y, inside(x, self.lower, self.upper))
         actual = torch.where(near_low, x - self.lower, self.upper - x).log()
         distance = torch.where(
             whole, (y - self.centre[:, 0]).abs().clamp_min(1e-300).log(), actual
@@ -248,7 +248,7 @@ def chart_of(
         scale: Their scales, with shape :math:`(M, K)`.
         reach: The logarithm of the farthest distance, in scales.
     """
-    y, unit = _within(lower.unsqueeze(-1), upper.unsqueeze(-1), centre, scale)
+    y, unit = within(lower.unsqueeze(-1), upper.unsqueeze(-1), centre, scale)
     mean, middle = y.mean(-1, keepdim=True), unit.log().mean(-1, keepdim=True).exp()
     one = (torch.hypot(middle, y - mean) <= _WIDE * unit).all(-1)
     if bool(one.all()):
@@ -280,24 +280,6 @@ def _distinct(y: Tensor, unit: Tensor) -> list[Tensor]:
     return kept
 
 
-def _within(low: Tensor, high: Tensor, centre: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Centres and scales in y; a place beyond an end is one at the end, on its own scale."""
-    width = high - low
-    both = width.isfinite()
-    step = torch.minimum(scale, torch.where(both, width / 2, torch.inf))
-    below = torch.where(centre > low, centre - low, step)
-    above = torch.where(centre < high, high - centre, step)
-    below = torch.where(both, torch.minimum(torch.maximum(below, width * 1e-15), width), below)
-    above = torch.where(both, torch.minimum(torch.maximum(above, width * 1e-15), width), above)
-    no_low, no_high = low.isinf(), high.isinf()
-    y = torch.where(no_low, 0.0, below.log()) - torch.where(no_high, 0.0, above.log())
-    stretch = torch.where(no_low, 0.0, 1 / below) + torch.where(no_high, 0.0, 1 / above)
-    whole = no_low & no_high
-    return torch.where(whole, centre, y), torch.where(
-        whole, scale, (scale * stretch).clamp(1e-14, 2.0)
-    )
-
-
 def _phi(z: Tensor) -> Tensor:
     return _STRETCH * (z.asinh() / _STRETCH).asinh()
 
@@ -307,18 +289,3 @@ def _phi_inverse(w: Tensor) -> tuple[Tensor, Tensor]:
     inner = w / _STRETCH
     v = _STRETCH * inner.sinh()
     return v.sinh(), v.cosh().log() + inner.cosh().log()
-
-
-def _depth(end: Tensor) -> Tensor:
-    """The logarithm of the least distance from an end at which points have digits."""
-    size = torch.where(end.isfinite(), end.abs(), 0.0)
-    return torch.where(size > 0, size.clamp_min(1e-250).log() + _LAST, _DEPTH)
-
-
-def _inside(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Points strictly between the ends: rounding puts none on an end, where p may be infinite."""
-    return torch.minimum(torch.maximum(x, _next(a, torch.inf)), _next(b, -torch.inf))
-
-
-def _next(end: Tensor, towards: float) -> Tensor:
-    return torch.nextafter(end, torch.full_like(end, towards))

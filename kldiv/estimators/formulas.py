@@ -2,8 +2,7 @@ r"""What is integrated along lines: integrands of a divergence, or statistics un
 
 All are densities in the coordinate of a line. An integrand of two densities that is homogeneous of
 degree h, as every f-divergence is of degree 1, takes the slope of the coordinates into its
-arguments, :math:`g(\\log p, \\log q)\\,s = g(\\log p + \\log s / h, \\log q + \\log s / h)`, so
-that nothing overflows however far out a node is.
+arguments, :math:`g(\log p, \log q)\,s = g(\log p + \log s / h, \log q + \log s / h)`.
 """
 
 from __future__ import annotations
@@ -294,9 +293,7 @@ def _degree(first: Tensor, second: Tensor, third: Tensor) -> float | None:
     usable = (first != 0) & first.isfinite() & third.isfinite()
     if not bool(usable.any()):
         return 1.0
-    steps = torch.cat(
-        [(second / first)[usable].abs().log() * 2, (third / second)[usable].abs().log() * 2]
-    )
+    steps = torch.cat([r[usable].abs().log() * 2 for r in (second / first, third / second)])
     degree = float(steps.mean())
     if not math.isfinite(degree) or float((steps - degree).abs().max()) > 1e-9 or degree < 0.1:
         return None

@@ -6,6 +6,7 @@ a bare log density they are looked for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
@@ -107,7 +108,7 @@ def _of_distribution(distribution: Distribution) -> list[Landmark]:
 def _unbound(landmark: Landmark, axis: int) -> list[Landmark]:
     """One for each component."""
     centres, scales = landmark.centre.unbind(axis), landmark.scale.unbind(axis)
-    correlations = [None] * len(centres)
+    correlations: Sequence[Tensor | None] = [None] * len(centres)
     if landmark.correlation is not None:
         correlations = landmark.correlation.unbind(-1)
     parts = zip(centres, scales, correlations, strict=True)

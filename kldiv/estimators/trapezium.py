@@ -110,8 +110,8 @@ def trapezium(
     values = torch.where(_inside(steps, window), values, 0.0)
     rows = torch.arange(len(base), device=base.device)
     found = torch.zeros(3, *allowed.shape, dtype=values.dtype, device=base.device)
-    done, nodes = torch.zeros_like(base, dtype=torch.bool), []
-    noise, promise = torch.zeros_like(allowed), None
+    done, nodes, promise = torch.zeros_like(base, dtype=torch.bool), [], None
+    noise = torch.zeros_like(allowed)
     for level in range(1, _LEVELS + 1):
         part, spacing = window.pick(rows), grid.spacing[window.line[rows]] / 2**level
         odd = torch.arange(1, count * 2**level, 2, device=base.device).unsqueeze(-1)
@@ -131,8 +131,7 @@ def trapezium(
         stop = good | (level == _LEVELS) | (count * 2 ** (level + 1) > most)
         if level > 2:
             slow = (level > _EARLY) | (sums.error > _COARSE * sums.size)
-            slow = slow & ~(sums.steady | close)
-            stop = stop | slow.any(0)
+            stop = stop | (slow & ~(sums.steady | close)).any(0)
         found[:, :, rows] = torch.stack([sums.totals[2], sums.error + floors, floors])
         done[rows] = good
         if bool(good.any()):
