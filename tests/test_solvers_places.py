@@ -10,8 +10,10 @@ from torch.distributions import (
     Gamma,
     Independent,
     MixtureSameFamily,
+    Multinomial,
     MultivariateNormal,
     Normal,
+    OneHotCategorical,
     Poisson,
     VonMises,
     constraints,
@@ -137,3 +139,39 @@ def test_an_angle_has_the_variance_of_a_number():
     (place,) = places(as_target(p, "p"))
     assert exact_place(as_target(p, "p")) is None
     assert float(place.variance) == pytest.approx(1.604254, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        Dirichlet(double(1.0, 2.0, 3.0)),
+        Dirichlet(double([1.0, 2.0, 3.0], [4.0, 0.5, 0.5])),
+        OneHotCategorical(double(0.2, 0.3, 0.5)),
+        Multinomial(5, double(0.2, 0.3, 0.5)),
+    ],
+)
+def test_shares_of_a_total_are_correlated(distribution):
+    place = exact_place(as_target(distribution, "target"))
+    torch.manual_seed(0)
+    points = distribution.sample(torch.Size([40_000]))
+    centred = points - points.mean(0)
+    sample = torch.einsum("n...i,n...j->...ij", centred, centred) / len(points)
+    # a covariance has the standard error sqrt((1 + kurtosis) / n) of the variances, some 1 %
+    assert torch.allclose(place.matrix, sample, rtol=0.05, atol=0.01 * float(sample.max()))
+    torch.testing.assert_close(place.variance, distribution.variance)
+
+
+def test_vectors_of_unknown_covariance_have_no_exact_place_but_a_start():
+    class Plain(Normal):
+        """A vector that tells its mean and variance only."""
+
+        def __init__(self):
+            super().__init__(double(1.0, 2.0, 3.0), double(1.0, 2.0, 3.0), validate_args=False)
+            self._batch_shape, self._event_shape = torch.Size(), torch.Size([3])
+
+        support = torch.distributions.constraints.real_vector
+
+    target = as_target(Plain(), "target")
+    assert exact_place(target) is None
+    assert places(target)[0].mean.tolist() == [1, 2, 3]
+    assert places(target)[0].variance.tolist() == [1, 4, 9]

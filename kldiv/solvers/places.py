@@ -5,7 +5,15 @@ from __future__ import annotations
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MixtureSameFamily, VonMises
+from torch.distributions import (
+    Dirichlet,
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    Multinomial,
+    OneHotCategorical,
+    VonMises,
+)
 
 from kldiv.definitions.family import Place
 from kldiv.definitions.sample_target import SampleTarget
@@ -22,7 +30,7 @@ _DRAWS = 512
 def places(target: Target) -> list[Place]:
     """The whole target, then its modes where it has several; each with the target's batch."""
     with torch.no_grad():
-        whole = exact_place(target) or _numerical(target)
+        whole = exact_place(target) or _numerical(target) or _by_coordinates(target)
         modes = _modes(target)
         if whole is None:
             return modes or [_nowhere(target)]
@@ -106,8 +114,23 @@ def _moments(distribution: Distribution) -> tuple[Tensor, Tensor] | None:
         return None
     if not distribution.event_shape:
         return mean, variance
-    covariance = getattr(distribution, "covariance_matrix", None)
-    return mean, torch.diag_embed(variance) if covariance is None else covariance
+    covariance = _covariance(distribution, mean) if len(distribution.event_shape) == 1 else None
+    return None if covariance is None else (mean, covariance)
+
+
+def _covariance(distribution: Distribution, mean: Tensor) -> Tensor | None:
+    r"""The covariance of vectors, ``None`` where it is not known.
+
+    Shares with mean m of a total n have :math:`\operatorname{diag}(m) - m m^\top / n`, less in a
+    Dirichlet distribution, by the factor :math:`1 / (1 + \sum_i \alpha_i)`.
+    """
+    if not isinstance(distribution, Dirichlet | OneHotCategorical | Multinomial):
+        return getattr(distribution, "covariance_matrix", None)
+    outer = mean.unsqueeze(-1) * mean.unsqueeze(-2)
+    matrix = torch.diag_embed(mean) - outer / getattr(distribution, "total_count", 1)
+    if isinstance(distribution, Dirichlet):
+        return matrix / (1 + distribution.concentration.sum(-1))[..., None, None]
+    return matrix
 
 
 def _numerical(target: Target) -> Place | None:
@@ -132,6 +155,19 @@ def _numerical(target: Target) -> Place | None:
         if target.event_shape
         else Place(mean.squeeze(-1), variance.squeeze(-1))
     )
+
+
+def _by_coordinates(target: Target) -> Place | None:
+    """Mean and variances as the distribution states them, where no more is known."""
+    stated = target.distribution
+    try:
+        mean, variance = getattr(stated, "mean", None), getattr(stated, "variance", None)
+    except NotImplementedError:
+        return None
+    if mean is None or variance is None or len(target.event_shape) != 1:
+        return None
+    usable = mean.isfinite().all() and variance.isfinite().all() and (variance > 0).all()
+    return Place(mean, variance) if usable else None
 
 
 def _modes(target: Target) -> list[Place]:
