@@ -3,7 +3,8 @@
 Closed forms cancel: in float32 the difference of two log-gamma functions can be wrong by more than
 the divergence itself. Promoting the parameters first, differentiably, costs little and makes
 float32 results right to their last digit. Probabilities, which sum to 1 but for rounding, are
-normalised anew: the excess of their sum would be taken for a divergence.
+normalised anew: the excess of their sum would be taken for a divergence. A covariance is factored
+anew.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TypeVar
 import torch
 
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, Transform
+from torch.distributions import Categorical, Distribution, MultivariateNormal, Transform
 from torch.distributions.transforms import _InverseTransform
 
 __all__ = ["as_double", "as_dtype", "nudged", "place_of"]
@@ -60,6 +61,8 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
         return value
     if isinstance(value, Categorical) and _finer(wider := function(value._param), value._param):
         return _normalised_anew(value, wider)  # type: ignore[return-value]
+    if isinstance(value, MultivariateNormal) and _finer(loc := function(value.loc), value.loc):
+        return _factored_anew(value, loc, function)  # type: ignore[return-value]
     if isinstance(value, _InverseTransform):
         return _mapped(value.inv, function).inv  # type: ignore[return-value]
 
@@ -75,6 +78,16 @@ def _normalised_anew(value: Categorical, parameter: Tensor) -> Categorical:
     """Probabilities that sum to 1 in their new type, as they did but for rounding in the old."""
     name = "probs" if value._param is vars(value).get("probs") else "logits"
     return Categorical(**{name: parameter}, validate_args=False)
+
+
+def _factored_anew(
+    value: MultivariateNormal, loc: Tensor, function: Callable[[Tensor], Tensor]
+) -> MultivariateNormal:
+    """A normal whose covariance was given is factored in its new type, not in the old."""
+    names = ("scale_tril", "covariance_matrix", "precision_matrix")
+    name = next(name for name in names if name in vars(value))
+    matrix = function(vars(value)[name])
+    return MultivariateNormal(loc, **{name: matrix}, validate_args=False)
 
 
 def _finer(first: Tensor, second: Tensor) -> bool:

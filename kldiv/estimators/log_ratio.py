@@ -97,9 +97,10 @@ def _guesses(pool: Pool, train: Mask) -> list[Array]:
 
 def _gather(trains: Iterable[Mask], fits: Iterable[Array]) -> Array:
     """One log ratio for each point, from the fit that it was no part of."""
-    return np.sum(
+    total: Array = np.sum(
         [np.where(train, 0.0, fit) for train, fit in zip(trains, fits, strict=True)], axis=0
     )
+    return total
 
 
 def _best(pool: Pool, candidates: Sequence[Array]) -> int:

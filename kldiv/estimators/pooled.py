@@ -90,7 +90,8 @@ class Pool:
         covariance = scores.T @ (scores * self.weights[:, None]) / self.weights.sum()
         values, vectors = np.linalg.eigh(covariance)
         kept = values > 1e-8
-        return scores @ vectors[:, kept] / np.sqrt(values[kept])
+        white: Array = scores @ vectors[:, kept] / np.sqrt(values[kept])
+        return white
 
     @cached_property
     def basis(self) -> Array:
@@ -139,7 +140,8 @@ def _standardised(columns: Array, weights: Array) -> Array:
     share = weights / weights.sum()
     centred = columns - share @ columns
     spread = np.sqrt(share @ centred**2)
-    return centred / np.where(spread > 0, spread, 1.0)
+    standardised: Array = centred / np.where(spread > 0, spread, 1.0)
+    return standardised
 
 
 def _normal_scores(column: Array, weights: Array) -> Array:
@@ -155,4 +157,5 @@ def _natural_splines(column: Array, knots: Array) -> Array:
     """Cubic splines that are straight beyond the outermost knots, without the straight ones."""
     cubes = np.maximum(column[:, None] - knots, 0.0) ** 3
     slopes = (cubes[:, :-1] - cubes[:, -1:]) / (knots[-1] - knots[:-1])
-    return slopes[:, :-1] - slopes[:, -1:]
+    splines: Array = slopes[:, :-1] - slopes[:, -1:]
+    return splines

@@ -50,7 +50,8 @@ def _digamma(x: Tensor) -> Tensor:
 
 
 def _trigamma(x: Tensor) -> Tensor:
-    return torch.special.zeta(torch.full_like(x, 2.0), x)
+    value: Tensor = torch.special.zeta(torch.full_like(x, 2.0), x)
+    return value
 
 
 def _gamma_power(p: Gamma | InverseGamma, s: Tensor, sign: int) -> Tensor:
