@@ -30,7 +30,6 @@ DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
 KNOWN = {
-    ("kl", "lognormal"): "its closed form cancels",
     **dict.fromkeys(
         [
             (divergence, "weibull")
