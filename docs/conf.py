@@ -46,7 +46,7 @@ nitpick_ignore_regex = [
     # nor have other projects' names, except for those in inventories/
     # (in pictures they are imported for type checkers only, and so are bare)
     ("py:class", "AbstractContextManager|ArrayLike|NDArray|Figure|FuncAnimation"),
-    ("py:class", "Axes|AxesImage|QuadContourSet"),
+    ("py:class", "Axes|AxesImage|Distribution|QuadContourSet"),
     ("py:.*", r"(collections|matplotlib|numpy|scipy|torch|typing|enum|abc|np|plt)\b.*"),
 ]
 autodoc_member_order = "bysource"

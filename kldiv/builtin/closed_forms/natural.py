@@ -72,6 +72,8 @@ class LogNormaliserRule:
         first, second = self.form.of(p), self.form.of(q)
         if not all(bool(eta.isfinite().all()) for eta in (*first, *second)):
             return None
+        if not all(bool(self.form.contains(side).all()) for side in (first, second)):
+            return None  # a natural parameter has left the floating-point numbers
         gap = self.form.gap_of(p, q, first, second)
         return NaturalOverlap(self.form, first, second, gap, events)
 
