@@ -13,7 +13,7 @@ import kldiv
 from kldiv.adapters import as_distribution
 from kldiv.adapters.univariate import ModernScipyDistribution, ScipyDistribution
 from kldiv.definitions.target import DistributionTarget
-from kldiv.estimators.landmarks import landmarks
+from kldiv.estimators.integrals.landmarks import landmarks
 
 F64 = torch.float64
 modern = pytest.mark.skipif(not hasattr(scipy.stats, "Normal"), reason="scipy is older than 1.15")

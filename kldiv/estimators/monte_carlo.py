@@ -32,14 +32,14 @@ from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.errors import InvalidArgument, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
-from kldiv.estimators.averages import Average
-from kldiv.estimators.draws import Plan
 from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Tolerance
-from kldiv.estimators.pareto import UNRELIABLE
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.proposals import Proposals, proposals, why_none
-from kldiv.estimators.ratios import (
+from kldiv.estimators.sampling.averages import Average
+from kldiv.estimators.sampling.draws import Plan
+from kldiv.estimators.sampling.pareto import UNRELIABLE
+from kldiv.estimators.sampling.proposals import Proposals, proposals, why_none
+from kldiv.estimators.sampling.ratios import (
     are_bounded,
     is_plain,
     levelled,

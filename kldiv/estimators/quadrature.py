@@ -14,15 +14,15 @@ from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument
 from kldiv.estimate import Estimate
-from kldiv.estimators.adaptive import Demand
-from kldiv.estimators.domain import DomainIntegrals, domain_integrals
 from kldiv.estimators.envelope import upper_envelope
-from kldiv.estimators.formulas import Statistics, StatisticsFormula, formula_of
+from kldiv.estimators.extrema.suprema import supremum
+from kldiv.estimators.integrals.adaptive import Demand
+from kldiv.estimators.integrals.domain import DomainIntegrals, domain_integrals
+from kldiv.estimators.integrals.formulas import Statistics, StatisticsFormula, formula_of
+from kldiv.estimators.integrals.landmarks import Landmark
+from kldiv.estimators.integrals.log_integrals import by_logarithms
 from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
-from kldiv.estimators.landmarks import Landmark
-from kldiv.estimators.log_integrals import by_logarithms
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.suprema import supremum
 
 __all__ = ["Quadrature", "Statistics"]
 

@@ -26,10 +26,10 @@ from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
-from kldiv.estimators.jackknife import jackknife
-from kldiv.estimators.pooled import Pool
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.two_samples import LogRatios, compare
+from kldiv.estimators.two_samples.comparison import LogRatios, compare
+from kldiv.estimators.two_samples.jackknife import jackknife
+from kldiv.estimators.two_samples.pooled import Pool
 
 __all__ = ["Samples"]
 

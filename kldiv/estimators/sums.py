@@ -20,12 +20,12 @@ from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators.envelope import upper_envelope
+from kldiv.estimators.extrema.lattice_suprema import lattice_supremum, listed_supremum
 from kldiv.estimators.integrands import Densities, Tolerance, finish, unsuited
-from kldiv.estimators.lattice_lines import ends_of, lines_of
-from kldiv.estimators.lattice_suprema import lattice_supremum, listed_supremum
-from kldiv.estimators.listed import all_points, count_of, has_no_end, listed
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.series import Series, add_up
+from kldiv.estimators.summation.lattice_lines import ends_of, lines_of
+from kldiv.estimators.summation.listed import all_points, count_of, has_no_end, listed
+from kldiv.estimators.summation.series import Series, add_up
 from kldiv.estimators.terms import Terms, terms_of, terms_of_statistics
 
 __all__ = ["Sum"]

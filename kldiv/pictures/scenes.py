@@ -22,8 +22,8 @@ from kldiv.definitions.support import box, unwrap
 from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import InvalidArgument
 from kldiv.estimators import Problem, Quadrature, Sum
-from kldiv.estimators.landmarks import landmarks
-from kldiv.estimators.layout import domain_of
+from kldiv.estimators.integrals.landmarks import landmarks
+from kldiv.estimators.integrals.layout import domain_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,7 +20,7 @@ from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import box, unwrap
 from kldiv.definitions.target import Target
 from kldiv.estimators import Quadrature, Sum
-from kldiv.estimators.landmarks import landmarks
+from kldiv.estimators.integrals.landmarks import landmarks
 
 __all__ = ["draws", "exact_place", "places", "rung_for"]
 

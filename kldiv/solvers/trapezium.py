@@ -17,10 +17,10 @@ import torch
 
 from torch import Tensor
 
-from kldiv.estimators.coordinates import Coordinates
-from kldiv.estimators.layout import domain_of, places_of
+from kldiv.estimators.integrals.coordinates import Coordinates
+from kldiv.estimators.integrals.layout import domain_of, places_of
+from kldiv.estimators.integrals.search import correlation_factor
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.search import correlation_factor
 
 __all__ = ["Nodes", "trapezium_nodes"]
 

@@ -1,0 +1,1 @@
+"""Largest values of log ratios and scores, on lines and over the integers."""

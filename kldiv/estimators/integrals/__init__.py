@@ -1,0 +1,1 @@
+"""Integrals of densities on lines and in planes, to the digits asked for."""

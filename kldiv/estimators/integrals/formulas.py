@@ -1,0 +1,300 @@
+r"""What is integrated along lines: integrands of a divergence, or statistics under a density.
+
+All are densities in the coordinate of a line. An integrand of two densities that is homogeneous of
+degree h, as every f-divergence is of degree 1, takes the slope of the coordinates into its
+arguments, :math:`g(\log p, \log q)\,s = g(\log p + \log s / h, \log q + \log s / h)`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.score_divergence import ScoreDivergence
+from kldiv.definitions.target import Target
+from kldiv.estimators.integrals.elements import Arrangement, Elements, log_density_at
+from kldiv.estimators.integrands import Densities, past_poles
+from kldiv.estimators.scores import expectand, within
+from kldiv.numerics import product
+
+__all__ = [
+    "DivergenceFormula",
+    "Formula",
+    "ScoreFormula",
+    "Statistics",
+    "StatisticsFormula",
+    "formula_of",
+]
+
+Statistics = Callable[[Tensor], tuple[Tensor, ...]]
+Logs = tuple[Tensor, ...]
+
+_VANISHED = -745.0  # the logarithm of what is 0 in float64
+_ROUNDING = 4 * torch.finfo(torch.float64).eps
+
+
+class Formula(Protocol):
+    """What OnLines asks of an integrand."""
+
+    @property
+    def targets(self) -> tuple[Target, Target]:
+        """The densities."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether the integrand is known where only the log densities are."""
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether one infinite integral makes the others needless."""
+
+    @property
+    def count(self) -> int:
+        """How many integrands there are but for the masses."""
+
+    def logs(self, x: Tensor, elements: Elements) -> Logs:
+        """The log densities at points of shape (N, C, E), each with shape (N, C)."""
+
+    def values(self, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements) -> Tensor:
+        """The integrands as densities in the coordinate, with shape (k, N, C)."""
+
+    def noise(
+        self, values: Tensor, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements
+    ) -> Tensor:
+        """The rounding in these values, likewise."""
+
+
+class _OfLogs:
+    """A formula of log densities: their rounding is that of the integrands."""
+
+    def noise(
+        self: Formula,
+        values: Tensor,
+        x: Tensor,
+        logs: Logs,
+        log_slope: Tensor,
+        elements: Elements,
+    ) -> Tensor:
+        """What moving both log densities by their rounding does to the integrands."""
+        first, second = (
+            torch.where(log.isfinite(), 1 + log.abs(), 0.0) * _ROUNDING for log in logs
+        )
+        moved = (logs[0] + first, logs[1] - second / 2)  # by halves, lest p q stays the same
+        change = (self.values(x, moved, log_slope, elements) - values).abs()
+        return torch.nan_to_num(change + values.abs() * _ROUNDING, nan=torch.inf)
+
+
+@dataclass(frozen=True)
+class DivergenceFormula(_OfLogs):
+    """The integrands of a divergence, and as the last two the masses of both sides."""
+
+    sides: Densities
+    needs_all: bool = True
+
+    continues = True
+
+    @property
+    def targets(self) -> tuple[Target, Target]:
+        """Both sides."""
+        return self.sides.problem.p, self.sides.problem.q
+
+    def logs(self, x: Tensor, elements: Elements) -> Logs:
+        """Both log densities, ``-inf`` on poles."""
+        sides = self.sides
+        log_p, log_q = (
+            log_density_at(target, x, elements) - _of_elements(log_mass, elements)
+            for target, log_mass in zip(
+                self.targets, (sides.log_mass_p, sides.log_mass_q), strict=True
+            )
+        )
+        return past_poles(log_p, log_q)
+
+    def values(self, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements) -> Tensor:
+        """The integrands and both masses."""
+        log_p, log_q = logs
+        degrees = self._degrees
+        if len(set(degrees)) == 1 and degrees[0] is not None:
+            values = self._stack(log_p, log_q, log_slope / degrees[0], elements)
+        else:
+            values = torch.stack(
+                [self._row(k, log_p, log_q, log_slope, elements) for k in range(len(degrees))]
+            )
+        if self.sides.measures:
+            return values
+        masses = torch.stack([(log + log_slope).exp() for log in (log_p, log_q)])
+        return torch.cat([values, masses])
+
+    def _row(
+        self, k: int, log_p: Tensor, log_q: Tensor, log_slope: Tensor, elements: Elements
+    ) -> Tensor:
+        degree = self._degrees[k]
+        if degree is None:
+            plain = self._stack(log_p, log_q, torch.zeros_like(log_slope), elements)[k]
+            return product(log_slope.exp(), plain)
+        return self._stack(log_p, log_q, log_slope / degree, elements)[k]
+
+    def _stack(self, log_p: Tensor, log_q: Tensor, shift: Tensor, elements: Elements) -> Tensor:
+        log_p, log_q = log_p + shift, log_q + shift
+        if torch.is_grad_enabled():
+            log_p, log_q = self._in_sight(log_p, log_q, elements)
+        return self._raw(log_p, log_q, elements)
+
+    def _raw(self, log_p: Tensor, log_q: Tensor, elements: Elements) -> Tensor:
+        if not self._varies:
+            return self.sides.raw(log_p, log_q)
+        arrangement = Arrangement(elements)
+        full = self.sides.raw(*(arrangement.spread(log, -torch.inf) for log in (log_p, log_q)))
+        return arrangement.gather(full, log_p.shape[1])
+
+    def _in_sight(self, log_p: Tensor, log_q: Tensor, elements: Elements) -> tuple[Tensor, Tensor]:
+        """Log densities without those that are so small that only their gradients overflow."""
+        with torch.no_grad():
+            gone = torch.maximum(log_p, log_q) < _VANISHED
+            if not bool(gone.any()):
+                return log_p, log_q
+            only_p, only_q = (torch.where(gone, log, -torch.inf) for log in (log_p, log_q))
+            gone = gone & self._raw(only_p, only_q, elements).eq(0).all(0)
+        return torch.where(gone, -torch.inf, log_p), torch.where(gone, -torch.inf, log_q)
+
+    @property
+    def count(self) -> int:
+        """How many integrands there are but for the masses."""
+        return len(self._degrees) - 2 * self.sides.measures
+
+    @cached_property
+    def _varies(self) -> bool:
+        """Whether the divergence differs from element to element of the batch."""
+        parameters = vars(self.sides.problem.divergence).values()
+        return any(isinstance(each, Tensor) and each.ndim > 0 for each in parameters)
+
+    @cached_property
+    def _degrees(self) -> tuple[float | None, ...]:
+        """The degree of homogeneity of each integrand in the two densities, where it has one."""
+        with torch.no_grad():
+            ones = torch.ones(self.sides.problem.batch_shape, dtype=torch.float64)
+            at = [self._at(ones, shift) for shift in (0.0, 0.5, 1.0)]
+        return tuple(_degree(*(each[k] for each in at)) for k in range(at[0].shape[0]))
+
+    def _at(self, ones: Tensor, shift: float) -> Tensor:
+        """The integrands where all logarithms are larger by a shift, with shape (k, *)."""
+        pairs = ((0.3, -0.4), (-0.9, 0.5))
+        rows = [self.sides.raw(ones * (a + shift), ones * (b + shift)) for a, b in pairs]
+        return torch.cat([row.reshape(row.shape[0], -1) for row in rows], -1)
+
+
+@dataclass(frozen=True)
+class StatisticsFormula(_OfLogs):
+    """A density and its products with statistics of the point."""
+
+    target: Target
+    statistics: Statistics | None = None
+
+    needs_all = False
+    count = 1
+
+    @property
+    def targets(self) -> tuple[Target, Target]:
+        """The one density, as both."""
+        return self.target, self.target
+
+    @property
+    def continues(self) -> bool:
+        """Statistics need a point."""
+        return self.statistics is None
+
+    def logs(self, x: Tensor, elements: Elements) -> Logs:
+        """The log density, as both."""
+        log = log_density_at(self.target, x, elements)
+        return past_poles(log, log)
+
+    def values(self, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements) -> Tensor:
+        """The density and its products."""
+        density = (logs[0] + log_slope).exp()
+        if self.statistics is None:
+            return density.unsqueeze(0)
+        arrangement = Arrangement(elements)
+        rows = self.statistics(arrangement.spread(x))
+        columns = [
+            product(density, arrangement.gather(row.unsqueeze(0), x.shape[1]).squeeze(0))
+            for row in rows
+        ]
+        return torch.stack([density, *columns])
+
+
+@dataclass(frozen=True)
+class ScoreFormula:
+    """The integrand of a divergence of scores, and the mass of p twice."""
+
+    sides: Densities
+    needs_all: bool = True
+
+    continues = False
+    count = 1
+
+    @property
+    def targets(self) -> tuple[Target, Target]:
+        """Both sides, as far as p reaches."""
+        p, q = self.sides.problem.p, self.sides.problem.q
+        return p, within(p, q)
+
+    def logs(self, x: Tensor, elements: Elements) -> Logs:
+        """The log density of p, and what it is the mean of: the exponent and the value."""
+        arrangement = Arrangement(elements)
+        found = expectand(self.sides.problem, self.sides.log_mass_p, arrangement.spread(x))
+        log_scale = torch.zeros_like(found.log_p) + found.log_scale
+        parts = torch.stack([found.log_p, log_scale, found.value, found.noise])
+        log_p, *rest = arrangement.gather(parts, x.shape[1])
+        return log_p, *rest
+
+    def values(self, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements) -> Tensor:
+        """The integrand and the mass."""
+        log_p, log_scale, value, _ = logs
+        mass = (log_p + log_slope).exp()
+        usable = value.isfinite() | (mass == 0)
+        term = (log_p + log_slope + log_scale).exp()
+        term = product(term, torch.where(usable & value.isfinite(), value, 0.0))
+        return torch.stack([torch.where(usable, term, torch.inf), mass, mass])
+
+    def noise(
+        self, values: Tensor, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements
+    ) -> Tensor:
+        """The rounding in these."""
+        log_p, log_scale, value, noise = logs
+        reach = torch.where(log_p.isfinite(), 1 + log_p.abs(), 0.0) * _ROUNDING
+        doubt = (log_p + log_slope + log_scale).exp() * (noise + reach * value)
+        mass = (log_p + log_slope).exp() * reach
+        return torch.nan_to_num(torch.stack([doubt, mass, mass]), nan=0.0, posinf=0.0)
+
+
+def formula_of(sides: Densities, *, needs_all: bool) -> DivergenceFormula | ScoreFormula:
+    """What is integrated for a divergence."""
+    if isinstance(sides.problem.divergence, ScoreDivergence):
+        return ScoreFormula(sides, needs_all)
+    return DivergenceFormula(sides, needs_all)
+
+
+def _of_elements(values: Tensor, elements: Elements) -> Tensor:
+    """One number for each column."""
+    if values.ndim == 0:
+        return values
+    flat = values.expand(elements.batch).reshape(-1)
+    return flat if elements.index is None else flat[elements.index]
+
+
+def _degree(first: Tensor, second: Tensor, third: Tensor) -> float | None:
+    usable = (first != 0) & first.isfinite() & third.isfinite()
+    if not bool(usable.any()):
+        return 1.0
+    steps = torch.cat([r[usable].abs().log() * 2 for r in (second / first, third / second)])
+    degree = float(steps.mean())
+    if not math.isfinite(degree) or float((steps - degree).abs().max()) > 1e-9 or degree < 0.1:
+        return None
+    return degree

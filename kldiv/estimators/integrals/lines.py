@@ -1,0 +1,82 @@
+"""Integrands on many lines at once, and what is known of them at their nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from torch import Tensor
+
+from kldiv.estimators.integrals.charts import Places
+
+__all__ = ["Integrals", "LineIntegrand", "Nodes", "Sample", "rounding_of_places"]
+
+_EPS = torch.finfo(torch.float64).eps
+
+
+@dataclass(frozen=True)
+class Sample:
+    r"""Integrands at nodes, as densities in w.
+
+    Arguments:
+        values: With shape :math:`(k, N, C)`.
+        noise: The rounding in them, likewise; 0 where it was not asked for.
+        places: The nodes.
+        logs: The log densities that they were made of, each with shape :math:`(N, C)`.
+    """
+
+    values: Tensor
+    noise: Tensor
+    places: Places
+    logs: tuple[Tensor, ...] = ()
+
+
+class LineIntegrand(Protocol):
+    """k integrands on M lines."""
+
+    def __call__(self, w: Tensor, line: Tensor | None, *, noise: bool) -> Sample:
+        """The integrands at nodes of shape (N, C), of the lines (C); of all where ``None``."""
+
+
+@dataclass(frozen=True)
+class Nodes:
+    r"""Nodes and weights in w of some lines.
+
+    Arguments:
+        line: The lines, with shape :math:`(C)`.
+        w: With shape :math:`(N, C)`.
+        weights: Likewise.
+        coarse: The weights of the embedded rule that checks the first, likewise.
+    """
+
+    line: Tensor
+    w: Tensor
+    weights: Tensor
+    coarse: Tensor
+
+
+@dataclass(frozen=True)
+class Integrals:
+    r"""The integrals over some lines, their errors, and the part of these that is rounding.
+
+    All have shape :math:`(k, C)`.
+    """
+
+    values: Tensor
+    errors: Tensor
+    floors: Tensor
+
+
+def rounding_of_places(values: Tensor, places: Places) -> Tensor:
+    """What the rounding of x does to integrals, of shape (k, C), from neighbouring nodes.
+
+    It moves a node by eps |x| / 2 and so changes an integral by as much of its variation.
+    """
+    if values.shape[1] < 2:
+        return torch.zeros_like(values[:, 0])
+    loose = (_EPS / 2) * places.x.abs() * (-places.log_slope).exp()
+    loose = torch.where(places.exact, 0.0, loose).clamp_max(1.0)
+    change = torch.nan_to_num(values.diff(dim=1).abs(), nan=0.0, posinf=0.0)
+    return (change * torch.maximum(loose[1:], loose[:-1])).sum(1)

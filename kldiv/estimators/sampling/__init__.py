@@ -1,0 +1,1 @@
+"""Means over evenly spread or random draws, and what their errors are."""

@@ -1,0 +1,149 @@
+r"""From points to what is averaged: integrands over the density that the points were drawn from.
+
+Ratios of densities are taken in logarithms, so that densities below all numbers, as those in many
+dimensions are, do no harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.divergence import FDivergence
+from kldiv.estimators.integrands import Densities, past_poles
+from kldiv.estimators.problem import Problem
+from kldiv.estimators.sampling.draws import Plan, draw
+from kldiv.estimators.sampling.proposals import Proposals
+from kldiv.estimators.scores import expectand
+from kldiv.estimators.terms import is_homogeneous
+from kldiv.numerics import log_mean, product
+
+__all__ = ["Ratios", "are_bounded", "is_plain", "levelled", "ratios_at", "score_terms_at"]
+
+_PILOT = Plan(1, 64)  # draws that tell by what an unknown mass is off
+_ELSEWHERE = 1 << 61  # their seeds are far from all others
+
+
+@dataclass(frozen=True)
+class Ratios:
+    r"""What is averaged, at each point.
+
+    Arguments:
+        values: The integrands over the density drawn from, with shape :math:`(k, N, *)`.
+        control: A quantity of expectation 0, with shape :math:`(N, *)`.
+    """
+
+    values: Tensor
+    control: Tensor
+
+
+def ratios_at(sides: Densities, source: Proposals, plan: Plan) -> Ratios:
+    """The ratios at points from all sides that are drawn from, one side after the other."""
+    problem = sides.problem
+    log_p, log_q = _logs(sides, _points(problem, source, plan, problem.seed))
+    with torch.no_grad():
+        log_m = _log_proposal(log_p, log_q, source)
+        control = _control(problem, log_p, log_q, source)
+    return Ratios(_over(sides, log_p, log_q, log_m, source), control)
+
+
+def score_terms_at(problem: Problem, plan: Plan) -> Ratios:
+    """What the expectation under p of a divergence of scores is of, at points from p."""
+    x = draw(problem.p, problem, plan, problem.seed)
+    found = expectand(problem, torch.zeros((), dtype=torch.float64, device=x.device), x)
+    shift = found.log_scale + (found.log_p - found.log_p.detach())
+    values = product(found.value, shift.exp())
+    return Ratios(values.unsqueeze(0), torch.zeros_like(values.detach()))
+
+
+def levelled(problem: Problem, source: Proposals) -> tuple[Densities, Tensor, int]:
+    """Both sides, that of unknown mass about as large as the other; what this adds; its cost.
+
+    The value does not depend on the level, but digits and the noise of gradients do.
+    """
+    zero = torch.zeros((), dtype=torch.float64, device=problem.p.device)
+    whole = problem.p.normalize and problem.q.normalize
+    sides = Densities(problem, zero, zero, zero, measures=not whole or source.slope is not None)
+    if source.slope is None:
+        return sides, zero, 0
+    with torch.no_grad():
+        x = _points(problem, source, _PILOT, (problem.seed + _ELSEWHERE) % (1 << 63))
+        log_p, log_q = _logs(sides, x)
+        gap = log_q - log_p if source.from_p else log_p - log_q
+        level = torch.where(gap.isfinite(), gap, torch.nan).nanmedian(0).values.nan_to_num()
+    masses = (zero, level) if source.from_p else (level, zero)
+    sides = Densities(problem, *masses, zero, measures=True)
+    return sides, source.slope * level, _PILOT.count
+
+
+def _points(problem: Problem, source: Proposals, plan: Plan, seed: int) -> Tensor:
+    drawn = [(problem.p, source.from_p, seed), (problem.q, source.from_q, seed + 1)]
+    return torch.cat([draw(side, problem, plan, own) for side, used, own in drawn if used])
+
+
+def _logs(sides: Densities, x: Tensor) -> tuple[Tensor, Tensor]:
+    log_p = sides.problem.p.log_prob(x) - sides.log_mass_p
+    log_q = sides.problem.q.log_prob(x) - sides.log_mass_q
+    return past_poles(log_p, log_q)
+
+
+def _log_proposal(log_p: Tensor, log_q: Tensor, source: Proposals) -> Tensor:
+    """The logarithm of the density drawn from."""
+    if source.number == 1:
+        return (log_p if source.from_p else log_q).detach()
+    floor = torch.finfo(log_p.dtype).min / 4
+    return log_mean(log_p.clamp_min(floor), log_q.clamp_min(floor), 0.5).detach()
+
+
+def _over(
+    sides: Densities, log_p: Tensor, log_q: Tensor, log_m: Tensor, source: Proposals
+) -> Tensor:
+    """The integrands over the density drawn from, with shape (k, N, *)."""
+    divergence = sides.problem.divergence
+    if not is_homogeneous(sides):
+        values = sides.stack(log_p, log_q)
+        return torch.where(values == 0, 0.0 * values, values / log_m.exp())
+    drawn = log_m > torch.finfo(log_m.dtype).min / 8
+    level = torch.where(drawn, log_m, 0.0)
+    log_p, log_q = (torch.where(drawn, log - level, -torch.inf) for log in (log_p, log_q))
+    if isinstance(divergence, FDivergence) and is_plain(sides, source):
+        vanishes = log_q.isneginf() | log_p.isneginf()
+        safe = (torch.where(vanishes, 0.0, log) for log in (log_p, log_q))
+        apart = torch.where(drawn & vanishes, torch.inf, 0.0)
+        return torch.where(vanishes, apart, divergence.plain_integrand(*safe)).unsqueeze(0)
+    return sides.stack(log_p, log_q)
+
+
+def is_plain(sides: Densities, source: Proposals) -> bool:
+    """Whether the definition itself is averaged over p, as no mass is known."""
+    known = isinstance(sides.problem.divergence, FDivergence)
+    return known and source.from_p and source.slope is not None
+
+
+def are_bounded(sides: Densities) -> bool:
+    """Whether the integrands over the mixture of both sides have a bound.
+
+    Convex homogeneous functions of two densities are largest where one of them vanishes.
+    """
+    if not is_homogeneous(sides):
+        return False
+    zero = torch.zeros((), dtype=torch.float64, device=sides.problem.p.device)
+    ends = (zero, zero - torch.inf), (zero - torch.inf, zero)
+    return all(bool(sides.stack(*end).isfinite().all()) for end in ends)
+
+
+def _control(problem: Problem, log_p: Tensor, log_q: Tensor, source: Proposals) -> Tensor:
+    """What p or q has more than the density drawn from: 0 in expectation where masses are 1."""
+    none = torch.zeros_like(log_p)
+    if not (problem.p.normalized and problem.q.normalized):
+        return none
+    if source.number == 2:
+        return ((log_p - log_q) / 2).tanh().nan_to_num()
+    beyond_q, beyond_p = problem.uncovered()
+    gap, missed = (log_q - log_p, beyond_p) if source.from_p else (log_p - log_q, beyond_q)
+    excess = gap.expm1()
+    usable = excess.isfinite().all(0) & ~missed
+    return torch.where(usable, excess, none)

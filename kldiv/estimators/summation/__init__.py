@@ -1,0 +1,1 @@
+"""Sums over finite and countable supports, to their last term or with a bound on it."""

@@ -1,0 +1,180 @@
+r"""The log ratio of two densities, learnt by telling two samples apart.
+
+With both sides weighing the same, a point x of the pool is of p with probability
+
+.. math:: \eta(x) = \frac{p(x)}{p(x) + q(x)} = \frac{1}{1 + e^{-\ell(x)}}, \qquad
+    \ell = \log \frac{p}{q},
+
+so :math:`\ell` is what logistic regression estimates. It is sought as
+:math:`\ell = \ell_0 + \beta \cdot \phi(x)`: a simple guess, and a combination of the basis of the
+pool, of the guess itself and of the log ratio by nearest neighbours, held by a penalty
+:math:`\lambda \|\beta\|^2 / 2`. Where there are few distinct points, as in counts, the ratio of
+their frequencies is taken instead.
+
+All is judged on points that were not used: the pool is cut into parts, and each is predicted from
+the others. The guess and the penalty are those with the smallest held-out loss.
+
+References:
+    Density Ratio Estimation in Machine Learning (Sugiyama, Suzuki and Kanamori, 2012), chapter 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import expit
+
+from kldiv.estimators.two_samples.discriminants import frequency_log_ratio, normal_log_ratios
+from kldiv.estimators.two_samples.neighbours import neighbour_log_ratio
+from kldiv.estimators.two_samples.pooled import FEW, Array, Mask, Pool
+
+__all__ = ["Choice", "free_log_ratio", "held_out_log_ratio"]
+
+_PENALTIES = (300.0, 30.0, 3.0, 0.3)
+_FREE = 2  # how many of them a fit goes through that is held loosely
+_STEPS = 25
+_PRECISION = 1e-4  # of the loss of all points together
+_COPIES = 8  # how often a point is there on average where frequencies are taken
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which guess to begin with, and how many penalties to go through, from strong to weak."""
+
+    guess: int
+    steps: int
+
+
+def held_out_log_ratio(
+    pool: Pool, folds: NDArray[np.int64], choice: Choice | None = None
+) -> tuple[Array, Choice]:
+    r"""The log ratio at every point, learnt without the points of its own part.
+
+    Arguments:
+        pool: The two samples.
+        folds: The part of each point, with shape :math:`(N)`.
+        choice: What to use; ``None`` chooses.
+
+    Returns:
+        The log ratios, with shape :math:`(N)`, and what was used.
+    """
+    trains = [folds != part for part in range(int(folds.max()) + 1)]
+    guesses = [_guesses(pool, train) for train in trains]
+    if choice is None:
+        candidates = [_gather(trains, each) for each in zip(*guesses, strict=True)]
+        guess, most = _best(pool, candidates), len(_PENALTIES)
+    else:
+        guess, most = choice.guess, choice.steps
+    paths = [
+        _path(pool, train, each[guess], most) for train, each in zip(trains, guesses, strict=True)
+    ]
+    fits = [_gather(trains, each) for each in zip(*paths, strict=True)]
+    steps = _best(pool, fits) if choice is None else choice.steps
+    return fits[steps], Choice(guess, steps)
+
+
+def free_log_ratio(pool: Pool, choice: Choice) -> Array:
+    r"""The log ratio at every point, held loosely and learnt from all points, itself among them.
+
+    It sees more in the samples than there is.
+    """
+    everywhere = np.ones(len(pool.first), bool)
+    guess = _guesses(pool, everywhere)[choice.guess]
+    return _path(pool, everywhere, guess, _FREE)[-1]
+
+
+def _guesses(pool: Pool, train: Mask) -> list[Array]:
+    guesses = normal_log_ratios(pool, train)
+    if (pool.places.max() + 1) * _COPIES <= len(pool.places):
+        guesses.append(frequency_log_ratio(pool, train))
+    return guesses
+
+
+def _gather(trains: Iterable[Mask], fits: Iterable[Array]) -> Array:
+    """One log ratio for each point, from the fit that it was no part of."""
+    total: Array = np.sum(
+        [np.where(train, 0.0, fit) for train, fit in zip(trains, fits, strict=True)], axis=0
+    )
+    return total
+
+
+def _best(pool: Pool, candidates: Sequence[Array]) -> int:
+    """That with the smallest logistic loss."""
+    signs = np.where(pool.first, -1.0, 1.0)
+    return int(np.argmin([pool.weights @ np.logaddexp(0.0, signs * one) for one in candidates]))
+
+
+def _path(pool: Pool, train: Mask, guess: Array, steps: int) -> list[Array]:
+    """The guess and the fits with ever weaker penalties, at all points."""
+    if steps == 0:
+        return [guess]
+    functions = np.hstack([np.ones((len(train), 1)), *_functions(pool, train, guess)])
+    weights = pool.weights[train] * (train.sum() / pool.weights[train].sum())
+    factors = np.zeros(functions.shape[1])
+    found = [guess]
+    for penalty in _PENALTIES[:steps]:
+        penalties = np.full(len(factors), penalty)
+        penalties[0] = 1e-6  # the constant is free
+        regression = _Regression(
+            functions[train], guess[train], pool.first[train], weights, penalties
+        )
+        factors = regression.solve(factors)
+        found.append(guess + functions @ factors)
+    return found
+
+
+def _functions(pool: Pool, train: Mask, guess: Array) -> list[Array]:
+    """What the log ratio is a combination of, on a common scale."""
+    columns = [guess[:, None], pool.basis]
+    if pool.white.shape[1] <= FEW:
+        fewest = min(side.sum() for side in pool.sides(train))
+        known = (pool.white[train], pool.first[train], pool.weights[train])
+        columns.append(neighbour_log_ratio(*known, pool.white, (3, max(3, round(fewest**0.5)))))
+    spreads = [column[train].std(0) for column in columns]
+    return [
+        column / np.where(spread > 0, spread, 1.0)
+        for column, spread in zip(columns, spreads, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Regression:
+    """Penalised logistic regression with an offset."""
+
+    functions: Array
+    offset: Array
+    first: Mask
+    weights: Array
+    penalties: Array
+
+    def loss(self, factors: Array) -> float:
+        log_ratio = self.offset + self.functions @ factors
+        misfit = np.logaddexp(0.0, np.where(self.first, -log_ratio, log_ratio))
+        return float(self.weights @ misfit + 0.5 * self.penalties @ factors**2)
+
+    def step(self, factors: Array) -> Array:
+        """Newton's."""
+        chance = expit(self.offset + self.functions @ factors)
+        slope = self.functions.T @ (self.weights * (chance - self.first))
+        bend = self.weights * chance * (1 - chance)
+        curvature = self.functions.T @ (self.functions * bend[:, None]) + np.diag(self.penalties)
+        step: Array = cho_solve(cho_factor(curvature), slope + self.penalties * factors)
+        return step
+
+    def solve(self, factors: Array) -> Array:
+        """The factors with the smallest loss, by Newton's method with halved steps."""
+        current = self.loss(factors)
+        for _ in range(_STEPS):
+            step = self.step(factors)
+            trials = (factors - step * 0.5**halvings for halvings in range(20))
+            losses = ((trial, self.loss(trial)) for trial in trials)
+            trial, new = next((each for each in losses if each[1] <= current), (factors, current))
+            factors, decrease, current = trial, current - new, new
+            if decrease < _PRECISION:
+                break
+        return factors

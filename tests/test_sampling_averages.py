@@ -1,0 +1,87 @@
+"""Averages of replicates have an error that knows about tails."""
+
+import math
+
+import torch
+
+from kldiv.estimators.sampling.averages import Average
+from kldiv.estimators.sampling.draws import Plan
+from kldiv.estimators.sampling.ratios import Ratios
+
+PLAN = Plan(32, 64)
+COUNT = PLAN.count
+
+
+def drawn(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(*shape, dtype=torch.float64, generator=generator)
+
+
+def average(values, *, combine=lambda found: found[0], bounded=False, control=None):
+    control = torch.zeros_like(values[0]) if control is None else control
+    never = torch.zeros_like(values[:, 0], dtype=torch.bool)
+    return Average(Ratios(values, control), PLAN, never, combine, bounded)
+
+
+def test_the_standard_error_is_that_of_the_mean():
+    found = average(drawn(1, COUNT, 400))
+    stderr, error, _ = found.errors()
+    truth = 1 / math.sqrt(12 * COUNT)
+    # each of 400 is known to 1 / √(2 · 31) = 13 %
+    assert abs(float(stderr.square().mean().sqrt()) / truth - 1) < 4 * 0.13 / 20
+    assert float((error / stderr).min()) > 3.9
+    assert ((found.value - 0.5).abs() <= error).all()
+
+
+def test_the_error_of_a_combination_is_that_of_its_linear_part():
+    values = drawn(2, COUNT, 400)
+    ratio = average(values, combine=lambda found: found[0] / found[1])
+    stderr, _, _ = ratio.errors()
+    assert abs(float(stderr.mean()) / math.sqrt(2 / 3 / COUNT) - 1) < 0.05
+
+
+def test_a_control_takes_its_part_of_the_error():
+    control = drawn(COUNT, 50) - 0.5
+    values = (3 + 2 * control + 1e-3 * drawn(COUNT, 50, seed=1)).unsqueeze(0)
+    stderr, error, _ = average(values, control=control).errors()
+    assert float(stderr.max()) < 1e-4
+    found = average(values, control=control).value
+    assert ((found - 3.0005).abs() <= error).all()
+
+
+def test_averages_of_what_is_not_negative_are_not():
+    control = drawn(COUNT, 2_000) - 0.1  # of mean 0.4, not 0
+    values = (control + 0.1).unsqueeze(0)
+    assert (average(values, control=control).value >= 0).all()
+
+
+def test_a_heavy_tail_has_no_error_unless_it_is_known_to_end():
+    values = drawn(1, COUNT).pow(-1.2)
+    _, error, shape = average(values).errors()
+    assert float(shape) > 0.7
+    assert float(error) == math.inf
+    _, trusted, same = average(values, bounded=True).errors()
+    assert float(same) == float(shape)
+    assert math.isfinite(float(trusted))
+
+
+def test_between_the_limits_the_largest_counts_once_more():
+    values = drawn(1, COUNT, 20, seed=3).pow(-0.6)
+    _, error, shape = average(values).errors()
+    _, plain, _ = average(values, bounded=True).errors()
+    doubtful = (shape > 0.5) & (shape <= 0.7)
+    assert doubtful.any()
+    assert (error > plain)[doubtful].all()
+    assert torch.equal(error[shape <= 0.5], plain[shape <= 0.5])
+
+
+def test_what_is_known_to_be_infinite_is():
+    values = drawn(1, COUNT)
+    found = Average(
+        Ratios(values, torch.zeros(COUNT, dtype=torch.float64)),
+        PLAN,
+        torch.ones(1, dtype=torch.bool),
+        lambda found: found[0],
+        False,
+    )
+    assert float(found.value) == math.inf

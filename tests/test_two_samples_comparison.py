@@ -1,0 +1,135 @@
+"""Divergences between two data sets: the formula for a known ratio, and the error that holds."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import kldiv
+
+from kldiv.estimators.two_samples.comparison import LogRatios, compare
+from kldiv.estimators.two_samples.pooled import Pool
+from kldiv.resolving import as_divergence
+
+RANDOM = np.random.default_rng(0)
+NAMES = (
+    "kl",
+    "jeffreys",
+    "jensen_shannon",
+    "skew_kl(weight=0.3)",
+    "total_variation",
+    "squared_hellinger",
+    "hellinger",
+    "bhattacharyya",
+    "renyi(alpha=0.5)",
+    "renyi(alpha=2)",
+    "tsallis(alpha=0.7)",
+    "alpha(alpha=0.3)",
+    "chi2",
+    "triangular",
+    "hockey_stick(gamma=1)",
+)
+
+
+def pool_of(p, q, seed=0):
+    p, q = (np.asarray(side, dtype=float).reshape(len(side), -1) for side in (p, q))
+    count = len(p) + len(q)
+    weights = np.repeat([count / 2 / len(p), count / 2 / len(q)], [len(p), len(q)])
+    return Pool(np.concatenate([p, q]), np.arange(count) < len(p), weights, seed)
+
+
+def normal(loc, scale=1.0):
+    return torch.distributions.Normal(
+        torch.tensor(loc, dtype=torch.float64), torch.tensor(scale, dtype=torch.float64)
+    )
+
+
+POOL = pool_of(RANDOM.normal(size=600), RANDOM.normal(0.7, 1.2, size=500))
+LEARNT = LogRatios.learnt(POOL)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_with_the_true_ratio_it_is_within_its_standard_errors(name):
+    p, q = normal(0.0), normal(0.5, 1.1)
+    pool = pool_of(RANDOM.normal(size=20_000), RANDOM.normal(0.5, 1.1, size=20_000))
+    points = torch.from_numpy(pool.points[:, 0])
+    ratio = (p.log_prob(points) - q.log_prob(points)).numpy()
+    found = compare(as_divergence(name), pool, LogRatios(ratio, (ratio,), ratio))
+    truth = float(kldiv.divergence(p, q, name))
+    assert abs(found.value - truth) < 4 * found.stderr
+    assert found.stderr < 0.1 * truth
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_error_covers_the_truth(name):
+    found = compare(as_divergence(name), POOL, LEARNT)
+    truth = float(kldiv.divergence(normal(0.0), normal(0.7, 1.2), name))
+    assert abs(found.value - truth) <= found.error
+    assert 0 < found.stderr < found.error < 2 * truth
+
+
+@pytest.mark.parametrize(("shift", "name"), [(0.2, "kl"), (-0.2, "kl"), (0.3, "jensen_shannon")])
+def test_a_wrong_ratio_lowers_the_value_by_its_square(shift, name):
+    p, q = normal(0.0), normal(0.5)
+    pool = pool_of(RANDOM.normal(size=50_000), RANDOM.normal(0.5, 1, size=50_000))
+    points = torch.from_numpy(pool.points[:, 0])
+    ratio = (p.log_prob(points) - q.log_prob(points)).numpy()
+    true, wrong = (
+        compare(as_divergence(name), pool, LogRatios(each, (each,), each)).value
+        for each in (ratio, ratio + shift)
+    )
+    assert 0 < true - wrong < shift**2
+
+
+def test_what_halves_lack_is_added_in_proportion():
+    ratio = LEARNT.whole
+    kl = as_divergence("kl")
+    whole, half = (
+        compare(kl, POOL, LogRatios(each, (each,), 0 * each)).value
+        for each in (ratio, 0.5 * ratio)
+    )
+    both = compare(kl, POOL, LogRatios(ratio, (0.5 * ratio,), 0 * ratio))
+    # missing a / n from 4/5 and from 1/2 of the points: a / 0.5 - a / 0.8 is 0.75 a
+    assert both.value == pytest.approx(whole + (whole - half) / 0.8 / 0.75, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_copies_are_at_no_distance(name):
+    points = RANDOM.normal(size=(100, 2))
+    for p in (points, points.round(), np.zeros((50, 2))):
+        pool = pool_of(p, p)
+        found = compare(as_divergence(name), pool, LogRatios.learnt(pool))
+        assert found.value == pytest.approx(0, abs=1e-12)
+        assert 0 < found.error < 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("total_variation", 1), ("jensen_shannon", math.log(2)), ("kl", 2e6)]
+)
+def test_samples_far_apart_are_at_the_bound_or_at_a_finite_distance(name, limit):
+    pool = pool_of(RANDOM.normal(size=(60, 1)), RANDOM.normal(2000, 1, size=(60, 1)))
+    found = compare(as_divergence(name), pool, LogRatios.learnt(pool))
+    assert math.isfinite(found.value)
+    assert abs(found.value - limit) <= found.error
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lambda: (RANDOM.normal(size=(90, 2)).round(1), RANDOM.normal(size=(70, 2)).round(1)),
+        lambda: (RANDOM.poisson(3, (90, 1)), RANDOM.poisson(5, (70, 1))),
+        lambda: (np.zeros((40, 2)), RANDOM.normal(size=(70, 2))),
+        lambda: (RANDOM.standard_cauchy((90, 2)), RANDOM.standard_cauchy((70, 2)) * 1e6),
+        lambda: (RANDOM.normal(size=(20, 20)), RANDOM.normal(size=(20, 20))),
+        lambda: (np.tile(RANDOM.normal(size=(60, 1)), 3), np.tile(RANDOM.normal(size=(60, 1)), 3)),
+    ],
+    ids=["rounded", "counts", "one point", "heavy tails", "few points", "repeated coordinates"],
+)
+@pytest.mark.parametrize("name", ["kl", "hellinger", "renyi(alpha=2)"])
+def test_odd_data_give_numbers(data, name):
+    pool = pool_of(*data())
+    found = compare(as_divergence(name), pool, LogRatios.learnt(pool))
+    assert 0 <= found.value < math.inf
+    assert found.error >= 0
+    assert not math.isnan(found.error)
