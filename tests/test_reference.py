@@ -8,11 +8,6 @@ import pytest
 from tests.reference.coverage import TABLE
 from tests.reference.measured import RUNGS, batches, listed
 
-pytestmark = pytest.mark.xfail(
-    reason="quadrature, sums and Monte Carlo do not reach it yet: docs/trust.rst says how far",
-    strict=False,
-)
-
 REACHED = {"exact": 1e-10, "sum": 1e-9, "quadrature": 1e-9, "quadrature, 2D": 1e-7}
 ENOUGH = 0.99
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
+from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.support import box
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
@@ -18,9 +19,15 @@ from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.extrema.suprema import supremum
 from kldiv.estimators.integrals.adaptive import Demand
 from kldiv.estimators.integrals.domain import DomainIntegrals, domain_integrals
-from kldiv.estimators.integrals.formulas import Statistics, StatisticsFormula, formula_of
+from kldiv.estimators.integrals.formulas import (
+    DivergenceFormula,
+    Formula,
+    Statistics,
+    StatisticsFormula,
+)
 from kldiv.estimators.integrals.landmarks import Landmark
 from kldiv.estimators.integrals.log_integrals import by_logarithms
+from kldiv.estimators.integrals.score_formula import ScoreFormula
 from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
 from kldiv.estimators.problem import Problem
 
@@ -133,7 +140,8 @@ class Quadrature:
         problem = sides.problem
         rtol = self.rtol / 2 if self.rtol else _DEFAULT_RTOL[problem.event_shape.numel()]
         with torch.no_grad():
-            formula = formula_of(sides, needs_all=needs_all)
+            scores = isinstance(problem.divergence, ScoreDivergence)
+            formula: Formula = (ScoreFormula if scores else DivergenceFormula)(sides, needs_all)
             of_masses = rtol if sides.measures else max(rtol, _MASS_RTOL)
             tolerances = [rtol] * formula.count + [of_masses] * 2
             kinks = getattr(problem.divergence, "kinks", ())

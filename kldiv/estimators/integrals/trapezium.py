@@ -10,6 +10,9 @@ accident, and the error of level n is, with a tenfold margin,
 
 of which the second term holds where the convergence is only algebraic.
 
+No change tells of a crossing of the densities that counts little and is steep: the errors by
+poles beside it are added.
+
 References:
     The Exponentially Convergent Trapezoidal Rule (Trefethen and Weideman, 2014),
     doi:10.1137/130932132.
@@ -25,7 +28,13 @@ import torch
 
 from torch import Tensor
 
-from kldiv.estimators.integrals.lines import Integrals, LineIntegrand, Nodes, rounding_of_places
+from kldiv.estimators.integrals.lines import (
+    Integrals,
+    LineIntegrand,
+    Nodes,
+    rounding_of_places,
+)
+from kldiv.estimators.integrals.poles import beside_poles
 
 __all__ = ["Grid", "Window", "trapezium"]
 
@@ -126,13 +135,14 @@ def trapezium(
             noise = torch.where(inside, sample.noise, 0.0).sum(1) * 2 * spacing
         floors = noise + rounding_of_places(fresh, sample.places)
         sums = _Sums.of(values, spacing, promise)
-        close = sums.error <= torch.maximum(allowed[:, rows], floors)
-        good = close.all(0)
+        error = sums.error + beside_poles(sample, inside, spacing, sums.change)
+        enough = torch.maximum(allowed[:, rows], floors)
+        good = (error <= enough).all(0)
         stop = good | (level == _LEVELS) | (count * 2 ** (level + 1) > most)
         if level > 2:
             slow = (level > _EARLY) | (sums.error > _COARSE * sums.size)
-            stop = stop | (slow & ~(sums.steady | close)).any(0)
-        found[:, :, rows] = torch.stack([sums.totals[2], sums.error + floors, floors])
+            stop = stop | (slow & ~(sums.steady | (sums.error <= enough))).any(0)
+        found[:, :, rows] = torch.stack([sums.totals[2], error + floors, floors])
         done[rows] = good
         if bool(good.any()):
             nodes.append(_nodes(grid, part.pick(good), base[rows][good], count, level))
@@ -182,6 +192,11 @@ class _Sums:
         return cls(totals, size, promise)
 
     @property
+    def change(self) -> Tensor:
+        """What the last halving changed."""
+        return self.totals[2] - self.totals[1]
+
+    @property
     def digits(self) -> Tensor:
         """Those of the middle level: not many more than those of the level before it."""
         return torch.maximum(self._last, _SUDDEN * self.promise)
@@ -203,7 +218,7 @@ class _Sums:
 
     @property
     def _last(self) -> Tensor:
-        return _digits(self.totals[2] - self.totals[1], self.size)
+        return _digits(self.change, self.size)
 
 
 def _digits(change: Tensor, size: Tensor) -> Tensor:
