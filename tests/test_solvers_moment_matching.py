@@ -132,7 +132,7 @@ def test_in_many_dimensions_a_density_of_unknown_mass_is_matched_by_its_draws():
     )
     with pytest.warns(kldiv.ConvergenceWarning, match="sampled"):
         found = kldiv.fit(target, "diagonal_normal")
-    assert found.objective.up_to_constant
+    assert found.divergence.up_to_constant
     expected = math.sqrt(2) * double(1, 2, 3)
     assert torch.allclose(found.parameters["scale"], expected, rtol=0.03)
 

@@ -24,8 +24,8 @@ __all__ = ["beside_poles", "has_poles"]
 
 _SPACING = 1.5
 _FELT = 1e-10
-_NEAR = 4.0  # as log ratios, from where on integrands do not feel the crossing
-_SHARE = 3.0  # of the last change, at most, was that part of the error before
+_NEAR = 2.0  # as log ratios, from where on integrands do not feel the crossing
+_SHARE = 10.0  # of the last change, at most, was that part of the error before: it oscillates
 
 
 def has_poles(integrands: Callable[[Tensor, Tensor], Tensor], batch_shape: torch.Size) -> bool:
