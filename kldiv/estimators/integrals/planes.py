@@ -100,7 +100,14 @@ class _Inner:
             each.reshape(-1, *places.x.shape) * factor for each in (found.values, found.errors)
         )
         values = torch.where(errors.isinf(), torch.nan, values)  # nothing is known there
-        return Sample(values, errors, replace(places, shift=shift))
+        ratio = self._log_ratio(values) if self.formula.has_poles else None
+        return Sample(values, errors, replace(places, shift=shift), log_ratio=ratio)
+
+    def _log_ratio(self, values: Tensor) -> Tensor | None:
+        """That of the masses of both sides across the lines."""
+        if len(values) == self.formula.count:
+            return None
+        return values[-2].log() - values[-1].log()
 
     @property
     def continues(self) -> bool:
