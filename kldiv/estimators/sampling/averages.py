@@ -49,7 +49,7 @@ class Average:
         """The averages, with shape (k, *)."""
         means = self._replicates(self.ratios.values)
         found = (means * weights_of(self._controls)).sum(1)
-        impossible = (found < 0) & (means >= 0).all(1)  # weights may be negative
+        impossible = (found < 0) & (means >= 0).all(1) | found.isnan()  # weights may be negative
         found = torch.where(impossible, means.mean(1), found)
         return torch.where(self.infinite, torch.inf, found)
 
