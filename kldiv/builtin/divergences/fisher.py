@@ -20,9 +20,8 @@ class Fisher(ScoreDivergence):
 
     It is between 0 and infinity, not symmetric, and additive over independent parts. It needs
     neither the mass of q nor, but for the expectation, that of p. It is infinite where p has mass
-    and q none. Densities whose logarithms differ by a
-    constant on each part of a divided support are at no distance: it is blind to the weights of
-    modes far apart. Integers have no scores.
+    and q none. Densities whose logarithms differ by a constant on each part of a divided support
+    are at no distance: it is blind to the weights of modes far apart. Integers have no scores.
 
     Making it small is score matching.
 

@@ -1,7 +1,7 @@
 r"""Divergences to a mixture: that of Jensen and Shannon, and the skewed Kullback-Leibler.
 
-Both compare with :math:`m = (1 - w)\,p + w\,q`, where w is always the weight of q. Since m is
-positive wherever one of the two is, both are finite for any p and q.
+Both compare with :math:`m = (1 - w)\,p + w\,q`, where w is always the weight of q. For weights
+between 0 and 1 m is positive wherever one of the two is, so that both are finite for any p and q.
 """
 
 from __future__ import annotations

@@ -93,13 +93,12 @@ class Renyi(IntegralDivergence):
         = \frac{1}{\alpha - 1} \log \int p^\alpha q^{1 - \alpha} \,dx
 
     It is between 0 and infinity, 0 only at p = q for positive orders, additive over independent
-    parts, and does not decrease with the order. At 1 it is the
-    Kullback-Leibler divergence, its limit there; at 0 it is :math:`-\log Q(p > 0)`, which is 0
-    for many :math:`p \neq q`; at one half it is symmetric and twice the Bhattacharyya distance; at
-    2 it is :math:`\log(1 + \chi^2)`; at infinity it is the logarithm of the largest ratio of the
-    densities, :math:`\operatorname{ess\,sup} \log (p / q)`. From order 1 on it is infinite where p
-    has mass that q has not and where the tails of q are too light; below, only where they share no
-    mass.
+    parts, and does not decrease with the order. At 1 it is the Kullback-Leibler divergence, its
+    limit there; at 0 it is :math:`-\log Q(p > 0)`, which is 0 for many :math:`p \neq q`; at one
+    half it is symmetric and twice the Bhattacharyya distance; at 2 it is :math:`\log(1 + \chi^2)`;
+    at infinity it is the logarithm of the largest ratio of the densities,
+    :math:`\operatorname{ess\,sup} \log (p / q)`. From order 1 on it is infinite where p has mass
+    that q has not and where the tails of q are too light; below, only where they share no mass.
 
     Orders above 1 make a fitted q cover p, those near 0 let it leave parts of p out. For a
     measure p of mass P the integral is divided by P, as Rényi does: so the limit at 1 holds.

@@ -116,6 +116,9 @@ def two_moons(
 class Arc(Distribution):
     r"""An arc of a circle, seen through normal noise.
 
+    It is the distribution of :func:`ring`, and of each of :func:`two_moons`; its density is
+    derived at the head of this module.
+
     Arguments:
         radius: The radius R, with shape :math:`(*)`.
         width: The standard deviation w of the noise, with shape :math:`(*)`.
