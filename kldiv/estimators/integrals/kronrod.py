@@ -25,7 +25,7 @@ from torch import Tensor
 
 from kldiv.estimators.integrals.lines import Integrals, LineIntegrand, Nodes, rounding_of_places
 
-__all__ = ["Cells", "kronrod", "nodes_of"]
+__all__ = ["CELL", "Cells", "kronrod", "nodes_of"]
 
 _NODES = (
     0.991455371120812639206854697526329,
@@ -57,6 +57,9 @@ _X = torch.tensor([-x for x in _NODES] + [0.0] + list(reversed(_NODES)), dtype=t
 _K = torch.tensor([*_KRONROD, _KRONROD_MIDDLE, *reversed(_KRONROD)], dtype=torch.float64)
 _G = torch.zeros(15, dtype=torch.float64)
 _G[1::2] = torch.tensor([*_GAUSS, _GAUSS_MIDDLE, *reversed(_GAUSS)], dtype=torch.float64)
+
+CELL = len(_X)
+"""What a cell costs, in nodes."""
 
 _SLOW = 1 / 64  # of the difference before halving: for a smooth integrand it is 2^-14
 _AT_ONCE = 200_000  # nodes in one call
@@ -93,17 +96,13 @@ class Cells:
         )
 
 
-def kronrod(
-    function: LineIntegrand, cells: Cells, group: Tensor, allowed: Tensor, most: int
-) -> tuple[Integrals, Cells]:
+def kronrod(function: LineIntegrand, cells: Cells, allowed: Tensor) -> tuple[Integrals, Cells]:
     r"""Integrates over cells, halving those whose error counts.
 
     Arguments:
         function: The integrands.
         cells: Where to begin.
-        group: To which of the integrals each line belongs, with shape :math:`(M)`.
         allowed: The error of each integral that is small enough, with shape :math:`(k, B)`.
-        most: When to stop, in nodes for each integral.
 
     Returns:
         The integrals, with shape :math:`(k, B)`, and the cells they were taken over. An infinite
@@ -111,16 +110,17 @@ def kronrod(
     """
     parts = _rule(function, cells)
     while True:
-        at = group[cells.line]
+        at = function.budget.group.of_line[cells.line]
         total = torch.zeros(3, *allowed.shape, dtype=parts.dtype, device=at.device)
         total.index_add_(2, at, parts[:3])
         values, errors, floors = total
         number = torch.bincount(at, minlength=allowed.shape[1])
         wanted = torch.maximum(allowed, 2 * floors)
-        unmet = (errors > wanted) & values.isfinite() & (number * _X.numel() < most)
+        unmet = (errors > wanted) & values.isfinite()
         share = (wanted / number.clamp_min(1)).index_select(1, at)
         bad = unmet[:, at] & (parts[1] > share) & (parts[1] > 2 * parts[2])
         bad = bad.any(0) & (cells.upper - cells.lower > 1e-13 * (1 + cells.upper.abs()))
+        bad[bad.clone()] = function.budget.affords(cells.line[bad], 2 * CELL)
         if not bool(bad.any()):
             return Integrals(values, torch.where(values.isfinite(), errors, 0.0), floors), cells
         halves = cells.pick(bad).halves()
@@ -140,7 +140,7 @@ def nodes_of(cells: Cells) -> Nodes:
 
 def _rule(function: LineIntegrand, cells: Cells) -> Tensor:
     """Integrals, errors, floors and raw differences of each cell, with shape (4, k, C)."""
-    size = max(1, _AT_ONCE // _X.numel())
+    size = max(1, _AT_ONCE // CELL)
     index = torch.arange(len(cells.line), device=cells.line.device)
     return torch.cat([_rule_at_once(function, cells.pick(part)) for part in index.split(size)], -1)
 

@@ -9,6 +9,7 @@ import torch
 
 from torch import Tensor
 
+from kldiv.estimators.integrals.budgets import Budget
 from kldiv.estimators.integrals.charts import Places
 
 __all__ = ["Integrals", "LineIntegrand", "Nodes", "Sample", "rounding_of_places"]
@@ -36,6 +37,10 @@ class Sample:
 class LineIntegrand(Protocol):
     """k integrands on M lines."""
 
+    @property
+    def budget(self) -> Budget:
+        """What their integrals may cost."""
+
     def __call__(self, w: Tensor, line: Tensor | None, *, noise: bool) -> Sample:
         """The integrands at nodes of shape (N, C), of the lines (C); of all where ``None``."""
 
@@ -55,6 +60,10 @@ class Nodes:
     w: Tensor
     weights: Tensor
     coarse: Tensor
+
+    def pick(self, which: Tensor) -> Nodes:
+        """Those of some of the lines."""
+        return Nodes(*(each[..., which] for each in vars(self).values()))
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,13 @@ import torch
 
 from torch import Tensor
 
-from kldiv.estimators.integrals.adaptive import Demand, Group, Start, grid_of, integrate
+from kldiv.estimators.integrals.adaptive import Demand, Start, grid_of, integrate
+from kldiv.estimators.integrals.budgets import Budget
 from kldiv.estimators.integrals.charts import Chart, Places
 from kldiv.estimators.integrals.crossings import crossings
 from kldiv.estimators.integrals.elements import Elements
 from kldiv.estimators.integrals.formulas import Formula
+from kldiv.estimators.integrals.groups import Group
 from kldiv.estimators.integrals.landmarks import Landmark
 from kldiv.estimators.integrals.layout import lines_of
 from kldiv.estimators.integrals.line_integrals import (
@@ -30,7 +32,7 @@ from kldiv.estimators.integrals.line_integrals import (
     line_integrals,
 )
 from kldiv.estimators.integrals.lines import Nodes, Sample
-from kldiv.estimators.integrals.on_lines import Across, Counter, OnLines, Verdicts
+from kldiv.estimators.integrals.on_lines import Across, OnLines, Verdicts
 from kldiv.estimators.integrals.power_tails import PowerTail, outermost
 from kldiv.estimators.integrals.tails import ends_of
 from kldiv.estimators.integrals.trapezium import Grid
@@ -38,6 +40,7 @@ from kldiv.estimators.integrals.trapezium import Grid
 __all__ = ["Plane", "PlaneIntegrals", "plane_integrals"]
 
 _INNER = 0.1  # of the tolerance
+_SHARE = 100  # the part of the evaluations that a line across may cost is one of so many
 _REACH = 160.0  # half as far, in logarithms, as along the lines across: their tails must show
 
 
@@ -87,7 +90,7 @@ class _Inner:
     chart: Chart
     elements: Elements
     demand: Demand
-    counter: Counter
+    budget: Budget
     verdicts: Verdicts
     powers: Tensor | None = None
 
@@ -153,11 +156,14 @@ class _Inner:
         columns = Elements(element, self.plane.batch)
         lines = lines_of(self.plane.edges[:, element, 1], centre, scale, columns)
         across = Across(x[lines.column], log_slope[lines.column])
-        function = OnLines(self.formula, lines.chart, lines.elements, across, self.counter)
-        demand = Demand(self.demand.rtol * _INNER, 0.0, self.demand.most)
+        most = self.budget.shares(element).clamp_max(self.demand.most // _SHARE)
+        budget = Budget(Group(lines.column, len(x)), most)
+        function = OnLines(self.formula, lines.chart, lines.elements, budget, lines.column, across)
+        demand = replace(self.demand, rtol=self.demand.rtol * _INNER, atol=0.0)
         sharp = centre[:, self.plane.sharp]
         kinks = Kinks(self.plane.ratios, self.plane.cuts[:, 1], sharp)
-        found = line_integrals(function, Group(lines.column, len(x)), demand, kinks)
+        found = line_integrals(function, demand, kinks)
+        self.budget.charge_lines(element, budget.spent)
         self.verdicts.note(found.diverges, element, self.plane.batch.numel())
         return found
 
@@ -167,7 +173,6 @@ class PlaneIntegrals:
     r"""What was found over planes, as LineIntegrals is of lines."""
 
     inner: _Inner
-    group: Group
     start: Start
     values: Tensor
     errors: Tensor
@@ -177,18 +182,28 @@ class PlaneIntegrals:
     nodes: list[Nodes]
     beyond: list[PowerTail]
 
+    @property
+    def budget(self) -> Budget:
+        """What they cost."""
+        return self.inner.budget
+
+    @property
+    def group(self) -> Group:
+        """The element of each line."""
+        return self.budget.group
+
     def differentiable(self, edges: list[Tensor]) -> Tensor:
         r"""The same integrals with a graph, with shape :math:`(k, B)`."""
-        total = torch.zeros_like(self.values)
+        inner, total = self._again, torch.zeros_like(self.values)
         for nodes in self.nodes:
             places = self.inner.chart.pick(nodes.line).places(nodes.w)
-            values = self.inner.densities(places.x, (), places.log_slope, nodes.line)
-            values = values * self.inner.unrounded(places, nodes.line)[1]
+            values = inner.densities(places.x, (), places.log_slope, nodes.line)
+            values = values * inner.unrounded(places, nodes.line)[1]
             usable = values.isfinite() & (nodes.weights > 0)
             parts = torch.where(usable, torch.where(usable, values, 0.0) * nodes.weights, 0.0)
             total = total.index_add(1, self.group.of_line[nodes.line], parts.sum(1))
         for tail in self.beyond:
-            parts = tail.integrals(self.inner)
+            parts = tail.integrals(inner)
             total = total.index_add(1, self.group.of_line[tail.line], parts)
         return torch.where(self.values.isfinite(), total, self.values)
 
@@ -196,28 +211,31 @@ class PlaneIntegrals:
         """Points, weights, the weights of the coarser rule and elements, each of shape (N, C)."""
         for nodes in self.nodes:
             places = self.inner.chart.pick(nodes.line).places(nodes.w)
-            found = self.inner.across(places.x, places.log_slope, nodes.line)
+            found = self._again.across(places.x, places.log_slope, nodes.line)
             of_column = self.group.of_line[nodes.line].expand_as(nodes.w).reshape(-1)
             for points, weights, coarse, column in found.rule():
                 outer, half = (each.reshape(-1)[column] for each in (nodes.weights, nodes.coarse))
                 slope = places.log_slope.reshape(-1)[column].exp()
                 yield points, weights * outer * slope, coarse * half * slope, of_column[column]
 
+    @property
+    def _again(self) -> _Inner:
+        """The inner integrals at nodes that were chosen."""
+        return replace(self.inner, budget=self.budget.anew())
 
-def plane_integrals(
-    formula: Formula, plane: Plane, demand: Demand, counter: Counter
-) -> PlaneIntegrals:
+
+def plane_integrals(formula: Formula, plane: Plane, demand: Demand) -> PlaneIntegrals:
     r"""Integrates over the plane of each element of a batch.
 
     Arguments:
         formula: The integrands.
         plane: Where.
         demand: When to stop.
-        counter: What counts the evaluations.
     """
     elements = Elements(None, plane.batch)
     lines = lines_of(plane.edges[..., 0], *plane.along(), elements, reach=_REACH)
-    inner = _Inner(formula, plane, lines.chart, lines.elements, demand, counter, Verdicts())
+    budget = Budget.of(Group(lines.column, plane.batch.numel()), demand.most)
+    inner = _Inner(formula, plane, lines.chart, lines.elements, demand, budget, Verdicts())
     grid = grid_of(lines.chart)
     ladder = inner(grid.steps(), None, noise=True)
     ends = ends_of(ladder, inner)
@@ -230,8 +248,7 @@ def plane_integrals(
     rough = ends.open.clone()
     rough[roots[1]] = True
     start = Start(grid, ladder.values, ends, roots, rough, torch.zeros_like(ends.open))
-    group = Group(lines.column, plane.batch.numel())
-    found = integrate(inner, lines.chart, start, group, demand)
+    group, found = budget.group, integrate(inner, lines.chart, start, demand)
     values, errors = found.integrals.values, found.integrals.errors
     for tail in ends.beyond:
         at = group.of_line[tail.line]
@@ -241,7 +258,6 @@ def plane_integrals(
     errors = torch.where(values.isfinite(), errors, 0.0)
     return PlaneIntegrals(
         inner,
-        group,
         start,
         values,
         errors,
