@@ -7,6 +7,7 @@ The integral over a cell is the 15-point Kronrod rule :math:`K`, its error that 
     A = K\bigl[\,|g - \bar g|\,\bigr],
 
 and at least :math:`|K - G| / 2` where halving the cell made that little smaller, as at a kink.
+Where no more cells may be halved it is the sum of all :math:`|K - G|`.
 
 The cells of all lines are evaluated in one call, and only those are halved whose error counts.
 
@@ -111,24 +112,26 @@ def kronrod(function: LineIntegrand, cells: Cells, allowed: Tensor) -> tuple[Int
     parts = _rule(function, cells)
     while True:
         at = function.budget.group.of_line[cells.line]
-        total = torch.zeros(3, *allowed.shape, dtype=parts.dtype, device=at.device)
-        total.index_add_(2, at, parts[:3])
-        values, errors, floors = total
+        total = parts.new_zeros(4, *allowed.shape).index_add(2, at, parts)
+        values, errors, floors, plain = total
         number = torch.bincount(at, minlength=allowed.shape[1])
         wanted = torch.maximum(allowed, 2 * floors)
         unmet = (errors > wanted) & values.isfinite()
         share = (wanted / number.clamp_min(1)).index_select(1, at)
         bad = unmet[:, at] & (parts[1] > share) & (parts[1] > 2 * parts[2])
         bad = bad.any(0) & (cells.upper - cells.lower > 1e-13 * (1 + cells.upper.abs()))
-        bad[bad.clone()] = function.budget.affords(cells.line[bad], 2 * CELL)
-        if not bool(bad.any()):
+        paid = bad.clone()
+        paid[bad] = function.budget.affords(cells.line[bad], 2 * CELL)
+        if not bool(paid.any()):
+            stuck = torch.zeros_like(number, dtype=torch.bool).index_fill(0, at[bad], True)
+            errors = torch.where(stuck, torch.maximum(errors, plain), errors)
             return Integrals(values, torch.where(values.isfinite(), errors, 0.0), floors), cells
-        halves = cells.pick(bad).halves()
+        halves = cells.pick(paid).halves()
         fresh = _rule(function, halves)
-        slow = fresh[3] > _SLOW * parts[3][:, bad].repeat(1, 2)
+        slow = fresh[3] > _SLOW * parts[3][:, paid].repeat(1, 2)
         fresh[1] = torch.where(slow, torch.maximum(fresh[1], fresh[3] / 2), fresh[1])
-        parts = torch.cat([parts[..., ~bad], fresh], -1)
-        cells = cells.pick(~bad).join(halves)
+        parts = torch.cat([parts[..., ~paid], fresh], -1)
+        cells = cells.pick(~paid).join(halves)
 
 
 def nodes_of(cells: Cells) -> Nodes:

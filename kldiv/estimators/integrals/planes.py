@@ -34,13 +34,14 @@ from kldiv.estimators.integrals.line_integrals import (
 from kldiv.estimators.integrals.lines import Nodes, Sample
 from kldiv.estimators.integrals.on_lines import Across, OnLines, Verdicts
 from kldiv.estimators.integrals.power_tails import PowerTail, outermost
-from kldiv.estimators.integrals.tails import ends_of
+from kldiv.estimators.integrals.tails import Ends, ends_of
 from kldiv.estimators.integrals.trapezium import Grid
 
 __all__ = ["Plane", "PlaneIntegrals", "plane_integrals"]
 
 _INNER = 0.1  # of the tolerance
-_SHARE = 100  # the part of the evaluations that a line across may cost is one of so many
+_SHARE = 400  # a line across may cost one of so many parts of the evaluations,
+_ENOUGH = 160  # or as many as it mostly does
 _REACH = 160.0  # half as far, in logarithms, as along the lines across: their tails must show
 
 
@@ -96,14 +97,24 @@ class _Inner:
 
     def __call__(self, w: Tensor, line: Tensor | None, *, noise: bool) -> Sample:
         line = torch.arange(len(self.chart.lower), device=w.device) if line is None else line
+        return self.at(w, line)[0]
+
+    def at(self, w: Tensor, line: Tensor) -> tuple[Sample, Tensor]:
+        """The integrals across lines at nodes, and which part of their errors is rounding."""
         places = self.chart.pick(line).places(w)
         found = self.across(places.x, places.log_slope, line)
         shift, factor = self.unrounded(places, line)
-        values, errors = (
-            each.reshape(-1, *places.x.shape) * factor for each in (found.values, found.errors)
+        values, errors, floors = (
+            each.reshape(-1, *places.x.shape) * factor
+            for each in (found.values, found.errors, found.floors)
         )
         values = torch.where(errors.isinf(), torch.nan, values)  # nothing is known there
-        return Sample(values, errors, replace(places, shift=shift))
+        return Sample(values, errors, replace(places, shift=shift)), floors
+
+    def ladder(self, grid: Grid) -> tuple[Sample, Ends]:
+        """The integrals across all steps of lines, and what they say of the ends of these."""
+        sample, floors = self.at(grid.steps(), torch.arange(len(self.chart.lower), device=grid.start.device))
+        return sample, ends_of(replace(sample, noise=floors), self)
 
     @property
     def continues(self) -> bool:
@@ -156,7 +167,7 @@ class _Inner:
         columns = Elements(element, self.plane.batch)
         lines = lines_of(self.plane.edges[:, element, 1], centre, scale, columns)
         across = Across(x[lines.column], log_slope[lines.column])
-        most = self.budget.shares(element).clamp_max(self.demand.most // _SHARE)
+        most = self.budget.shares(element).clamp_max(max(self.demand.most // _SHARE, _ENOUGH))
         budget = Budget(Group(lines.column, len(x)), most)
         function = OnLines(self.formula, lines.chart, lines.elements, budget, lines.column, across)
         demand = replace(self.demand, rtol=self.demand.rtol * _INNER, atol=0.0)
@@ -237,8 +248,7 @@ def plane_integrals(formula: Formula, plane: Plane, demand: Demand) -> PlaneInte
     budget = Budget.of(Group(lines.column, plane.batch.numel()), demand.most)
     inner = _Inner(formula, plane, lines.chart, lines.elements, demand, budget, Verdicts())
     grid = grid_of(lines.chart)
-    ladder = inner(grid.steps(), None, noise=True)
-    ends = ends_of(ladder, inner)
+    ladder, ends = inner.ladder(grid)
     if ends.beyond and lines.chart.rounds:
         inner = replace(inner, powers=_powers(inner, grid))
         ladder = inner(grid.steps(), None, noise=True)
