@@ -113,7 +113,9 @@ class _Inner:
 
     def ladder(self, grid: Grid) -> tuple[Sample, Ends]:
         """The integrals across all steps of lines, and what they say of the ends of these."""
-        sample, floors = self.at(grid.steps(), torch.arange(len(self.chart.lower), device=grid.start.device))
+        sample, floors = self.at(
+            grid.steps(), torch.arange(len(self.chart.lower), device=grid.start.device)
+        )
         return sample, ends_of(replace(sample, noise=floors), self)
 
     @property
