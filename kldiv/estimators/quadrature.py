@@ -27,6 +27,7 @@ from kldiv.estimators.problem import Problem
 __all__ = ["Quadrature", "Statistics"]
 
 _DEFAULT_RTOL = {1: 1e-10, 2: 1e-8}  # by the number of dimensions
+_SHARE_OF_RTOL = {1: 2.0, 2: 20.0}  # what is asked for is so many times less
 _DEFAULT_MOST = {1: 400_000, 2: 4_000_000}
 _MASS_RTOL = 1e-9
 _ROUNDING = 8 * torch.finfo(torch.float64).eps
@@ -136,7 +137,8 @@ class Quadrature:
     ) -> DomainIntegrals:
         """The integrals of a divergence, the masses of both sides last."""
         problem = sides.problem
-        rtol = self.rtol / 2 if self.rtol else _DEFAULT_RTOL[problem.event_shape.numel()]
+        size = problem.event_shape.numel()
+        rtol = self.rtol / _SHARE_OF_RTOL[size] if self.rtol else _DEFAULT_RTOL[size]
         with torch.no_grad():
             formula = formula_of(sides, needs_all=needs_all)
             of_masses = rtol if sides.measures else max(rtol, _MASS_RTOL)
@@ -208,9 +210,11 @@ def _doubt(sides: Densities, found: DomainIntegrals) -> Tensor:
     known = sides.mass_error.expand(sides.problem.batch_shape).reshape(-1)
     defects = ((found.values[-2:] - 1).abs() - known).clamp_min(0)
     unexplained = (defects - found.floors[-2:]).clamp_min(0)
-    rounding = torch.where(defects < _SEEN, unexplained, 0.0).amax(0) / _ROUNDING
-    if not plane:  # there floors hold more than rounding
-        doubt = doubt * rounding.clamp_min(1)
+    small = torch.where(defects < _SEEN, unexplained, 0.0).amax(0)
+    if plane:  # there floors hold more than rounding
+        doubt = doubt + _OF_PLANES * small * found.values.abs().nan_to_num(posinf=0.0)
+    else:
+        doubt = doubt * (small / _ROUNDING).clamp_min(1)
     if not bool((defects > _SEEN).any()):
         return doubt
     missing = torch.where(defects > _SEEN, (defects - found.errors[-2:]).clamp_min(0), 0.0)

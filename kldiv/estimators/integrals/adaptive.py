@@ -114,12 +114,13 @@ def integrate(function: LineIntegrand, chart: Chart, start: Start, demand: Deman
         )
         parts[:, :, part] = torch.stack([found.values, found.errors, found.floors])
         cut[part] = ~good
-        nodes += [each for each in of_part if len(each.line)]
+        nodes += of_part
     cut[cut.clone()] = _can_be_cut(cut, chart, start, function.budget)
     parts[:, :, cut] = 0.0
     total = group.total(parts)
+    nodes = [each.pick(~cut[each.line]) for each in nodes]
+    nodes = [each for each in nodes if len(each.line)]
     if bool(cut.any()):
-        nodes = [each.pick(~cut[each.line]) for each in nodes]
         wanted = (allowed - total[1]).clamp_min(0.3 * allowed)
         found, cells = kronrod(function, _cells(chart, start, cut.nonzero().squeeze(-1)), wanted)
         total = total + torch.stack([found.values, found.errors, found.floors])

@@ -36,37 +36,15 @@ import torch
 from torch import Tensor
 
 from kldiv.estimators.integrals.ends import depth, inside, within
+from kldiv.estimators.integrals.lines import Places
 
-__all__ = ["Chart", "Places", "chart_of"]
+__all__ = ["Chart", "chart_of"]
 
 _STRETCH = 1.5  # S: beyond e^S scales w grows like the logarithm of a logarithm
 _REACH = 322.0  # ln of the farthest distance in scales, 1e140, whose square is a float64
 _WIDE = 6.0  # a coordinate made for a scale resolves one that is this much smaller
 _NEWTON = 30
 _NEARLY = 1e-9  # another step squares what is missing
-
-
-@dataclass(frozen=True)
-class Places:
-    r"""Points of some lines.
-
-    Arguments:
-        x: The points, strictly inside their line, with shape :math:`(N, C)`.
-        log_slope: :math:`\log dx/dw`, with shape :math:`(N, C)`.
-        log_distance: The logarithm of the distance from the nearer end; of that from the centre,
-            on a line without.
-        shift: How much larger that logarithm became as x was rounded.
-    """
-
-    x: Tensor
-    log_slope: Tensor
-    log_distance: Tensor
-    shift: Tensor
-
-    @property
-    def exact(self) -> Tensor:
-        """Where the rounding of x is accounted for: beside an end."""
-        return self.shift != 0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.target import Target
+from kldiv.estimators.integrals.across import Plane
 from kldiv.estimators.integrals.adaptive import Demand
 from kldiv.estimators.integrals.budgets import Budget
 from kldiv.estimators.integrals.elements import Elements
@@ -18,7 +19,7 @@ from kldiv.estimators.integrals.landmarks import Landmark
 from kldiv.estimators.integrals.layout import edges_of, lines_of, places_of
 from kldiv.estimators.integrals.line_integrals import Kinks, LineIntegrals, line_integrals
 from kldiv.estimators.integrals.on_lines import OnLines
-from kldiv.estimators.integrals.planes import Plane, PlaneIntegrals, plane_integrals
+from kldiv.estimators.integrals.planes import PlaneIntegrals, plane_integrals
 
 __all__ = ["DomainIntegrals", "domain_integrals"]
 

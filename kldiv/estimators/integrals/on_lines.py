@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from kldiv.estimators.integrals.budgets import Budget
-from kldiv.estimators.integrals.charts import Chart, Places
+from kldiv.estimators.integrals.charts import Chart
 from kldiv.estimators.integrals.elements import Elements
 from kldiv.estimators.integrals.formulas import Formula
-from kldiv.estimators.integrals.lines import Sample
+from kldiv.estimators.integrals.lines import Places, Sample
 
 __all__ = ["Across", "OnLines", "Verdicts"]
 

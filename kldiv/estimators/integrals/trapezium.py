@@ -34,7 +34,8 @@ _STEADY = 1.4  # digits gained by a halving, relative to the one before, that ma
 _EARLY = 3  # up to this level an early digit may have been an accident,
 _COARSE = 3e-2  # unless the error is still as large as this
 _MARGIN = 10.0
-_SUDDEN = 2.5  # the most digits, relative to those before, that are no accident
+_SUDDEN = 2.0  # the most digits, relative to those before, that are no accident;
+_AT_FIRST = 2.5  # relative to the first ones
 _DOUBLING = 1.6  # by which a halving multiplies the digits, where several scales meet
 
 
@@ -172,13 +173,13 @@ class _Sums:
     Arguments:
         totals: The sums, with shape :math:`(3, k, C)`.
         size: The finest sum of the absolute values, with shape :math:`(k, C)`.
-        promise: The digits of the coarsest level, negative.
+        limit: The most digits that the middle level may have, negative.
         rough: Lines of which no more digits are right than have stayed the same.
     """
 
     totals: Tensor
     size: Tensor
-    promise: Tensor
+    limit: Tensor
     rough: Tensor
 
     @classmethod
@@ -186,13 +187,15 @@ class _Sums:
         totals = torch.stack([values[:, :: 2**k].sum(1) * spacing * 2**k for k in (2, 1, 0)])
         size = (values.abs().sum(1) * spacing).clamp_min(1e-300)
         if promise is None:
-            promise = _digits(totals[1] - totals[0], size).clamp_max(-1)
-        return cls(totals, size, promise, rough)
+            limit = _AT_FIRST * _digits(totals[1] - totals[0], size).clamp_max(-1)
+        else:
+            limit = _SUDDEN * promise
+        return cls(totals, size, limit, rough)
 
     @property
     def digits(self) -> Tensor:
         """Those of the middle level: not many more than those of the level before it."""
-        return torch.maximum(self._last, _SUDDEN * self.promise)
+        return torch.maximum(self._last, self.limit)
 
     @property
     def error(self) -> Tensor:
