@@ -22,6 +22,7 @@ from torch import Tensor
 
 from kldiv.estimators.integrals.lines import Sample
 from kldiv.estimators.integrals.power_tails import Continuable, PowerTail, power_tail
+from kldiv.estimators.integrals.stretched import outgrown
 
 __all__ = ["Ends", "ends_of"]
 
@@ -89,6 +90,15 @@ class _Side:
         rises = rises | torch.take_along_dim(self.endless, last, 1)
         return (rises & ~vanished & live.any(1, keepdim=True)).squeeze(1)
 
+    def outgrown(self, sample: Sample, function: Continuable) -> Tensor:
+        """Which integrals are infinite for what lies beyond all numbers."""
+        if len(sample.logs) != 2 or len(self.outward) < 3:
+            return torch.zeros_like(self.endless[:, 0])
+        last = slice(None, 3) if self.flipped else slice(-3, None)
+        logs = [log.expand_as(self.endless[0])[last] for log in sample.logs]
+        ordered = tuple(log.flip(0) if self.flipped else log for log in logs)
+        return outgrown(function, ordered, self.outward[-3:].expand_as(ordered[0]))
+
     @cached_property
     def rest(self) -> Tensor:
         """Roughly what lies beyond the last node, with shape (k, M)."""
@@ -115,7 +125,7 @@ def ends_of(sample: Sample, function: Continuable) -> Ends:
         rises = side.rises
         if tail is not None:
             rises[:, tail.line] = torch.where(tail.known, tail.rises, rises[:, tail.line])
-        diverges = diverges | rises
+        diverges = diverges | rises | side.outgrown(sample, function)
     lost = (size == 0).all(1) & (sample.values != 0).any(1)
     size = torch.where(diverges.unsqueeze(1), 0.0, size)
     total = size.sum(1)
