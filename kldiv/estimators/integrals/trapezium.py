@@ -20,6 +20,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -192,26 +193,25 @@ class _Sums:
             limit = _SUDDEN * promise
         return cls(totals, size, limit, rough)
 
-    @property
+    @cached_property
     def digits(self) -> Tensor:
         """Those of the middle level: not many more than those of the level before it."""
         return torch.maximum(self._last, self.limit)
 
-    @property
+    @cached_property
     def error(self) -> Tensor:
         """The error of the finest level."""
-        both = _digits(self.totals[2] - self.totals[0], self.size).clamp_max(-1e-3)
+        both = self._both.clamp_max(-1e-3)
         digits = torch.maximum(_DOUBLING * self.digits, self._last.square() / both)
         digits = torch.where(self._last < both, digits, self._last)
         digits = torch.where(self.rough, torch.maximum(both, self._last), digits)
         error = _MARGIN * self.size * 10**digits
         return torch.where(self.totals[2].isfinite(), error, 0.0)
 
-    @property
+    @cached_property
     def steady(self) -> Tensor:
         """Which gain digits so fast that another halving pays."""
-        both = _digits(self.totals[2] - self.totals[0], self.size)
-        return self._last <= _STEADY * both
+        return self._last <= _STEADY * self._both
 
     def verdict(self, wanted: Tensor, level: int) -> tuple[Tensor, Tensor]:
         """Which lines are good enough, and with which it is no use to go on."""
@@ -223,7 +223,11 @@ class _Sums:
             stop = stop | (slow & ~(self.steady | close)).any(0)
         return good, stop
 
-    @property
+    @cached_property
+    def _both(self) -> Tensor:
+        return _digits(self.totals[2] - self.totals[0], self.size)
+
+    @cached_property
     def _last(self) -> Tensor:
         return _digits(self.totals[2] - self.totals[1], self.size)
 
