@@ -7,7 +7,7 @@ The integral over a cell is the 15-point Kronrod rule :math:`K`, its error that 
     A = K\bigl[\,|g - \bar g|\,\bigr],
 
 and at least :math:`|K - G| / 2` where halving the cell made that little smaller, as at a kink.
-Where no more cells may be halved it is the sum of all :math:`|K - G|`.
+Where no more cells may be halved it is ten times the sum of all :math:`|K - G|`.
 
 The cells of all lines are evaluated in one call, and only those are halved whose error counts.
 
@@ -63,6 +63,7 @@ CELL = len(_X)
 """What a cell costs, in nodes."""
 
 _SLOW = 1 / 64  # of the difference before halving: for a smooth integrand it is 2^-14
+_STUCK = 10.0  # times the differences of cells that may not be halved
 _AT_ONCE = 200_000  # nodes in one call
 
 
@@ -124,7 +125,7 @@ def kronrod(function: LineIntegrand, cells: Cells, allowed: Tensor) -> tuple[Int
         paid[bad] = function.budget.affords(cells.line[bad], 2 * CELL)
         if not bool(paid.any()):
             stuck = torch.zeros_like(number, dtype=torch.bool).index_fill(0, at[bad], True)
-            errors = torch.where(stuck, torch.maximum(errors, plain), errors)
+            errors = torch.where(stuck, torch.maximum(errors, _STUCK * plain), errors)
             return Integrals(values, torch.where(values.isfinite(), errors, 0.0), floors), cells
         halves = cells.pick(paid).halves()
         fresh = _rule(function, halves)
