@@ -17,7 +17,7 @@ from kldiv.estimators.integrals.power_tails import Continuable
 
 __all__ = ["outgrown"]
 
-_STEADY = 0.01  # the most by which the difference of both powers may still change
+_STEADY = 0.3  # the most by which the difference of both powers may still change
 _ROUNDING = 32 * torch.finfo(torch.float64).eps
 _AFAR = 10.0, 13.0  # how far below 0 one logarithm is at two places, the other being its square
 

@@ -31,6 +31,7 @@ _FLAT = 1e-10  # a power this close to the critical one is the critical one
 _DOUBTFUL = 0.1  # noise relative to a value that is no longer known
 _NOTHING = 1e-18  # of an integral: less than its last digit
 _LARGEST = 1e300  # stands for infinity
+_DEEPEST = -1e150  # of log densities that are what they are
 _OPEN = 1e-13  # of an integral: what must not be cut off where the trapezium rule ends
 
 
@@ -92,12 +93,17 @@ class _Side:
 
     def outgrown(self, sample: Sample, function: Continuable) -> Tensor:
         """Which integrals are infinite for what lies beyond all numbers."""
-        if len(sample.logs) != 2 or len(self.outward) < 3:
+        if len(sample.logs) != 2:
             return torch.zeros_like(self.endless[:, 0])
-        last = slice(None, 3) if self.flipped else slice(-3, None)
-        logs = [log.expand_as(self.endless[0])[last] for log in sample.logs]
-        ordered = tuple(log.flip(0) if self.flipped else log for log in logs)
-        return outgrown(function, ordered, self.outward[-3:].expand_as(ordered[0]))
+        logs = [log.expand_as(self.endless[0]) for log in sample.logs]
+        logs = [log.flip(0) if self.flipped else log for log in logs]
+        known = (logs[0] > _DEEPEST) & (logs[1] > _DEEPEST)
+        index = torch.arange(len(known), device=known.device).unsqueeze(-1)
+        last = torch.where(known, index, 0).amax(0, keepdim=True).clamp_min(2) + index[:3] - 2
+        p, q, outward = (
+            torch.take_along_dim(each, last, 0) for each in (*logs, self.outward.expand_as(known))
+        )
+        return outgrown(function, (p, q), outward)
 
     @cached_property
     def rest(self) -> Tensor:
