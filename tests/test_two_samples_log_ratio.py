@@ -43,9 +43,17 @@ def test_a_ratio_that_is_not_normal_needs_the_regression():
     pool = pool_of(ring, random.normal(0, 1.5, size=(600, 2)))
     folds = pool.folds(5, 0)
     found, choice = held_out_log_ratio(pool, folds)
-    assert choice.steps > 0
-    guess, _ = held_out_log_ratio(pool, folds, Choice(choice.guess, 0))
+    assert choice.joint
+    guess, _ = held_out_log_ratio(pool, folds, Choice(choice.guess, False, 0))
     assert loss(pool, found) < 0.8 * loss(pool, guess)
+
+
+def test_independent_coordinates_do_with_functions_of_one():
+    random = np.random.default_rng(0)
+    pool = pool_of(random.laplace(size=(500, 6)), random.laplace(0.5, 1, size=(500, 6)))
+    _, choice = held_out_log_ratio(pool, pool.folds(5, 0))
+    assert choice.steps > 0
+    assert not choice.joint
 
 
 def test_a_point_has_no_part_in_its_own_prediction():

@@ -6,13 +6,14 @@ With both sides weighing the same, a point x of the pool is of p with probabilit
     \ell = \log \frac{p}{q},
 
 so :math:`\ell` is what logistic regression estimates. It is sought as
-:math:`\ell = \ell_0 + \beta \cdot \phi(x)`: a simple guess, and a combination of the basis of the
-pool, of the guess itself and of the log ratio by nearest neighbours, held by a penalty
-:math:`\lambda \|\beta\|^2 / 2`. Where there are few distinct points, as in counts, the ratio of
-their frequencies is taken instead.
+:math:`\ell = \ell_0 + \beta \cdot \phi(x)`: a simple guess, and a combination of functions of
+single coordinates, of functions of more than one, the log ratio by nearest neighbours among them,
+and of the guess itself, held by a penalty :math:`\lambda \|\beta\|^2 / 2`. Where there are few
+distinct points, as in counts, the ratio of their frequencies is a guess too.
 
 All is judged on points that were not used: the pool is cut into parts, and each is predicted from
-the others. The guess and the penalty are those with the smallest held-out loss.
+the others. The guess, the penalty, and whether functions of single coordinates do, are those with
+the smallest held-out loss.
 
 References:
     Density Ratio Estimation in Machine Learning (Sugiyama, Suzuki and Kanamori, 2012), chapter 4.
@@ -21,7 +22,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,7 +36,7 @@ from kldiv.estimators.two_samples.pooled import FEW, Array, Mask, Pool
 
 __all__ = ["Choice", "free_log_ratio", "held_out_log_ratio"]
 
-_PENALTIES = (300.0, 30.0, 3.0, 0.3)
+_PENALTIES = (300.0, 30.0, 3.0, 0.3, 0.03)
 _FREE = 2  # how many of them a fit goes through that is held loosely
 _STEPS = 25
 _PRECISION = 1e-4  # of the loss of all points together
@@ -44,9 +45,16 @@ _COPIES = 8  # how often a point is there on average where frequencies are taken
 
 @dataclass(frozen=True)
 class Choice:
-    """Which guess to begin with, and how many penalties to go through, from strong to weak."""
+    """What a log ratio is learnt by.
+
+    Arguments:
+        guess: Which guess to begin with.
+        joint: Whether functions of more than one coordinate take part.
+        steps: How many penalties to go through, from strong to weak; 0 takes the guess.
+    """
 
     guess: int
+    joint: bool
     steps: int
 
 
@@ -66,16 +74,20 @@ def held_out_log_ratio(
     trains = [folds != part for part in range(int(folds.max()) + 1)]
     guesses = [_guesses(pool, train) for train in trains]
     if choice is None:
-        candidates = [_gather(trains, each) for each in zip(*guesses, strict=True)]
-        guess, most = _best(pool, candidates), len(_PENALTIES)
+        guess = _best(pool, [_gather(trains, each) for each in zip(*guesses, strict=True)])
+        choices = [Choice(guess, joint, len(_PENALTIES)) for joint in (False, True)]
     else:
-        guess, most = choice.guess, choice.steps
-    paths = [
-        _path(pool, train, each[guess], most) for train, each in zip(trains, guesses, strict=True)
-    ]
-    fits = [_gather(trains, each) for each in zip(*paths, strict=True)]
-    steps = _best(pool, fits) if choice is None else choice.steps
-    return fits[steps], Choice(guess, steps)
+        choices = [choice]
+    fits, made_by = [], []
+    for each in choices:
+        paths = [
+            _path(pool, train, found[each.guess], each)
+            for train, found in zip(trains, guesses, strict=True)
+        ]
+        fits += [_gather(trains, fit) for fit in zip(*paths, strict=True)]
+        made_by += [replace(each, steps=steps) for steps in range(each.steps + 1)]
+    best = _best(pool, fits) if choice is None else -1
+    return fits[best], made_by[best]
 
 
 def free_log_ratio(pool: Pool, choice: Choice) -> Array:
@@ -85,7 +97,7 @@ def free_log_ratio(pool: Pool, choice: Choice) -> Array:
     """
     everywhere = np.ones(len(pool.first), bool)
     guess = _guesses(pool, everywhere)[choice.guess]
-    return _path(pool, everywhere, guess, _FREE)[-1]
+    return _path(pool, everywhere, guess, Choice(choice.guess, True, _FREE))[-1]
 
 
 def _guesses(pool: Pool, train: Mask) -> list[Array]:
@@ -109,15 +121,16 @@ def _best(pool: Pool, candidates: Sequence[Array]) -> int:
     return int(np.argmin([pool.weights @ np.logaddexp(0.0, signs * one) for one in candidates]))
 
 
-def _path(pool: Pool, train: Mask, guess: Array, steps: int) -> list[Array]:
+def _path(pool: Pool, train: Mask, guess: Array, choice: Choice) -> list[Array]:
     """The guess and the fits with ever weaker penalties, at all points."""
-    if steps == 0:
+    if choice.steps == 0:
         return [guess]
-    functions = np.hstack([np.ones((len(train), 1)), *_functions(pool, train, guess)])
+    columns = _functions(pool, train, guess, choice.joint)
+    functions = np.hstack([np.ones((len(train), 1)), *columns])
     weights = pool.weights[train] * (train.sum() / pool.weights[train].sum())
     factors = np.zeros(functions.shape[1])
     found = [guess]
-    for penalty in _PENALTIES[:steps]:
+    for penalty in _PENALTIES[: choice.steps]:
         penalties = np.full(len(factors), penalty)
         penalties[0] = 1e-6  # the constant is free
         regression = _Regression(
@@ -128,10 +141,12 @@ def _path(pool: Pool, train: Mask, guess: Array, steps: int) -> list[Array]:
     return found
 
 
-def _functions(pool: Pool, train: Mask, guess: Array) -> list[Array]:
+def _functions(pool: Pool, train: Mask, guess: Array, joint: bool) -> list[Array]:
     """What the log ratio is a combination of, on a common scale."""
-    columns = [guess[:, None], pool.basis]
-    if pool.white.shape[1] <= FEW:
+    columns = [guess[:, None], pool.single]
+    if joint:
+        columns.append(pool.joint)
+    if joint and pool.white.shape[1] <= FEW:
         fewest = min(side.sum() for side in pool.sides(train))
         known = (pool.white[train], pool.first[train], pool.weights[train])
         columns.append(neighbour_log_ratio(*known, pool.white, (3, max(3, round(fewest**0.5)))))

@@ -2,8 +2,8 @@ r"""Two data sets put together, and what can be said of their points without kno
 
 Let :math:`\ell(x) = \log p(x) - \log q(x)`. It does not change when both samples go through the
 same one-to-one map, so each coordinate is replaced by its *normal score*, the normal quantile of
-its rank in the pool: heavy tails, ends and units are gone before anything is fitted. The basis in
-which :math:`\ell` is sought is made of these scores:
+its rank in the pool: heavy tails, ends and units are gone before anything is fitted. The functions
+in which :math:`\ell` is sought are made of these scores:
 
 - natural cubic splines of each coordinate, for what the marginals show;
 - products of two coordinates, for what their correlations show;
@@ -94,14 +94,18 @@ class Pool:
         return white
 
     @cached_property
-    def basis(self) -> Array:
-        """The functions of a point in which the log ratio is sought, with shape :math:`(N, K)`."""
-        u = self.scores
-        count = u.shape[1]
-        knots = np.linspace(-_END, _END, _KNOTS.get(count, 6))
-        i, j = np.triu_indices(count, 1)
-        parts = [u, *(_natural_splines(column, knots) for column in u.T), u[:, i] * u[:, j]]
-        if count <= FEW:
+    def single(self) -> Array:
+        """Functions of one coordinate each, with shape :math:`(N, K)`."""
+        knots = np.linspace(-_END, _END, _KNOTS.get(self.scores.shape[1], 6))
+        splines = [_natural_splines(column, knots) for column in self.scores.T]
+        return _standardised(np.hstack([self.scores, *splines]), self.weights)
+
+    @cached_property
+    def joint(self) -> Array:
+        """Functions of more than one coordinate, with shape :math:`(N, K)`."""
+        i, j = np.triu_indices(self.scores.shape[1], 1)
+        parts = [self.scores[:, i] * self.scores[:, j]]
+        if self.scores.shape[1] <= FEW:
             parts += self._bumps()
         return _standardised(np.hstack(parts), self.weights)
 
