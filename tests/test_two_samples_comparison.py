@@ -82,7 +82,7 @@ def test_a_wrong_ratio_lowers_the_value_by_its_square(shift, name):
     assert 0 < true - wrong < shift**2
 
 
-def test_what_halves_lack_is_added_in_proportion():
+def test_what_halves_lack_is_added_at_the_rate_of_smooth_functions():
     ratio = LEARNT.whole
     kl = as_divergence("kl")
     whole, half = (
@@ -90,8 +90,10 @@ def test_what_halves_lack_is_added_in_proportion():
         for each in (ratio, 0.5 * ratio)
     )
     both = compare(kl, POOL, LogRatios(ratio, (0.5 * ratio,), 0 * ratio))
-    # missing a / n from 4/5 and from 1/2 of the points: a / 0.5 - a / 0.8 is 0.75 a
-    assert both.value == pytest.approx(whole + (whole - half) / 0.8 / 0.75, rel=1e-12)
+    # missing a / n^0.8 from 4/5 and from 1/2 of the points
+    missing = [share**-0.8 for share in (0.8, 0.5)]
+    expected = whole + (whole - half) * missing[0] / (missing[1] - missing[0])
+    assert both.value == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -34,8 +34,8 @@ FEW = 8
 """Up to how many dimensions distances between points say something."""
 _KNOTS = {1: 12, 2: 9, 3: 8}
 _END = 2.2  # the outermost knots: beyond is one point in forty
-_BUMPS = 100
-_WIDTHS = (0.3, 0.6)  # of the mean distance
+_BUMPS = 150
+_WIDTH = 0.3  # of the mean distance
 _REPEATED = 10  # copies of a point, from which on its neighbours need not speak for it
 
 
@@ -106,7 +106,7 @@ class Pool:
         i, j = np.triu_indices(self.scores.shape[1], 1)
         parts = [self.scores[:, i] * self.scores[:, j]]
         if self.scores.shape[1] <= FEW:
-            parts += self._bumps()
+            parts.append(self._bumps())
         return _standardised(np.hstack(parts), self.weights)
 
     def folds(self, count: int, draw: int) -> NDArray[np.int64]:
@@ -130,13 +130,13 @@ class Pool:
     def _varying(self) -> Array:
         return self.points[:, self.points.min(0) < self.points.max(0)]
 
-    def _bumps(self) -> list[Array]:
+    def _bumps(self) -> Array:
         random = np.random.default_rng(self.seed)
         size = min(_BUMPS, len(self.white))
         centres = self.white[random.choice(len(self.white), size, replace=False)]
         distances = cdist(self.white, centres)
-        scale = distances.mean()
-        return [np.exp(-0.5 * (distances / (width * scale)) ** 2) for width in _WIDTHS]
+        bumps: Array = np.exp(-0.5 * (distances / (_WIDTH * distances.mean())) ** 2)
+        return bumps
 
 
 def _standardised(columns: Array, weights: Array) -> Array:
