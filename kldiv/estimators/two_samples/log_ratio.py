@@ -37,7 +37,6 @@ from kldiv.estimators.two_samples.pooled import FEW, Array, Mask, Pool
 __all__ = ["Choice", "free_log_ratio", "held_out_log_ratio"]
 
 _PENALTIES = (300.0, 30.0, 3.0, 0.3, 0.03)
-_FREE = 2  # how many of them a fit goes through that is held loosely
 _STEPS = 25
 _PRECISION = 1e-4  # of the loss of all points together
 _COPIES = 8  # how often a point is there on average where frequencies are taken
@@ -81,7 +80,7 @@ def held_out_log_ratio(
     fits, made_by = [], []
     for each in choices:
         paths = [
-            _path(pool, train, found[each.guess], each)
+            _path(pool, train, found[each.guess], each.joint, _PENALTIES[: each.steps])
             for train, found in zip(trains, guesses, strict=True)
         ]
         fits += [_gather(trains, fit) for fit in zip(*paths, strict=True)]
@@ -93,11 +92,12 @@ def held_out_log_ratio(
 def free_log_ratio(pool: Pool, choice: Choice) -> Array:
     r"""The log ratio at every point, held loosely and learnt from all points, itself among them.
 
-    It sees more in the samples than there is.
+    It sees more in the samples than there is. The penalty is :math:`\sqrt n`: weak beside the
+    likelihood of many points, and strong enough that chance alone is not all that is seen.
     """
     everywhere = np.ones(len(pool.first), bool)
     guess = _guesses(pool, everywhere)[choice.guess]
-    return _path(pool, everywhere, guess, Choice(choice.guess, True, _FREE))[-1]
+    return _path(pool, everywhere, guess, True, [pool.size**0.5])[-1]
 
 
 def _guesses(pool: Pool, train: Mask) -> list[Array]:
@@ -121,21 +121,21 @@ def _best(pool: Pool, candidates: Sequence[Array]) -> int:
     return int(np.argmin([pool.weights @ np.logaddexp(0.0, signs * one) for one in candidates]))
 
 
-def _path(pool: Pool, train: Mask, guess: Array, choice: Choice) -> list[Array]:
+def _path(
+    pool: Pool, train: Mask, guess: Array, joint: bool, penalties: Sequence[float]
+) -> list[Array]:
     """The guess and the fits with ever weaker penalties, at all points."""
-    if choice.steps == 0:
+    if not penalties:
         return [guess]
-    columns = _functions(pool, train, guess, choice.joint)
+    columns = _functions(pool, train, guess, joint)
     functions = np.hstack([np.ones((len(train), 1)), *columns])
     weights = pool.weights[train] * (train.sum() / pool.weights[train].sum())
     factors = np.zeros(functions.shape[1])
     found = [guess]
-    for penalty in _PENALTIES[: choice.steps]:
-        penalties = np.full(len(factors), penalty)
-        penalties[0] = 1e-6  # the constant is free
-        regression = _Regression(
-            functions[train], guess[train], pool.first[train], weights, penalties
-        )
+    for penalty in penalties:
+        held = np.full(len(factors), penalty)
+        held[0] = 1e-6  # the constant is free
+        regression = _Regression(functions[train], guess[train], pool.first[train], weights, held)
         factors = regression.solve(factors)
         found.append(guess + functions @ factors)
     return found
