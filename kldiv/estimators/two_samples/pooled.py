@@ -76,7 +76,7 @@ class Pool:
     @cached_property
     def scores(self) -> Array:
         """The normal scores of the coordinates that vary, with shape :math:`(N, D)`."""
-        return np.stack([_normal_scores(column, self.weights) for column in self._varying.T], 1)
+        return np.stack([_normal_scores(column) for column in self._varying.T], 1)
 
     @cached_property
     def units(self) -> Array:
@@ -148,11 +148,13 @@ def _standardised(columns: Array, weights: Array) -> Array:
     return standardised
 
 
-def _normal_scores(column: Array, weights: Array) -> Array:
-    """Normal quantiles of the mid-ranks; equal values have equal scores."""
-    _, inverse = np.unique(column, return_inverse=True)
-    mass = np.bincount(inverse, weights)
-    middle = (np.cumsum(mass) - mass / 2) / mass.sum()
+def _normal_scores(column: Array) -> Array:
+    """Normal quantiles of the mid-ranks; equal values have equal scores.
+
+    All points count the same: by weights, the gaps around a point would tell its side.
+    """
+    _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(counts) - counts / 2) / len(column)
     scores: Array = ndtri(middle[inverse])
     return scores
 
