@@ -33,6 +33,12 @@ def test_scores_of_equal_weights_are_normal_quantiles_of_mid_ranks():
     assert pool.scores[3] == pool.scores[1]
 
 
+def test_scores_know_nothing_of_weights():
+    weights = RANDOM.exponential(size=100)
+    heavy = pool_of(PLAIN.points[:60], PLAIN.points[60:], weights)
+    np.testing.assert_array_equal(heavy.scores, PLAIN.scores)
+
+
 def test_a_coordinate_that_does_not_vary_is_dropped():
     constant = np.column_stack([PLAIN.points, np.full(100, 7.0)])
     pool = pool_of(constant[:60], constant[60:])

@@ -44,7 +44,11 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from kldiv.definitions.divergence import IntegralDivergence
-from kldiv.estimators.two_samples.log_ratio import free_log_ratio, held_out_log_ratio
+from kldiv.estimators.two_samples.log_ratio import (
+    chosen_log_ratio,
+    free_log_ratio,
+    held_out_log_ratio,
+)
 from kldiv.estimators.two_samples.pooled import Array, Pool
 
 __all__ = ["Comparison", "LogRatios", "compare"]
@@ -86,9 +90,9 @@ class LogRatios:
         if pool.places.max() == 0:
             nothing = np.zeros(len(pool.first))
             return cls(nothing, (nothing,), nothing)
-        whole, choice = held_out_log_ratio(pool, pool.folds(_FOLDS, 0))
+        whole, choice = chosen_log_ratio(pool, pool.folds(_FOLDS, 0))
         halves = tuple(
-            held_out_log_ratio(pool, pool.folds(2, draw), choice)[0]
+            held_out_log_ratio(pool, pool.folds(2, draw), choice)
             for draw in range(1, 1 + _HALVINGS)
         )
         return cls(whole, halves, free_log_ratio(pool, choice))

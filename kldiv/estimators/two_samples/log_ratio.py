@@ -22,7 +22,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from kldiv.estimators.two_samples.discriminants import frequency_log_ratio, norm
 from kldiv.estimators.two_samples.neighbours import neighbour_log_ratio
 from kldiv.estimators.two_samples.pooled import FEW, Array, Mask, Pool
 
-__all__ = ["Choice", "free_log_ratio", "held_out_log_ratio"]
+__all__ = ["Choice", "chosen_log_ratio", "free_log_ratio", "held_out_log_ratio"]
 
 _PENALTIES = (300.0, 30.0, 3.0, 0.3, 0.03)
 _STEPS = 25
@@ -57,36 +57,32 @@ class Choice:
     steps: int
 
 
-def held_out_log_ratio(
-    pool: Pool, folds: NDArray[np.int64], choice: Choice | None = None
-) -> tuple[Array, Choice]:
-    r"""The log ratio at every point, learnt without the points of its own part.
+def chosen_log_ratio(pool: Pool, folds: NDArray[np.int64]) -> tuple[Array, Choice]:
+    r"""The log ratio at every point, learnt without the points of its own part as is best.
 
     Arguments:
         pool: The two samples.
         folds: The part of each point, with shape :math:`(N)`.
-        choice: What to use; ``None`` chooses.
 
     Returns:
-        The log ratios, with shape :math:`(N)`, and what was used.
+        The log ratios, with shape :math:`(N)`, and what they were learnt by.
     """
-    trains = [folds != part for part in range(int(folds.max()) + 1)]
-    guesses = [_guesses(pool, train) for train in trains]
-    if choice is None:
-        guess = _best(pool, [_gather(trains, each) for each in zip(*guesses, strict=True)])
-        choices = [Choice(guess, joint, len(_PENALTIES)) for joint in (False, True)]
-    else:
-        choices = [choice]
-    fits, made_by = [], []
-    for each in choices:
-        paths = [
-            _path(pool, train, found[each.guess], each.joint, _PENALTIES[: each.steps])
-            for train, found in zip(trains, guesses, strict=True)
-        ]
-        fits += [_gather(trains, fit) for fit in zip(*paths, strict=True)]
-        made_by += [replace(each, steps=steps) for steps in range(each.steps + 1)]
-    best = _best(pool, fits) if choice is None else -1
-    return fits[best], made_by[best]
+    trains = _trains(folds)
+    guesses = zip(*(_guesses(pool, train) for train in trains), strict=True)
+    losses = [_loss(pool, _gather(trains, guess)) for guess in guesses]
+    guess = int(np.argmin(losses))
+    fits = {
+        Choice(guess, joint, steps): fit
+        for joint in (False, True)
+        for steps, fit in enumerate(_fits(pool, trains, Choice(guess, joint, len(_PENALTIES))))
+    }
+    choice = min(fits, key=lambda each: _loss(pool, fits[each]))
+    return fits[choice], choice
+
+
+def held_out_log_ratio(pool: Pool, folds: NDArray[np.int64], choice: Choice) -> Array:
+    """The log ratio at every point, learnt without the points of its own part by a choice."""
+    return _fits(pool, _trains(folds), choice)[-1]
 
 
 def free_log_ratio(pool: Pool, choice: Choice) -> Array:
@@ -107,6 +103,11 @@ def _guesses(pool: Pool, train: Mask) -> list[Array]:
     return guesses
 
 
+def _trains(folds: NDArray[np.int64]) -> list[Mask]:
+    """For each part the points outside it, which it is learnt from."""
+    return [folds != part for part in range(int(folds.max()) + 1)]
+
+
 def _gather(trains: Iterable[Mask], fits: Iterable[Array]) -> Array:
     """One log ratio for each point, from the fit that it was no part of."""
     total: Array = np.sum(
@@ -115,10 +116,19 @@ def _gather(trains: Iterable[Mask], fits: Iterable[Array]) -> Array:
     return total
 
 
-def _best(pool: Pool, candidates: Sequence[Array]) -> int:
-    """That with the smallest logistic loss."""
-    signs = np.where(pool.first, -1.0, 1.0)
-    return int(np.argmin([pool.weights @ np.logaddexp(0.0, signs * one) for one in candidates]))
+def _loss(pool: Pool, log_ratio: Array) -> float:
+    """The logistic loss."""
+    return float(pool.weights @ np.logaddexp(0.0, np.where(pool.first, -log_ratio, log_ratio)))
+
+
+def _fits(pool: Pool, trains: Sequence[Mask], choice: Choice) -> list[Array]:
+    """The held-out log ratios by the guess and by ever weaker penalties."""
+    penalties = _PENALTIES[: choice.steps]
+    paths = [
+        _path(pool, train, _guesses(pool, train)[choice.guess], choice.joint, penalties)
+        for train in trains
+    ]
+    return [_gather(trains, fits) for fits in zip(*paths, strict=True)]
 
 
 def _path(
