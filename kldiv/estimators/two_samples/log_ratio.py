@@ -160,7 +160,7 @@ def _functions(pool: Pool, train: Mask, guess: Array, joint: bool) -> list[Array
         fewest = min(side.sum() for side in pool.sides(train))
         known = (pool.white[train], pool.first[train], pool.weights[train])
         columns.append(neighbour_log_ratio(*known, pool.white, (3, max(3, round(fewest**0.5)))))
-    spreads = [column[train].std(0) for column in columns]
+    spreads = [column.std(0) for column in columns]
     return [
         column / np.where(spread > 0, spread, 1.0)
         for column, spread in zip(columns, spreads, strict=True)
