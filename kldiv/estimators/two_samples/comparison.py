@@ -14,8 +14,8 @@ times the other, one sample has no points there, and :math:`\varphi'` is left ou
 
 How far the mean is below I falls with the number n of points that were learnt from, like
 :math:`n^{-4/5}` where the log ratio is a sum of smooth functions of one coordinate each. It is
-learnt from four fifths of the points and from half of them, and the difference taken to
-:math:`n = \infty`.
+learnt from four fifths of the points and from half of them, cut in other ways than where it was
+chosen what to learn by, and the difference taken to :math:`n = \infty`.
 
 The error has four parts: three standard errors; what the value owes to places without points of
 one sample, seen or not, where the log ratio is a guess; what was added by going to zero; and how
@@ -35,7 +35,7 @@ from __future__ import annotations
 import math
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ from torch.nn.functional import logsigmoid
 
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.estimators.two_samples.log_ratio import (
-    chosen_log_ratio,
+    best_choice,
     free_log_ratio,
     held_out_log_ratio,
 )
@@ -54,6 +54,7 @@ from kldiv.estimators.two_samples.pooled import Array, Pool
 __all__ = ["Comparison", "LogRatios", "compare"]
 
 _FOLDS = 5
+_CUTS = 3
 _HALVINGS = 6
 _CONFIDENCE = 3.0
 _UNSEEN = 3.0  # the points of a part that none is seen of, at most, in 19 of 20 cases
@@ -75,12 +76,12 @@ class LogRatios:
     r"""What was learnt of the log ratio, each at all points and with shape :math:`(N)`.
 
     Arguments:
-        whole: From most of the other points.
+        fifths: From four fifths of the points, for some ways to cut them.
         halves: From half of the points, for some ways to halve them.
         free: From all points, held loosely.
     """
 
-    whole: Array
+    fifths: tuple[Array, ...]
     halves: tuple[Array, ...]
     free: Array
 
@@ -89,13 +90,16 @@ class LogRatios:
         """Those of two samples; 0 where all points are at one place."""
         if pool.places.max() == 0:
             nothing = np.zeros(len(pool.first))
-            return cls(nothing, (nothing,), nothing)
-        whole, choice = chosen_log_ratio(pool, pool.folds(_FOLDS, 0))
-        halves = tuple(
-            held_out_log_ratio(pool, pool.folds(2, draw), choice)
-            for draw in range(1, 1 + _HALVINGS)
+            return cls((nothing,), (nothing,), nothing)
+        choice = best_choice(pool, pool.folds(_FOLDS, 0))
+        fifths, halves = (
+            tuple(
+                held_out_log_ratio(pool, pool.folds(parts, draw), choice)
+                for draw in range(1, 1 + draws)
+            )
+            for parts, draws in ((_FOLDS, _CUTS), (2, _HALVINGS))
         )
-        return cls(whole, halves, free_log_ratio(pool, choice))
+        return cls(fifths, halves, free_log_ratio(pool, choice))
 
 
 @dataclass(frozen=True)
@@ -114,12 +118,13 @@ def compare(divergence: IntegralDivergence, pool: Pool, learnt: LogRatios) -> Co
     def combined(integrals: Tensor) -> float:
         return float(divergence.combine(*integrals))
 
-    whole = _integrals(divergence, pool, learnt.whole)
-    halves = [_integrals(divergence, pool, half) for half in learnt.halves]
-    large, small = whole.scored, _median([half.scored for half in halves])
+    whole, half = (
+        _middle([_integrals(divergence, pool, each) for each in ratios])
+        for ratios in (learnt.fifths, learnt.halves)
+    )
+    large, small = whole.scored, half.scored
     if not (math.isfinite(combined(large)) and math.isfinite(combined(small))):
-        # the plain means are inside the range of the integrals
-        large, small = whole.plain, _median([half.plain for half in halves])
+        large, small = whole.plain, half.plain  # they are inside the range of the integrals
     added = _ADDED * (combined(large) - combined(small))
     value = min(max(combined(large) + added, 0.0), divergence.upper_bound)
     more = combined(_integrals(divergence, pool, learnt.free).plain) - value
@@ -129,9 +134,10 @@ def compare(divergence: IntegralDivergence, pool: Pool, learnt: LogRatios) -> Co
     return Comparison(value, min(error, most), _width(combined, large, whole.stderr))
 
 
-def _median(integrals: list[Tensor]) -> Tensor:
-    """The middle of several estimates, as now and then one from few points is far off."""
-    return torch.stack(integrals).quantile(0.5, dim=0)
+def _middle(estimates: list[_Integrals]) -> _Integrals:
+    """The median of several estimates, as now and then one from few points is far off."""
+    columns = zip(*(astuple(each) for each in estimates), strict=True)
+    return _Integrals(*(torch.stack(column).quantile(0.5, dim=0) for column in columns))
 
 
 def _width(combined: Callable[[Tensor], float], integrals: Tensor, shift: Tensor) -> float:

@@ -34,7 +34,7 @@ from kldiv.estimators.two_samples.discriminants import frequency_log_ratio, norm
 from kldiv.estimators.two_samples.neighbours import neighbour_log_ratio
 from kldiv.estimators.two_samples.pooled import FEW, Array, Mask, Pool
 
-__all__ = ["Choice", "chosen_log_ratio", "free_log_ratio", "held_out_log_ratio"]
+__all__ = ["Choice", "best_choice", "free_log_ratio", "held_out_log_ratio"]
 
 _PENALTIES = (300.0, 30.0, 3.0, 0.3, 0.03)
 _STEPS = 25
@@ -49,40 +49,40 @@ class Choice:
     Arguments:
         guess: Which guess to begin with.
         joint: Whether functions of more than one coordinate take part.
-        steps: How many penalties to go through, from strong to weak; 0 takes the guess.
+        penalty: What holds the functions; with ``None`` the guess is taken as it is.
     """
 
     guess: int
     joint: bool
-    steps: int
+    penalty: float | None
 
 
-def chosen_log_ratio(pool: Pool, folds: NDArray[np.int64]) -> tuple[Array, Choice]:
-    r"""The log ratio at every point, learnt without the points of its own part as is best.
+def best_choice(pool: Pool, folds: NDArray[np.int64]) -> Choice:
+    r"""What the log ratio is learnt by with the smallest held-out loss.
 
     Arguments:
         pool: The two samples.
         folds: The part of each point, with shape :math:`(N)`.
-
-    Returns:
-        The log ratios, with shape :math:`(N)`, and what they were learnt by.
     """
     trains = _trains(folds)
-    guesses = zip(*(_guesses(pool, train) for train in trains), strict=True)
-    losses = [_loss(pool, _gather(trains, guess)) for guess in guesses]
+    guesses = [_guesses(pool, train) for train in trains]
+    losses = [_loss(pool, _gather(trains, each)) for each in zip(*guesses, strict=True)]
     guess = int(np.argmin(losses))
-    fits = {
-        Choice(guess, joint, steps): fit
-        for joint in (False, True)
-        for steps, fit in enumerate(_fits(pool, trains, Choice(guess, joint, len(_PENALTIES))))
-    }
-    choice = min(fits, key=lambda each: _loss(pool, fits[each]))
-    return fits[choice], choice
+    best = {Choice(guess, False, None): losses[guess]}
+    for joint in (False, True):
+        paths = [
+            _path(pool, train, found[guess], joint, _PENALTIES)
+            for train, found in zip(trains, guesses, strict=True)
+        ]
+        for penalty, fits in zip(_PENALTIES, zip(*paths, strict=True), strict=True):
+            best[Choice(guess, joint, penalty)] = _loss(pool, _gather(trains, fits))
+    return min(best, key=best.__getitem__)
 
 
 def held_out_log_ratio(pool: Pool, folds: NDArray[np.int64], choice: Choice) -> Array:
     """The log ratio at every point, learnt without the points of its own part by a choice."""
-    return _fits(pool, _trains(folds), choice)[-1]
+    trains = _trains(folds)
+    return _gather(trains, [_learnt(pool, train, choice) for train in trains])
 
 
 def free_log_ratio(pool: Pool, choice: Choice) -> Array:
@@ -92,8 +92,7 @@ def free_log_ratio(pool: Pool, choice: Choice) -> Array:
     likelihood of many points, and strong enough that chance alone is not all that is seen.
     """
     everywhere = np.ones(len(pool.first), bool)
-    guess = _guesses(pool, everywhere)[choice.guess]
-    return _path(pool, everywhere, guess, True, [pool.size**0.5])[-1]
+    return _learnt(pool, everywhere, Choice(choice.guess, True, pool.size**0.5))
 
 
 def _guesses(pool: Pool, train: Mask) -> list[Array]:
@@ -121,27 +120,23 @@ def _loss(pool: Pool, log_ratio: Array) -> float:
     return float(pool.weights @ np.logaddexp(0.0, np.where(pool.first, -log_ratio, log_ratio)))
 
 
-def _fits(pool: Pool, trains: Sequence[Mask], choice: Choice) -> list[Array]:
-    """The held-out log ratios by the guess and by ever weaker penalties."""
-    penalties = _PENALTIES[: choice.steps]
-    paths = [
-        _path(pool, train, _guesses(pool, train)[choice.guess], choice.joint, penalties)
-        for train in trains
-    ]
-    return [_gather(trains, fits) for fits in zip(*paths, strict=True)]
+def _learnt(pool: Pool, train: Mask, choice: Choice) -> Array:
+    """The log ratio at all points, learnt from some."""
+    guess = _guesses(pool, train)[choice.guess]
+    if choice.penalty is None:
+        return guess
+    return _path(pool, train, guess, choice.joint, [choice.penalty])[0]
 
 
 def _path(
     pool: Pool, train: Mask, guess: Array, joint: bool, penalties: Sequence[float]
 ) -> list[Array]:
-    """The guess and the fits with ever weaker penalties, at all points."""
-    if not penalties:
-        return [guess]
+    """The fits with ever weaker penalties, at all points."""
     columns = _functions(pool, train, guess, joint)
     functions = np.hstack([np.ones((len(train), 1)), *columns])
     weights = pool.weights[train] * (train.sum() / pool.weights[train].sum())
     factors = np.zeros(functions.shape[1])
-    found = [guess]
+    found = []
     for penalty in penalties:
         held = np.full(len(factors), penalty)
         held[0] = 1e-6  # the constant is free
