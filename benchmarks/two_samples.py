@@ -1,10 +1,10 @@
-r"""Two data sets: bias, error and seconds beside the packages that estimate divergences from data.
+"""Two data sets: bias, error and seconds beside the packages that estimate divergences from data.
 
 Prints a table and returns it. The truth of a pair is the mean of exact log ratios over two million
-draws. The bias is the mean of what a value is above :math:`1 + \overline{\log r} - \overline r`, with
-the exact ratio r = p/q at the very points, log r averaged over those of p and r over those of q.
-The mean of that is the truth, and no regular estimator varies less for many points: what is left
-of the noise is the estimator's own.
+draws. The bias is the mean of what a value is above 1 + the mean of log r at the points of p - the
+mean of r at those of q, with the exact ratio r = p/q. The mean of that is the truth, and for many
+points no regular estimator varies less: the noise that is left is the estimator's own.
+
 The peers are installed by ``pip install universal-divergence infomeasure divergence``; each takes
 part with some settings, and is judged by the one with the smallest bias over all pairs. Those
 that are absent are left out, and said to be.
