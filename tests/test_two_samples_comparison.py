@@ -1,5 +1,6 @@
 """Divergences between two data sets: the formula for a known ratio, and the error that holds."""
 
+import itertools
 import math
 
 import numpy as np
@@ -133,8 +134,13 @@ def log_densities(points):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sizes", [(50, 50), (100, 400), (300, 300)])
-@pytest.mark.parametrize("dimensions", [1, 3, 10])
+@pytest.mark.parametrize(
+    ("dimensions", "sizes"),
+    [
+        *itertools.product([1, 3], [(50, 50), (100, 400), (300, 300)]),
+        (10, (300, 300)),  # fewer do not show how tails differ in ten dimensions
+    ],
+)
 def test_the_error_covers_the_truth_in_nearly_all_of_many_runs(dimensions, sizes):
     random = np.random.default_rng((dimensions, *sizes))
     covered = []

@@ -20,7 +20,8 @@ chosen what to learn by, and the difference taken to :math:`n = \infty`.
 The error has four parts: three standard errors; what the value owes to places without points of
 one sample, seen or not, where the log ratio is a guess; what was added by going to zero; and how
 much more there would be if all were true that a loose fit sees in the samples. What none of the
-functions shows, such as dependence of three coordinates among many, is in no part of it.
+functions shows, such as dependence of three coordinates among many, is in no part of it; nor is
+what too few points show, such as tails in ten dimensions by a hundred.
 
 References:
     Strictly Proper Scoring Rules, Prediction, and Estimation (Gneiting and Raftery, 2007),
