@@ -31,10 +31,6 @@ DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 KNOWN = {
     ("total_variation", "student_t"): "quadrature misses a kink",
-    **dict.fromkeys(
-        [(each, "beta") for each in ("jensen_shannon", "total_variation", "triangular")],
-        "quadrature does not see what is next to 1",
-    ),
 }
 """What does not hold yet."""
 
