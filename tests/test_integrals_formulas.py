@@ -8,12 +8,8 @@ from torch.distributions import Gamma, Normal
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators import Problem
 from kldiv.estimators.integrals.elements import Elements
-from kldiv.estimators.integrals.formulas import (
-    DivergenceFormula,
-    ScoreFormula,
-    StatisticsFormula,
-    formula_of,
-)
+from kldiv.estimators.integrals.formulas import StatisticsFormula
+from kldiv.estimators.integrals.score_formula import formula_of
 from kldiv.estimators.integrands import densities
 from kldiv.resolving import as_divergence
 from tests.axis import F64, double
@@ -81,16 +77,3 @@ def test_statistics_are_integrated_with_the_density():
     assert torch.allclose(values, torch.stack([density, X * density, X.square() * density]))
     assert not made.continues
     assert StatisticsFormula(target).continues
-
-
-def test_a_divergence_has_the_formula_of_its_kind():
-    assert isinstance(formula("kl"), DivergenceFormula)
-    assert isinstance(formula("fisher"), ScoreFormula)
-
-
-def test_the_formula_of_scores_is_the_squared_difference_under_p():
-    p, q = Normal(double(0.0)[0], 1.0), Normal(double(1.0)[0], 2.0)
-    made = formula("fisher", p, q)
-    values = made.values(X, made.logs(X, ONE), torch.zeros_like(X), ONE)
-    difference = -X + (X - 1) / 4
-    assert torch.allclose(values[0], p.log_prob(X).exp() * difference.square())

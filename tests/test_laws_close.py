@@ -29,20 +29,12 @@ OF_THE_UNIT = (
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
-KNOWN = {
-    ("total_variation", "student_t"): "quadrature misses a kink",
-}
-"""What does not hold yet."""
-
-
 def rows():
     for name in KINDS:
         for divergence in FORMULAS:
             if divergence in OF_THE_UNIT and name == "lognormal":
                 continue  # e^1000 is no density
             marks = [] if divergence in OFTEN else [pytest.mark.slow]
-            if (divergence, name) in KNOWN:
-                marks.append(pytest.mark.xfail(strict=False, reason=KNOWN[divergence, name]))
             yield pytest.param(divergence, name, marks=marks, id=f"{divergence}-{name}")
 
 

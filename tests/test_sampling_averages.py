@@ -17,10 +17,11 @@ def drawn(*shape, seed=0):
     return torch.rand(*shape, dtype=torch.float64, generator=generator)
 
 
-def average(values, *, combine=lambda found: found[0], bounded=False, control=None):
+def average(values, *, combine=lambda found: found[0], bound=None, control=None):
     control = torch.zeros_like(values[0]) if control is None else control
     never = torch.zeros_like(values[:, 0], dtype=torch.bool)
-    return Average(Ratios(values, control), PLAN, never, combine, bounded)
+    bounds = None if bound is None else torch.tensor([bound], dtype=torch.float64)
+    return Average(Ratios(values, control), PLAN, never, combine, bounds)
 
 
 def test_the_standard_error_is_that_of_the_mean():
@@ -60,15 +61,33 @@ def test_a_heavy_tail_has_no_error_unless_it_is_known_to_end():
     _, error, shape = average(values).errors()
     assert float(shape) > 0.7
     assert float(error) == math.inf
-    _, trusted, same = average(values, bounded=True).errors()
+    _, trusted, same = average(values, bound=float(values.max())).errors()
     assert float(same) == float(shape)
     assert math.isfinite(float(trusted))
+
+
+def test_a_bound_far_above_all_that_was_seen_is_no_comfort():
+    values = drawn(1, COUNT).pow(-1.2)
+    _, error, _ = average(values, bound=1e3 * float(values.max())).errors()
+    assert float(error) == math.inf
+
+
+def test_ratios_that_do_not_vary_tell_nothing_of_where_no_point_fell():
+    values = torch.ones(1, COUNT, dtype=torch.float64)
+    stderr, error, _ = average(values, bound=2.0).errors()
+    assert float(stderr) == 0
+    assert math.isclose(float(error), 5.3 * 2 / COUNT, rel_tol=1e-6)
+
+
+def test_a_control_that_varies_by_its_rounding_alone_has_no_weight():
+    values = torch.ones(1, COUNT, dtype=torch.float64)
+    assert float(average(values, control=1e-17 * drawn(COUNT)).value) == 1
 
 
 def test_between_the_limits_the_largest_counts_once_more():
     values = drawn(1, COUNT, 20, seed=3).pow(-0.6)
     _, error, shape = average(values).errors()
-    _, plain, _ = average(values, bounded=True).errors()
+    _, plain, _ = average(values, bound=float(values.amax(1).min())).errors()
     doubtful = (shape > 0.5) & (shape <= 0.7)
     assert doubtful.any()
     assert (error > plain)[doubtful].all()
@@ -82,6 +101,6 @@ def test_what_is_known_to_be_infinite_is():
         PLAN,
         torch.ones(1, dtype=torch.bool),
         lambda found: found[0],
-        False,
+        None,
     )
     assert float(found.value) == math.inf

@@ -40,7 +40,7 @@ from kldiv.estimators.sampling.draws import Plan
 from kldiv.estimators.sampling.pareto import UNRELIABLE
 from kldiv.estimators.sampling.proposals import Proposals, proposals, why_none
 from kldiv.estimators.sampling.ratios import (
-    are_bounded,
+    bounds_of,
     is_plain,
     levelled,
     ratios_at,
@@ -103,14 +103,17 @@ class MonteCarlo:
             raise NotFinite(
                 f"{problem.divergence} is NaN: its integrals are {average.integrals.tolist()}"
             )
-        stderr, error, shape = (torch.where(value.isinf(), 0.0, each) for each in average.errors())
+        stderr, error, shape = average.errors()
+        known = average.infinite.any(0).expand(value.shape)
+        stderr, shape = (torch.where(value.isinf(), 0.0, each) for each in (stderr, shape))
+        error = torch.where(value.isinf(), torch.where(known, 0.0, torch.inf), error)
         found = Estimate(
             value,
             error,
             self.name,
             stderr,
             average.ratios.control.shape[0] + pilot,
-            _reason(problem, value, shape),
+            _reason(problem, value, error, shape),
             up_to_constant=bool(_source(problem).slope),
             pareto_k=shape,
         )
@@ -126,13 +129,13 @@ class MonteCarlo:
             combine = problem.divergence.combine
             ratios = score_terms_at(problem, plan)
             never = torch.zeros_like(ratios.values[:, 0], dtype=torch.bool)
-            return Average(ratios, plan, never, lambda found: combine(found[0]), False), offset, 0
+            return Average(ratios, plan, never, lambda found: combine(found[0]), None), offset, 0
         ratios = ratios_at(sides, source, plan)
         if is_plain(sides, source):
             never = torch.zeros_like(ratios.values[:, 0], dtype=torch.bool)
-            return Average(ratios, plan, never, lambda found: found[0], False), offset, pilot
-        bounded = source.number == 2 and are_bounded(sides)
-        return Average(ratios, plan, sides.forced(), sides.combine, bounded), offset, pilot
+            return Average(ratios, plan, never, lambda found: found[0], None), offset, pilot
+        bounds = bounds_of(sides) if source.number == 2 else None
+        return Average(ratios, plan, sides.forced(), sides.combine, bounds), offset, pilot
 
 
 def _source(problem: Problem) -> Proposals:
@@ -142,10 +145,12 @@ def _source(problem: Problem) -> Proposals:
     return source
 
 
-def _reason(problem: Problem, value: Tensor, shape: Tensor) -> str:
+def _reason(problem: Problem, value: Tensor, error: Tensor, shape: Tensor) -> str:
     """Why values or errors are infinite."""
-    if value.isinf().any():
+    if (value.isinf() & (error == 0)).any():
         return problem.why_infinite
+    if value.isinf().any():
+        return "no point fell where both densities are, or their ratio is beyond all numbers"
     if not (shape > UNRELIABLE).any():
         return ""
     return (

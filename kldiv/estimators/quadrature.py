@@ -18,9 +18,13 @@ from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.extrema.suprema import supremum
 from kldiv.estimators.integrals.adaptive import Demand
 from kldiv.estimators.integrals.domain import DomainIntegrals, domain_integrals
-from kldiv.estimators.integrals.formulas import Statistics, StatisticsFormula, formula_of
+from kldiv.estimators.integrals.formulas import (
+    Statistics,
+    StatisticsFormula,
+)
 from kldiv.estimators.integrals.landmarks import Landmark
 from kldiv.estimators.integrals.log_integrals import by_logarithms
+from kldiv.estimators.integrals.score_formula import formula_of
 from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
 from kldiv.estimators.problem import Problem
 

@@ -29,9 +29,12 @@ class Alpha(FDivergence):
     At order 1 it is the Kullback-Leibler divergence :math:`D(p \parallel q)`, at 0
     :math:`D(q \parallel p)`, its limits there; at one half four times the squared Hellinger
     distance and symmetric, at 2 half of Pearson's chi-squared divergence, at -1 half of Neyman's.
-    Exchanging p and q is exchanging :math:`\alpha` and :math:`1 - \alpha`. From order 1 on it is
-    infinite where p has mass that q has not, up to 0 where q has mass that p has not, and between
-    at most :math:`1 / (\alpha (1 - \alpha))`.
+    Exchanging p and q is exchanging :math:`\alpha` and :math:`1 - \alpha`. It is additive at the
+    orders 0 and 1 only.
+
+    It is between 0, at p = q only, and infinity: from order 1 on infinite where p has mass that q
+    has not, up to 0 where q has mass that p has not, between these orders at most
+    :math:`1 / (\alpha (1 - \alpha))`.
 
     The larger the order, the more a fitted q covers p; the smaller, the more it seeks one mode.
     For measures the integrand is

@@ -36,10 +36,11 @@ class Chernoff(EnvelopeDivergence):
 
     .. math:: \max_{0 \leq \alpha \leq 1} -\log \int p^\alpha q^{1 - \alpha} \,dx
 
-    It is symmetric, between 0 and infinity, infinite only where p and q share no mass, at least
-    the Bhattacharyya distance, which is its value at :math:`\alpha = \tfrac12`, and at most the
-    smaller of the two Kullback-Leibler divergences. The probability of mistaking N draws from one
-    for draws from the other falls as its exponential to the power of -N.
+    It is symmetric, between 0, at p = q only, and infinity, infinite only where p and q share no
+    mass, at least the Bhattacharyya distance, which is its value at :math:`\alpha = \tfrac12`, and
+    at most the smaller of the two Kullback-Leibler divergences. The probability of mistaking N
+    draws from one for draws from the other falls as its exponential to the power of -N. It is not
+    additive over parts that differ, for each has its own best order.
 
     References:
         A Measure of Asymptotic Efficiency for Tests of a Hypothesis Based on the Sum of

@@ -22,10 +22,10 @@ class Chi2(FDivergence):
 
     .. math:: \chi^2(p \parallel q) = \int \frac{(p - q)^2}{q} \,dx = \int \frac{p^2}{q} \,dx - 1
 
-    It is between 0 and infinity and not symmetric. It is infinite where p has mass that q has
-    not, and where the tails of q are too light: for two normals of equal mean where the variance
-    of p is at least twice that of q. It is at least the Kullback-Leibler divergence, and
-    :math:`\log(1 + \chi^2)` is Rényi's of order 2.
+    It is between 0, at p = q only, and infinity, and not symmetric. It is infinite where p has
+    mass that q has not, and where the tails of q are too light: for two normals of equal mean
+    where the variance of p is at least twice that of q. It is at least the Kullback-Leibler
+    divergence, and :math:`\log(1 + \chi^2)` is Rényi's of order 2.
 
     Fitting with it makes q cover all of p, its tails above all: importance sampling of p by q
     then has the least variance.
@@ -55,8 +55,8 @@ class NeymanChi2(FDivergence):
 
     .. math:: \int \frac{(p - q)^2}{p} \,dx = \int \frac{q^2}{p} \,dx - 1
 
-    It is between 0 and infinity, infinite where q has mass that p has not and where the tails of
-    p are too light. Fitting with it keeps q inside of p.
+    It is between 0, at p = q only, and infinity, not symmetric, and infinite where q has mass that
+    p has not and where the tails of p are too light. Fitting with it keeps q inside of p.
 
     References:
         On Choosing and Bounding Probability Metrics (Gibbs and Su, 2002), arXiv:math/0209021.
@@ -83,8 +83,8 @@ class Triangular(FDivergence):
 
     .. math:: \int \frac{(p - q)^2}{p + q} \,dx
 
-    It is symmetric, between 0 and 2, and 2 where p and q share no mass. It is between twice and
-    four times the squared Hellinger distance, and its square root is a metric.
+    It is symmetric, between 0, at p = q only, and 2, where p and q share no mass. It is between
+    twice and four times the squared Hellinger distance, and its square root is a metric.
 
     References:
         Some Inequalities for Information Divergence and Related Measures of Discrimination

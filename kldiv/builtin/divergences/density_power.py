@@ -30,10 +30,11 @@ class DensityPower(IntegralDivergence):
     .. math:: \int q^{1 + \beta} - \Bigl(1 + \frac1\beta\Bigr) p\,q^\beta
         + \frac1\beta p^{1 + \beta} \,dx
 
-    It is between 0 and infinity and depends on the unit of x. At 0 it is the Kullback-Leibler
-    divergence, its limit there; at 1 it is the squared L2 distance and symmetric. Above 0 it is
-    finite where q vanishes. For measures the formula is the same; at 0 it is then
-    :math:`\int p \log(p/q) - p + q\,dx`.
+    It is between 0, at p = q only, and infinity, and depends on the unit of x. At 0 it is the
+    Kullback-Leibler divergence, its limit there, and additive; at 1 it is the squared L2 distance
+    and symmetric. Above 0 it is finite where q vanishes, and infinite where the power
+    :math:`1 + \beta` of one density is not integrable. For measures the formula is the same; at 0
+    it is then :math:`\int p \log(p/q) - p + q\,dx`.
 
     Arguments:
         beta: The power of q that weighs each point, not negative and finite.
@@ -90,9 +91,10 @@ class Gamma(IntegralDivergence):
     .. math:: \frac{\log \int p^{1 + \gamma} dx}{\gamma (1 + \gamma)}
         - \frac{\log \int p\,q^\gamma dx}{\gamma} + \frac{\log \int q^{1 + \gamma} dx}{1 + \gamma}
 
-    It is between 0 and infinity, and infinite only where p and q share no mass. At 0 it is the
-    Kullback-Leibler divergence, its limit there; at 1 it is symmetric and the Cauchy-Schwarz
-    divergence.
+    It is between 0, where p and q are proportional, and infinity, additive over independent parts,
+    and the same in any unit of x. At 0 it is the Kullback-Leibler divergence, its limit there; at
+    1 it is symmetric and the Cauchy-Schwarz divergence. Above 0 it is infinite only where p and q
+    share no mass; the powers :math:`1 + \gamma` of both must be integrable.
 
     Arguments:
         gamma: The power of q that weighs each point, not negative and finite.

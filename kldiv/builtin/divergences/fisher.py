@@ -18,10 +18,10 @@ class Fisher(ScoreDivergence):
 
     .. math:: \mathbb E_p \bigl\| \nabla_x \log p(x) - \nabla_x \log q(x) \bigr\|^2
 
-    It is between 0 and infinity and needs neither the mass of q nor, but for the expectation,
-    that of p. It is infinite where p has mass and q none. Densities whose logarithms differ by a
-    constant on each part of a divided support are at no distance: it is blind to the weights of
-    modes far apart. Integers have no scores.
+    It is between 0 and infinity, not symmetric, and additive over independent parts. It needs
+    neither the mass of q nor, but for the expectation, that of p. It is infinite where p has mass
+    and q none. Densities whose logarithms differ by a constant on each part of a divided support
+    are at no distance: it is blind to the weights of modes far apart. Integers have no scores.
 
     Making it small is score matching.
 

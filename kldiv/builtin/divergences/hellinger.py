@@ -22,9 +22,9 @@ class SquaredHellinger(FDivergence):
 
     .. math:: H^2(p, q) = \tfrac12 \int (\sqrt p - \sqrt q)^2 \,dx = 1 - \int \sqrt{p\,q} \,dx
 
-    It is symmetric, between 0 and 1, and 1 where p and q share no mass. It is a quarter of the
-    alpha divergence of order one half, at most the total variation distance and at least half of
-    its square. For measures it is the first of the two integrals.
+    It is symmetric, between 0, at p = q only, and 1, where p and q share no mass. It is a quarter
+    of the alpha divergence of order one half, at most the total variation distance and at least
+    half of its square. For measures it is the first of the two integrals.
 
     Fitting with it is as efficient as maximum likelihood where the model is right, and robust
     where it is not.
@@ -57,8 +57,9 @@ class Hellinger(IntegralDivergence):
 
     .. math:: H(p, q) = \sqrt{\tfrac12 \int (\sqrt p - \sqrt q)^2 \,dx}
 
-    It is a metric between 0 and 1, and 1 where p and q share no mass. At p = q, where the square
-    root has no derivative, its gradient is taken to be 0; to fit with it, fit with its square.
+    It is a symmetric metric between 0 and 1, and 1 where p and q share no mass. At p = q, where
+    the square root has no derivative, its gradient is taken to be 0; to fit with it, fit with its
+    square.
 
     References:
         On Divergences and Informations in Statistics and Information Theory (Liese and Vajda,
@@ -92,8 +93,9 @@ class Bhattacharyya(IntegralDivergence):
 
     .. math:: -\log \int \sqrt{p\,q} \,dx
 
-    It is symmetric, between 0 and infinity, infinite only where p and q share no mass, and half
-    of Rényi's divergence of order one half.
+    It is symmetric, between 0, at p = q only, and infinity, infinite only where p and q share no
+    mass, additive over independent parts, and half of Rényi's divergence of order one half. It is
+    no metric.
 
     References:
         On a Measure of Divergence between Two Statistical Populations Defined by their

@@ -17,8 +17,11 @@ class Jeffreys(FDivergence):
 
     .. math:: D(p \parallel q) + D(q \parallel p) = \int (p - q) \log \frac{p}{q} \,dx
 
-    It is symmetric, between 0 and infinity, and infinite where one side has mass and the other
-    has not. Fitting with it is a compromise between covering p and staying where p is large.
+    It is symmetric, between 0 and infinity, 0 only at p = q, and additive over independent parts;
+    its square root is no metric. It is infinite where one side has mass and the other has not,
+    and where the tails of one are too light for those of the other.
+
+    Fitting with it is a compromise between covering p and staying where p is large.
 
     References:
         An Invariant Form for the Prior Probability in Estimation Problems (Jeffreys, 1946),

@@ -1,7 +1,7 @@
 r"""Divergences to a mixture: that of Jensen and Shannon, and the skewed Kullback-Leibler.
 
-Both compare with :math:`m = (1 - w)\,p + w\,q`, where w is always the weight of q. Since m is
-positive wherever one of the two is, both are finite for any p and q.
+Both compare with :math:`m = (1 - w)\,p + w\,q`, where w is always the weight of q. For weights
+between 0 and 1 m is positive wherever one of the two is, so that both are finite for any p and q.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ class JensenShannon(FDivergence):
     .. math:: (1 - w)\,D(p \parallel m) + w\,D(q \parallel m), \qquad m = (1 - w)\,p + w\,q
 
     It is the mutual information between a point drawn from m and the side that it came from, so
-    it is between 0 and the entropy :math:`-w \log w - (1 - w) \log(1 - w)` of the weight, which
-    it reaches where p and q share no mass. It is symmetric at :math:`w = \tfrac12`, where its
-    square root is a metric. At the weights 0 and 1 it is 0; divided by :math:`w (1 - w)` it tends
-    to :math:`D(q \parallel p)` and to :math:`D(p \parallel q)` there.
+    it is between 0, at p = q, and the entropy :math:`-w \log w - (1 - w) \log(1 - w)` of the
+    weight, which it reaches where p and q share no mass. It is symmetric at
+    :math:`w = \tfrac12`, where its square root is a metric. At the weights 0 and 1 it is 0 for
+    all p and q; divided by :math:`w (1 - w)` it tends to :math:`D(q \parallel p)` and to
+    :math:`D(p \parallel q)` there.
 
     Fitting with it is robust to points that q cannot explain; far from p its gradient vanishes.
 
@@ -93,8 +94,10 @@ class SkewKL(FDivergence):
 
     .. math:: D(p \parallel m), \qquad m = (1 - w)\,p + w\,q
 
-    It is between 0 and :math:`-\log(1 - w)`, and not symmetric. At weight 1 it is the
-    Kullback-Leibler divergence; below, a point that q cannot explain costs a finite price.
+    It is not symmetric, and between 0 and at most :math:`-\log(1 - w)`, which it reaches where p
+    and q share no mass. At weight 1 it is the Kullback-Leibler divergence, additive, and infinite
+    where p has mass that q has not; below, a point that q cannot explain costs a finite price. At
+    weight 0 it is 0 for all p and q, else only at p = q.
 
     Arguments:
         weight: The weight w of q in the mixture, from 0 to 1.

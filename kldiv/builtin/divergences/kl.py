@@ -17,8 +17,10 @@ class KL(FDivergence):
 
     .. math:: D(p \parallel q) = \int p \log \frac{p}{q} \,dx
 
-    It is between 0 and infinity, infinite where p has mass that q has not, and not symmetric.
-    For measures it is this integral as it stands, which may be negative.
+    It is between 0 and infinity, 0 only at p = q, not symmetric, and additive over independent
+    parts. It is infinite where p has mass that q has not, and where the tails of q are too light:
+    from a Cauchy to a normal distribution. For measures it is this integral as it stands, which
+    may be negative.
 
     Fitting q by making it small covers all of p: for data it is maximum likelihood, for an
     exponential family it matches the moments of p. In the reverse direction,

@@ -92,12 +92,13 @@ class Renyi(IntegralDivergence):
     .. math:: D_\alpha(p \parallel q)
         = \frac{1}{\alpha - 1} \log \int p^\alpha q^{1 - \alpha} \,dx
 
-    It is between 0 and infinity and does not decrease with the order. At 1 it is the
-    Kullback-Leibler divergence, its limit there; at 0 it is :math:`-\log Q(p > 0)`, which is 0
-    for many :math:`p \neq q`; at one half it is symmetric and twice the Bhattacharyya distance; at
-    2 it is :math:`\log(1 + \chi^2)`; at infinity it is the logarithm of the largest ratio of the
-    densities, :math:`\operatorname{ess\,sup} \log (p / q)`. From order 1 on it is infinite where p
-    has mass that q has not; below, only where they share no mass.
+    It is between 0 and infinity, 0 only at p = q for positive orders, additive over independent
+    parts, and does not decrease with the order. At 1 it is the Kullback-Leibler divergence, its
+    limit there; at 0 it is :math:`-\log Q(p > 0)`, which is 0 for many :math:`p \neq q`; at one
+    half it is symmetric and twice the Bhattacharyya distance; at 2 it is :math:`\log(1 + \chi^2)`;
+    at infinity it is the logarithm of the largest ratio of the densities,
+    :math:`\operatorname{ess\,sup} \log (p / q)`. From order 1 on it is infinite where p has mass
+    that q has not and where the tails of q are too light; below, only where they share no mass.
 
     Orders above 1 make a fitted q cover p, those near 0 let it leave parts of p out. For a
     measure p of mass P the integral is divided by P, as Rényi does: so the limit at 1 holds.
@@ -176,9 +177,9 @@ class RenyiAtInfinity(SupremumDivergence):
 
     .. math:: D_\infty(p \parallel q) = \operatorname*{ess\,sup}_{p > 0} \log (p / q)
 
-    It is between 0 and infinity, the limit and the upper bound of all orders, and infinite where
-    p falls more slowly than q. It is the logarithm of the constant of rejection sampling, and the
-    privacy loss of a mechanism.
+    It is between 0, at p = q only, and infinity, the limit and the upper bound of all orders, not
+    symmetric, additive over independent parts, and infinite where p falls more slowly than q. It
+    is the logarithm of the constant of rejection sampling, and the privacy loss of a mechanism.
 
     Arguments:
         alpha: The order, infinity.
@@ -210,9 +211,11 @@ class Tsallis(FDivergence):
 
     .. math:: \frac{1}{\alpha - 1} \Bigl(\int p^\alpha q^{1 - \alpha} \,dx - 1\Bigr)
 
-    It is between 0 and infinity, at most :math:`1 / (1 - \alpha)` for orders below 1, and
-    :math:`\alpha` times the alpha divergence. At 1 it is the Kullback-Leibler divergence, at one
-    half twice the squared Hellinger distance, at 2 Pearson's chi-squared divergence.
+    It is between 0 and infinity and :math:`\alpha` times the alpha divergence. At 0 it is the mass
+    of q where p has none, at one half twice the squared Hellinger distance and symmetric, at 1 the
+    Kullback-Leibler divergence and additive, at 2 Pearson's chi-squared divergence. Below order 1
+    it is at most :math:`1 / (1 - \alpha)`; from 1 on infinite where p has mass that q has not and
+    where the tails of q are too light.
 
     Arguments:
         alpha: The order, not negative and finite.

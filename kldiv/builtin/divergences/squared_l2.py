@@ -21,9 +21,9 @@ class SquaredL2(IntegralDivergence):
 
     .. math:: \int (p - q)^2 \,dx
 
-    It is symmetric and its square root is a metric. It has no upper bound, as densities have
-    none; between distributions on integers it is at most 2. It is infinite where one density is
-    not square integrable.
+    It is symmetric, between 0, at p = q only, and infinity, and its square root is a metric. It
+    has no upper bound, as densities have none; between distributions on integers it is at most 2.
+    It is infinite where one density is not square integrable.
 
     Fitting with it attends to where p is dense: for p of two modes apart it ends on one.
 
@@ -45,8 +45,9 @@ class Cosine(IntegralDivergence):
 
     .. math:: 1 - \frac{\int p\,q \,dx}{\sqrt{\int p^2 \,dx \int q^2 \,dx}}
 
-    It is symmetric, between 0 and 1, 1 where p and q share no mass, and blind to the masses of
-    both: for measures it is the same formula. Both densities must be square integrable.
+    It is symmetric, between 0, where p and q are proportional, and 1, where they share no mass. It
+    is blind to the masses of both, for measures the same formula, and the same in any unit of x.
+    Both densities must be square integrable.
 
     Fitting with it attends to the densest mode of p, with its own width.
 
@@ -76,8 +77,9 @@ class CauchySchwarz(IntegralDivergence):
 
     .. math:: -\log \frac{\int p\,q \,dx}{\sqrt{\int p^2 \,dx \int q^2 \,dx}}
 
-    It is symmetric, between 0 and infinity, infinite only where p and q share no mass, and blind
-    to the masses of both. Both densities must be square integrable.
+    It is symmetric, between 0, where p and q are proportional, and infinity, infinite only where
+    they share no mass, additive over independent parts, and blind to the masses of both. Both
+    densities must be square integrable.
 
     References:
         Closed-Form Cauchy-Schwarz PDF Divergence for Mixture of Gaussians (Kampa, Hasanbelliu and

@@ -23,8 +23,8 @@ class TotalVariation(FDivergence):
 
     .. math:: \tfrac12 \int |p - q| \,dx = \sup_A |P(A) - Q(A)|
 
-    It is a metric between 0 and 1, and 1 where p and q share no mass. By Pinsker's inequality it
-    is at most :math:`\sqrt{D(p \parallel q) / 2}`.
+    It is a symmetric metric between 0 and 1, and 1 where p and q share no mass. By Pinsker's
+    inequality it is at most :math:`\sqrt{D(p \parallel q) / 2}`.
 
     It has kinks where the densities cross. Fitting with it ignores points far from q altogether:
     robust, but without a gradient where p and q are far apart.
@@ -56,10 +56,12 @@ class HockeyStick(FDivergence):
 
     .. math:: E_\gamma(p \parallel q) = \int \max(p - \gamma\,q, 0) \,dx
 
-    At :math:`\gamma = 1` it is the total variation distance and symmetric. A mechanism is
-    :math:`(\varepsilon, \delta)`-differentially private where it is at most :math:`\delta` at
-    :math:`\gamma = e^\varepsilon` for all neighbouring inputs. It is 0 for some :math:`p \neq q`
-    where :math:`\gamma > 1`.
+    It is between 0 and 1, and 1 where p and q share no mass. At :math:`\gamma = 1` it is the total
+    variation distance, a symmetric metric; above, it is neither, and 0 wherever the ratio p / q
+    nowhere exceeds :math:`\gamma`. With :math:`\gamma` it falls to the mass of p where q has none.
+
+    A mechanism is :math:`(\varepsilon, \delta)`-differentially private where it is at most
+    :math:`\delta` at :math:`\gamma = e^\varepsilon` for all neighbouring inputs.
 
     Arguments:
         gamma: The multiple of q, at least 1.

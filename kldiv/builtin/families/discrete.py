@@ -1,8 +1,4 @@
-"""Families on integers: Bernoulli, categorical, Poisson, geometric and binomial.
-
-All are exponential families: the forward Kullback-Leibler divergence is least where the mean, or
-the mean of each indicator, is that of the target.
-"""
+"""Families on integers: Bernoulli, categorical, Poisson, geometric and binomial."""
 
 from __future__ import annotations
 
@@ -54,8 +50,15 @@ class Bernoulli(_ByMean):
 
     .. math:: q(1) = \text{probs}, \qquad q(0) = 1 - \text{probs}
 
+    The optimum of the forward KL has the mean of the target. Divergences between members come from
+    sums of two terms. At ``probs`` 0 or 1 one number is left, and the forward KL is infinite for a
+    target that takes the other.
+
     Arguments:
         fixed: ``probs``, from 0 to 1, to hold it fixed.
+
+    References:
+        Univariate Discrete Distributions (Johnson, Kemp and Kotz, 2005), chapter 3.
     """
 
     name = "bernoulli"
@@ -70,10 +73,18 @@ class Bernoulli(_ByMean):
 class Poisson(_ByMean):
     r"""Poisson distributions of counts, with their rate.
 
-    .. math:: q(k) = \text{rate}^k e^{-\text{rate}} / k!
+    .. math:: q(k) = \text{rate}^k e^{-\text{rate}} / k!, \qquad k = 0, 1, \dots
+
+    The optimum of the forward KL has the mean of the target, whatever its variance, which here is
+    the mean as well. Rényi's divergences of finite order between members, Chernoff's and all their
+    functions are known in closed form. Towards a rate of 0 nothing but 0 is left; at large rates
+    it is nearly normal.
 
     Arguments:
         fixed: ``rate``, positive, to hold it fixed.
+
+    References:
+        Univariate Discrete Distributions (Johnson, Kemp and Kotz, 2005), chapter 4.
     """
 
     name = "poisson"
@@ -90,8 +101,17 @@ class Geometric(_ByMean):
 
     .. math:: q(k) = (1 - \text{probs})^k\, \text{probs}, \qquad k = 0, 1, \dots
 
+    The optimum of the forward KL has the mean of the target, :math:`(1 - \text{probs}) /
+    \text{probs}`; it is infinite where there is no mean. Divergences between members that are
+    functions of powers of the two, Rényi's of finite order and Chernoff's among them, are known in
+    closed form. Counts begin at 0: a success at once is no failure. At ``probs`` 1 there is
+    nothing else, towards 0 all counts become equally likely.
+
     Arguments:
         fixed: ``probs``, the probability of success, to hold it fixed.
+
+    References:
+        Univariate Discrete Distributions (Johnson, Kemp and Kotz, 2005), chapter 5.
     """
 
     name = "geometric"
@@ -106,7 +126,13 @@ class Geometric(_ByMean):
 class Binomial(_ByMean):
     r"""Binomial distributions of the number of successes in a given number of trials.
 
-    .. math:: q(k) = \binom{n}{k} \text{probs}^k (1 - \text{probs})^{n - k}
+    .. math:: q(k) = \binom{n}{k} \text{probs}^k (1 - \text{probs})^{n - k},
+        \qquad k = 0, \dots, n
+
+    The optimum of the forward KL has the mean of the target, and is infinite for one that goes
+    beyond n. Between members of one n, Rényi's divergences, Chernoff's and their functions are
+    n times, or follow from, those of a single trial. With many trials it is nearly normal, or
+    nearly Poisson's where successes are rare.
 
     Arguments:
         total_count: The number of trials n, which is not fitted.
@@ -115,6 +141,9 @@ class Binomial(_ByMean):
 
     Raises:
         InvalidArgument: If the number of trials is not a positive integer.
+
+    References:
+        Univariate Discrete Distributions (Johnson, Kemp and Kotz, 2005), chapter 3.
     """
 
     name = "binomial"
@@ -144,11 +173,18 @@ class Binomial(_ByMean):
 class Categorical(Family):
     r"""Categorical distributions on 0, 1, …, with the probability of each category.
 
-    .. math:: q(k) = \text{probs}_k
+    .. math:: q(k) = \text{probs}_k, \qquad k = 0, \dots, K - 1
+
+    It holds every distribution of so many categories, so that the best fit is the target itself;
+    for data, by the forward KL, the relative frequencies. Divergences between members come from
+    finite sums. The forward KL is infinite where a category of the target has no probability.
 
     Arguments:
         size: The number of categories; ``None`` takes it from the target.
         fixed: ``probs``, which sum to 1, to hold them fixed.
+
+    References:
+        Discrete Multivariate Distributions (Johnson, Kotz and Balakrishnan, 1997), chapter 35.
     """
 
     name = "categorical"

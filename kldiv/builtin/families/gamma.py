@@ -39,8 +39,16 @@ class Exponential(Elementary):
 
     .. math:: q(x) = \beta e^{-\beta x}, \qquad x \geq 0
 
+    ``rate`` is :math:`\beta`. The optimum of the forward KL has the mean :math:`1 / \beta` of the
+    target; it is infinite where there is none, or mass below 0. It is the gamma distribution of
+    concentration 1, and shares its closed forms. The rest of a wait is distributed as the whole.
+
     Arguments:
         fixed: ``rate``, positive, to hold it fixed.
+
+    References:
+        Continuous Univariate Distributions, volume 1 (Johnson, Kotz and Balakrishnan, 1994),
+        chapter 19.
     """
 
     name = "exponential"
@@ -65,8 +73,18 @@ class Gamma(Elementary):
 
     .. math:: q(x) = \frac{\beta^k}{\Gamma(k)} x^{k - 1} e^{-\beta x}, \qquad x > 0
 
+    ``concentration`` is k and ``rate`` is :math:`\beta`. The optimum of the forward KL has the
+    means of x and of :math:`\log x` of the target; it is infinite for one with mass at 0 or below.
+    Divergences between members that are functions of powers of the two, Rényi's of finite order
+    and Chernoff's among them, are known in closed form. Below :math:`k = 1` the density is
+    infinite at 0, at 1 it is exponential; at large k it is nearly normal.
+
     Arguments:
         fixed: ``concentration`` or ``rate``, to hold them fixed.
+
+    References:
+        Continuous Univariate Distributions, volume 1 (Johnson, Kotz and Balakrishnan, 1994),
+        chapter 17.
     """
 
     name = "gamma"
@@ -96,12 +114,21 @@ class Gamma(Elementary):
 class Beta(Elementary):
     r"""Beta distributions of numbers between 0 and 1, with two concentrations.
 
-    .. math:: q(x) \propto x^{a - 1} (1 - x)^{b - 1}, \qquad 0 < x < 1
+    .. math:: q(x) = \frac{\Gamma(a + b)}{\Gamma(a) \Gamma(b)}\, x^{a - 1} (1 - x)^{b - 1},
+        \qquad 0 < x < 1
 
-    ``concentration1`` is a, the pull towards 1, and ``concentration0`` is b.
+    ``concentration1`` is a, the pull towards 1, and ``concentration0`` is b. The optimum of the
+    forward KL has the means of :math:`\log x` and :math:`\log(1 - x)` of the target; it is
+    infinite for one with mass at 0 or at 1. Closed forms are as for ``gamma``. At
+    :math:`a = b = 1` it is uniform; where a is below 1 the density is infinite at 0, where b is,
+    at 1.
 
     Arguments:
         fixed: ``concentration1`` or ``concentration0``, to hold them fixed.
+
+    References:
+        Continuous Univariate Distributions, volume 2 (Johnson, Kotz and Balakrishnan, 1995),
+        chapter 25.
     """
 
     name = "beta"
@@ -130,11 +157,21 @@ class Beta(Elementary):
 class Dirichlet(Family):
     r"""Dirichlet distributions of probability vectors, with a concentration for each entry.
 
-    .. math:: q(x) \propto \prod_k x_k^{a_k - 1}
+    .. math:: q(x) = \frac{\Gamma(\sum_k a_k)}{\prod_k \Gamma(a_k)} \prod_k x_k^{a_k - 1},
+        \qquad x_k > 0, \quad \sum_k x_k = 1
+
+    ``concentration`` is a; the density is one of all entries but the last. The optimum of the
+    forward KL has the means of all :math:`\log x_k` of the target; it is infinite where an entry
+    may be 0. Closed forms are as for ``gamma``. With two entries it is a beta distribution, at
+    :math:`a = 1` uniform. Where :math:`a_k < 1` the density is infinite at :math:`x_k = 0`.
 
     Arguments:
         size: The number of entries; ``None`` takes it from the target.
         fixed: ``concentration``, a vector, to hold it fixed.
+
+    References:
+        Continuous Multivariate Distributions, volume 1 (Kotz, Balakrishnan and Johnson, 2000),
+        chapter 49.
     """
 
     name = "dirichlet"

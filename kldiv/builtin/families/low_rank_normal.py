@@ -28,7 +28,10 @@ class LowRankNormal(Family):
 
     With D coordinates and rank r, ``cov_factor`` W has shape (D, r) and ``cov_diag`` d shape (D):
     a factor analysis, with D(r + 2) numbers instead of D(D + 3)/2. A rotation of the columns of W
-    leaves the distribution as it is, so that of W only :math:`W W^\top` is determined.
+    leaves the distribution as it is, so that of W only :math:`W W^\top` is determined. It is no
+    exponential family: the optimum of the forward KL has the mean of the target, the rest is
+    searched. At W = 0 the coordinates are independent, from r = D - 1 on it is every normal
+    distribution. Closed forms between members are those of ``full_normal``.
 
     Arguments:
         rank: The number r of common factors.

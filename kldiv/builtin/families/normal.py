@@ -1,8 +1,4 @@
-"""Normal families: scalars, and vectors of equal, of separate and of correlated scales.
-
-Of the forward Kullback-Leibler divergence the optimum is the member with the mean and the
-(co)variance of the target, and it is the only one.
-"""
+"""Normal families: scalars, and vectors of equal, of separate and of correlated scales."""
 
 from __future__ import annotations
 
@@ -30,8 +26,17 @@ class Normal(Elementary):
     .. math:: q(x) = \frac{1}{\sqrt{2 \pi}\,\sigma}
         \exp\Bigl(-\frac{(x - \mu)^2}{2 \sigma^2}\Bigr)
 
+    The only optimum of the forward KL has the mean and the variance of the target; it is infinite
+    where there is no variance, as for Cauchy's. Between members all divergences are known in
+    closed form but those of the mixture of the two, such as ``jensen_shannon`` and ``triangular``,
+    and of an excess of mass, such as ``total_variation``. Towards ``scale`` 0 a point is left.
+
     Arguments:
         fixed: ``loc`` or ``scale``, to hold them fixed.
+
+    References:
+        Continuous Univariate Distributions, volume 1 (Johnson, Kotz and Balakrishnan, 1994),
+        chapter 13.
     """
 
     name = "normal"
@@ -58,8 +63,18 @@ class LogNormal(Elementary):
     .. math:: q(x) = \frac{1}{\sqrt{2 \pi}\,\sigma x}
         \exp\Bigl(-\frac{(\log x - \mu)^2}{2 \sigma^2}\Bigr), \qquad x > 0
 
+    The optimum of the forward KL has the mean and the variance of the target's logarithm; it is
+    infinite for a target with mass at 0 or below. Divergences that bijections leave alone are
+    those of the logarithms, which are normal, and known in closed form where those are. All
+    moments exist, the mean :math:`e^{\mu + \sigma^2 / 2}` among them, but the tail is heavier than
+    any exponential one; at 0 the density vanishes with all its derivatives.
+
     Arguments:
         fixed: ``loc`` or ``scale``, to hold them fixed.
+
+    References:
+        Continuous Univariate Distributions, volume 1 (Johnson, Kotz and Balakrishnan, 1994),
+        chapter 14.
     """
 
     name = "lognormal"
@@ -99,9 +114,16 @@ class IsotropicNormal(_NormalVectors):
 
     .. math:: q = N(\mu, \sigma^2 I)
 
+    The optimum of the forward KL has the mean of the target, and as variance the mean of its
+    covariance's eigenvalues; that of the reverse KL onto a normal target has their harmonic mean,
+    which one narrow direction makes small. Closed forms and limits are those of ``normal``.
+
     Arguments:
         size: The number of coordinates; ``None`` takes it from the target.
         fixed: ``loc``, a vector, or ``scale``, a number, to hold them fixed.
+
+    References:
+        Pattern Recognition and Machine Learning (Bishop, 2006), section 10.1.2.
     """
 
     name = "isotropic_normal"
@@ -139,9 +161,16 @@ class DiagonalNormal(_NormalVectors):
 
     .. math:: q = N(\mu, \operatorname{diag}(\sigma^2))
 
+    The optimum of the forward KL has the mean and the variances :math:`\Sigma_{ii}` of the target;
+    that of the reverse KL onto a normal target has the variances :math:`1 / (\Sigma^{-1})_{ii}`,
+    too small where coordinates are correlated. Closed forms and limits are those of ``normal``.
+
     Arguments:
         size: The number of coordinates; ``None`` takes it from the target.
         fixed: ``loc`` or ``scale``, vectors, to hold them fixed.
+
+    References:
+        Pattern Recognition and Machine Learning (Bishop, 2006), section 10.1.2.
     """
 
     name = "diagonal_normal"
@@ -171,11 +200,20 @@ class DiagonalNormal(_NormalVectors):
 class FullNormal(_NormalVectors):
     r"""Normal vectors with any covariance matrix.
 
-    .. math:: q = N(\mu, \Sigma)
+    .. math:: q(x) = \frac{1}{\sqrt{(2 \pi)^D \det \Sigma}}
+        \exp\Bigl(-\tfrac12 (x - \mu)^\top \Sigma^{-1} (x - \mu)\Bigr)
+
+    With D coordinates it has D(D + 3)/2 numbers. The only optimum of the forward KL has the mean
+    and the covariance of the target; there is none for up to D points of data, of which the
+    covariance is singular. Closed forms and limits are those of ``normal``.
 
     Arguments:
-        size: The number of coordinates; ``None`` takes it from the target.
+        size: The number D of coordinates; ``None`` takes it from the target.
         fixed: ``loc``, a vector, or ``covariance_matrix``, to hold them fixed.
+
+    References:
+        Continuous Multivariate Distributions, volume 1 (Kotz, Balakrishnan and Johnson, 2000),
+        chapter 45.
     """
 
     name = "full_normal"

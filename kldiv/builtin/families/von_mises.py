@@ -1,12 +1,9 @@
 r"""Von Mises distributions, the normal distributions of a circle.
 
-They are an exponential family in :math:`(\cos x, \sin x)`. With :math:`R e^{i \mu}` for the mean
-of :math:`e^{i x}` the optimum of the forward KL has ``loc`` :math:`\mu` and the concentration at
-which :math:`A(\kappa) = I_1(\kappa) / I_0(\kappa) = R`, found by Newton's method from a start that
-is right to some per cent everywhere.
+The concentration at which :math:`I_1(\kappa) / I_0(\kappa)` has a given value is found by Newton's
+method from a start that is right to some per cent everywhere.
 
 References:
-    Directional Statistics (Mardia and Jupp, 2000), section 5.3.1, doi:10.1002/9780470316979.
     Clustering on the unit hypersphere using von Mises-Fisher distributions (Banerjee et al.,
     2005), equation 4.4, https://jmlr.org/papers/v6/banerjee05a.html.
 """
@@ -56,8 +53,17 @@ class VonMises(Family):
     :math:`N(\mu, 1/\kappa)` where it is large. The circle is cut open at :math:`\pm\pi`; angles
     in other ranges must be brought into this one.
 
+    With :math:`R e^{i m}` for the target's mean of :math:`e^{i x}`, the optimum of the forward KL
+    has :math:`\mu = m` and :math:`I_1(\kappa) / I_0(\kappa) = R`. Divergences between members that
+    are functions of powers of the two, Rényi's of finite order and Chernoff's among them, are
+    known in closed form.
+
     Arguments:
         fixed: ``loc`` or ``concentration``, to hold them fixed.
+
+    References:
+        Directional Statistics (Mardia and Jupp, 2000), sections 3.5.4 and 5.3.1,
+        doi:10.1002/9780470316979.
     """
 
     name = "von_mises"

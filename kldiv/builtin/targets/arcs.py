@@ -46,7 +46,10 @@ def ring(radius: object = 3.0, width: object = 0.5) -> Arc:
 
     It has no single mode but a circle of them: a normal distribution must cover the hole or choose
     a place on the rim, and no place is better than another. The distance from the centre has
-    Rice's distribution.
+    Rice's distribution. It is normalised and drawn from exactly, with mean 0 and covariance
+    :math:`(R^2 / 2 + w^2) I`. The hole closes at :math:`R = \sqrt2\,w`: smaller rings have their
+    mode in the centre, and are normal in the limit. A w of 0 would leave a circle, without a
+    density.
 
     Arguments:
         radius: The radius R, positive, with shape :math:`(*)`.
@@ -80,7 +83,9 @@ def two_moons(
     with centres :math:`c_1 = (0, 0)` and :math:`c_2 = (R, R/2)`: the first moon bends upwards, the
     second downwards. They are scikit-learn's ``make_moons``, the data on which normalizing flows
     are shown, but for the angle: there it is uniform on half of the circle, here it has a von
-    Mises distribution, so that the density is smooth and known exactly.
+    Mises distribution, so that the density is smooth and known exactly, with its normaliser. Mean
+    and covariance are known, draws exact. The smaller :math:`\kappa`, the longer the moons, up to
+    two rings at 0; a large one leaves two normals.
 
     Arguments:
         radius: The radius R of both moons, positive.
@@ -110,6 +115,9 @@ def two_moons(
 
 class Arc(Distribution):
     r"""An arc of a circle, seen through normal noise.
+
+    It is the distribution of :func:`ring`, and of each of :func:`two_moons`; its density is
+    derived at the head of this module.
 
     Arguments:
         radius: The radius R, with shape :math:`(*)`.

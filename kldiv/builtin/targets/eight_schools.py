@@ -37,7 +37,10 @@ def eight_schools(centered: bool = False) -> EightSchools:
     Eight schools reported effects :math:`y_j` with standard errors :math:`\sigma_j`. A point is
     :math:`(\mu, \log \tau, \eta_1, \dots, \eta_8)` with :math:`\theta_j = \mu + \tau \eta_j`, or
     with ``centered=True`` :math:`(\mu, \log \tau, \theta_1, \dots, \theta_8)`, in which the
-    posterior is a funnel. It is normalised: the evidence is one integral over :math:`\log \tau`.
+    posterior is a funnel: as :math:`\tau` falls the effects are pressed onto :math:`\mu`. It is
+    normalised: the evidence, draws, means and covariances take no more than one integral over
+    :math:`\log \tau`. The data hardly bound :math:`\tau` from below, so that the density has
+    an exponential tail in :math:`-\log \tau`.
 
     Arguments:
         centered: Whether the effects themselves are the coordinates.

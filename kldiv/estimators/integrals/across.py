@@ -99,7 +99,14 @@ class Inner:
             for each in (found.values, found.errors, found.floors)
         )
         values = torch.where(errors.isinf(), torch.nan, values)  # nothing is known there
-        return Sample(values, errors, replace(places, shift=shift)), floors
+        ratio = self._log_ratio(values) if self.formula.has_poles else None
+        return Sample(values, errors, replace(places, shift=shift), log_ratio=ratio), floors
+
+    def _log_ratio(self, values: Tensor) -> Tensor | None:
+        """That of the masses of both sides across the lines, which come last if they are known."""
+        if len(values) == self.formula.count:
+            return None
+        return values[-2].log() - values[-1].log()
 
     def ladder(self, grid: Grid) -> tuple[Sample, Ends]:
         """The integrals across all steps of lines, and what they say of the ends of these."""

@@ -18,20 +18,17 @@ import torch
 
 from torch import Tensor
 
-from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.elements import Arrangement, Elements, log_density_at
+from kldiv.estimators.integrals.poles import has_poles
 from kldiv.estimators.integrands import Densities, past_poles
-from kldiv.estimators.scores import expectand, within
 from kldiv.numerics import product
 
 __all__ = [
     "DivergenceFormula",
     "Formula",
-    "ScoreFormula",
     "Statistics",
     "StatisticsFormula",
-    "formula_of",
 ]
 
 Statistics = Callable[[Tensor], tuple[Tensor, ...]]
@@ -51,6 +48,10 @@ class Formula(Protocol):
     @property
     def continues(self) -> bool:
         """Whether the integrand is known where only the log densities are."""
+
+    @property
+    def has_poles(self) -> bool:
+        """Whether the integrand has poles beside the real values of the log ratio."""
 
     @property
     def needs_all(self) -> bool:
@@ -183,6 +184,11 @@ class DivergenceFormula(_OfLogs):
             at = [self._at(ones, shift) for shift in (0.0, 0.5, 1.0)]
         return tuple(_degree(*(each[k] for each in at)) for k in range(at[0].shape[0]))
 
+    @cached_property
+    def has_poles(self) -> bool:
+        """Whether the integrands have poles beside the real values of the log ratio."""
+        return has_poles(self.sides.raw, self.sides.problem.batch_shape)
+
     def _at(self, ones: Tensor, shift: float) -> Tensor:
         """The integrands where all logarithms are larger by a shift, with shape (k, *)."""
         pairs = ((0.3, -0.4), (-0.9, 0.5))
@@ -199,6 +205,8 @@ class StatisticsFormula(_OfLogs):
 
     needs_all = False
     count = 1
+
+    has_poles = False
 
     @property
     def targets(self) -> tuple[Target, Target]:
@@ -227,58 +235,6 @@ class StatisticsFormula(_OfLogs):
             for row in rows
         ]
         return torch.stack([density, *columns])
-
-
-@dataclass(frozen=True)
-class ScoreFormula:
-    """The integrand of a divergence of scores, and the mass of p twice."""
-
-    sides: Densities
-    needs_all: bool = True
-
-    continues = False
-    count = 1
-
-    @property
-    def targets(self) -> tuple[Target, Target]:
-        """Both sides, as far as p reaches."""
-        p, q = self.sides.problem.p, self.sides.problem.q
-        return p, within(p, q)
-
-    def logs(self, x: Tensor, elements: Elements) -> Logs:
-        """The log density of p, and what it is the mean of: the exponent and the value."""
-        arrangement = Arrangement(elements)
-        found = expectand(self.sides.problem, self.sides.log_mass_p, arrangement.spread(x))
-        log_scale = torch.zeros_like(found.log_p) + found.log_scale
-        parts = torch.stack([found.log_p, log_scale, found.value, found.noise])
-        log_p, *rest = arrangement.gather(parts, x.shape[1])
-        return log_p, *rest
-
-    def values(self, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements) -> Tensor:
-        """The integrand and the mass."""
-        log_p, log_scale, value, _ = logs
-        mass = (log_p + log_slope).exp()
-        usable = value.isfinite() | (mass == 0)
-        term = (log_p + log_slope + log_scale).exp()
-        term = product(term, torch.where(usable & value.isfinite(), value, 0.0))
-        return torch.stack([torch.where(usable, term, torch.inf), mass, mass])
-
-    def noise(
-        self, values: Tensor, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements
-    ) -> Tensor:
-        """The rounding in these."""
-        log_p, log_scale, value, noise = logs
-        reach = torch.where(log_p.isfinite(), 1 + log_p.abs(), 0.0) * _ROUNDING
-        doubt = (log_p + log_slope + log_scale).exp() * (noise + reach * value)
-        mass = (log_p + log_slope).exp() * reach
-        return torch.nan_to_num(torch.stack([doubt, mass, mass]), nan=0.0, posinf=0.0)
-
-
-def formula_of(sides: Densities, *, needs_all: bool) -> DivergenceFormula | ScoreFormula:
-    """What is integrated for a divergence."""
-    if isinstance(sides.problem.divergence, ScoreDivergence):
-        return ScoreFormula(sides, needs_all)
-    return DivergenceFormula(sides, needs_all)
 
 
 def _of_elements(values: Tensor, elements: Elements) -> Tensor:

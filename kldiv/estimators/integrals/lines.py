@@ -48,12 +48,14 @@ class Sample:
         noise: The rounding in them, likewise; 0 where it was not asked for.
         places: The nodes.
         logs: The log densities that they were made of, each with shape :math:`(N, C)`.
+        log_ratio: Their difference, where the integrands have poles beside its real values.
     """
 
     values: Tensor
     noise: Tensor
     places: Places
     logs: tuple[Tensor, ...] = ()
+    log_ratio: Tensor | None = None
 
 
 class LineIntegrand(Protocol):

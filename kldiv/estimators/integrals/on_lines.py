@@ -94,7 +94,8 @@ class OnLines:
         if noise:
             with torch.no_grad():
                 doubt = self.formula.noise(values, x, logs, slope, self.elements)
-        return Sample(values, doubt, places, logs if self.formula.continues else ())
+        ratio = logs[0] - logs[1] if self.formula.has_poles else None
+        return Sample(values, doubt, places, logs if self.formula.continues else (), ratio)
 
     def logs_at(self, x: Tensor, line: Tensor) -> tuple[Tensor, ...]:
         """The log densities at points of lines, each with shape (N, C)."""

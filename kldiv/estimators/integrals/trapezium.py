@@ -10,6 +10,9 @@ a change may be small by accident, and the error of level n is, with a tenfold m
 
 of which the second term holds where the convergence is only algebraic.
 
+No change tells of a crossing of the densities that counts little and is steep: the errors by
+poles beside it are added.
+
 References:
     The Exponentially Convergent Trapezoidal Rule (Trefethen and Weideman, 2014),
     doi:10.1137/130932132.
@@ -26,7 +29,13 @@ import torch
 
 from torch import Tensor
 
-from kldiv.estimators.integrals.lines import Integrals, LineIntegrand, Nodes, rounding_of_places
+from kldiv.estimators.integrals.lines import (
+    Integrals,
+    LineIntegrand,
+    Nodes,
+    rounding_of_places,
+)
+from kldiv.estimators.integrals.poles import beside_poles
 
 __all__ = ["Grid", "Window", "trapezium"]
 
@@ -133,9 +142,10 @@ def trapezium(
             noise = torch.where(inside, sample.noise, 0.0).sum(1) * 2 * spacing
         floors = noise + rounding_of_places(fresh, sample.places)
         sums = _Sums.of(values, spacing, promise, rough[rows])
-        good, stop = sums.verdict(torch.maximum(allowed[:, rows], floors), level)
+        poles = beside_poles(sample, inside, spacing, sums.change)
+        good, stop = sums.verdict(torch.maximum(allowed[:, rows], floors), poles, level)
         stop = stop | ~function.budget.affords(part.line, count * 2**level)
-        found[:, :, rows] = torch.stack([sums.totals[2], sums.error + floors, floors])
+        found[:, :, rows] = torch.stack([sums.totals[2], sums.error + poles + floors, floors])
         done[rows] = good
         nodes.append(_nodes(grid, part.pick(stop), base[rows][stop], count, level))
         rows, values, noise = rows[~stop], values[:, :, ~stop], noise[:, ~stop]
@@ -193,6 +203,11 @@ class _Sums:
             limit = _SUDDEN * promise
         return cls(totals, size, limit, rough)
 
+    @property
+    def change(self) -> Tensor:
+        """What the last halving changed."""
+        return self.totals[2] - self.totals[1]
+
     @cached_property
     def digits(self) -> Tensor:
         """Those of the middle level: not many more than those of the level before it."""
@@ -213,10 +228,10 @@ class _Sums:
         """Which gain digits so fast that another halving pays."""
         return self._last <= _STEADY * self._both
 
-    def verdict(self, wanted: Tensor, level: int) -> tuple[Tensor, Tensor]:
+    def verdict(self, wanted: Tensor, poles: Tensor, level: int) -> tuple[Tensor, Tensor]:
         """Which lines are good enough, and with which it is no use to go on."""
         close = self.error <= wanted
-        good = close.all(0)
+        good = (self.error + poles <= wanted).all(0)
         stop = good | (level == _LEVELS)
         if level > 2:
             slow = (level > _EARLY) | (self.error > _COARSE * self.size)
@@ -229,7 +244,7 @@ class _Sums:
 
     @cached_property
     def _last(self) -> Tensor:
-        return _digits(self.totals[2] - self.totals[1], self.size)
+        return _digits(self.change, self.size)
 
 
 def _digits(change: Tensor, size: Tensor) -> Tensor:

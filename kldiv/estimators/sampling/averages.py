@@ -18,6 +18,9 @@ from kldiv.estimators.sampling.ratios import Ratios
 __all__ = ["Average"]
 
 _ROUNDING = 8 * torch.finfo(torch.float64).eps
+_FLAT = 1e-12  # of the value: standard errors below are none
+_RARE = 5.3  # over the number of points: a probability that is missed in 1 of 200 cases
+_TOP = 0.1  # of the largest that a ratio can be: no tail lies far beyond
 _CORNISH_FISHER = (3.5, 11.59, 34.6, 78.0, 129.2)  # at 99.95 %, in powers of 1 / freedom
 
 
@@ -30,14 +33,15 @@ class Average:
         plan: How many replicates of how many points came from each side.
         infinite: Which averages are known to be infinite, with shape :math:`(k, *)`.
         combine: The divergence from the averages.
-        bounded: Whether the ratios are, so that no tail of theirs can spoil an average.
+        bounds: The largest that each ratio can be, with shape (k): no tail of theirs can spoil an
+            average. ``None`` where they have no bound.
     """
 
     ratios: Ratios
     plan: Plan
     infinite: Tensor
     combine: Callable[[Tensor], Tensor]
-    bounded: bool
+    bounds: Tensor | None
 
     @property
     def value(self) -> Tensor:
@@ -49,7 +53,7 @@ class Average:
         """The averages, with shape (k, *)."""
         means = self._replicates(self.ratios.values)
         found = (means * weights_of(self._controls)).sum(1)
-        impossible = (found < 0) & (means >= 0).all(1)  # weights may be negative
+        impossible = (found < 0) & (means >= 0).all(1) | found.isnan()  # weights may be negative
         found = torch.where(impossible, means.mean(1), found)
         return torch.where(self.infinite, torch.inf, found)
 
@@ -64,12 +68,30 @@ class Average:
         size = (slopes * values).sum(0).abs()
         shape, largest = pareto_shape(size), size.amax(0)
         error = stderr * _quantile(count - 1)
-        error = error + _ROUNDING * (slopes.squeeze(1) * self.integrals).abs().sum(0).nan_to_num()
-        if self.bounded:
-            return stderr, error, shape
+        total = (slopes.squeeze(1) * self.integrals).abs().sum(0).nan_to_num()
+        error = error + _ROUNDING * (total + 4 * total.sqrt())
+        error = error + torch.where(stderr <= _FLAT * total, self._unseen(slopes, values), 0.0)
+        tailed = ~self._seen_to_the_top(values)
         missed = largest / len(values[0]) / (1 - shape.clamp_max(UNRELIABLE))
-        error = error + torch.where(shape > DOUBTFUL, missed, 0.0)
-        return stderr, torch.where(shape > UNRELIABLE, torch.inf, error), shape
+        error = error + torch.where(tailed & (shape > DOUBTFUL), missed, 0.0)
+        return stderr, torch.where(tailed & (shape > UNRELIABLE), torch.inf, error), shape
+
+    def _seen_to_the_top(self, values: Tensor) -> Tensor:
+        """Whether points fell where ratios are about as large as they can be."""
+        largest = values.abs().amax(1)
+        if self.bounds is None:
+            return torch.zeros_like(largest[0], dtype=torch.bool)
+        return (largest >= _TOP * self._bounds(largest)).all(0)
+
+    def _bounds(self, like: Tensor) -> Tensor:
+        return self.bounds.reshape(-1, *(1,) * (like.ndim - 1))  # type: ignore[union-attr]
+
+    def _unseen(self, slopes: Tensor, values: Tensor) -> Tensor:
+        """What may lie where no point fell: ratios that do not vary tell nothing of it."""
+        largest = values.abs().amax(1)
+        if self.bounds is not None:
+            largest = torch.maximum(largest, self._bounds(largest))
+        return _RARE / values.shape[1] * (slopes.squeeze(1).abs() * largest).sum(0)
 
     def _slopes(self) -> Tensor:
         """The derivatives of the divergence in the averages."""

@@ -24,6 +24,7 @@ from torch import Tensor
 
 __all__ = ["adjusted", "weights_of"]
 
+_NOISE = 1e-26  # controls are shares of a mass: they vary by more than rounding, or not at all
 _FEWEST = 8  # replicates of which a slope can be told
 
 
@@ -66,7 +67,7 @@ def _others(values: Tensor) -> tuple[Tensor, Tensor]:
     middle = _mean_of_others(values)
     total = (values - values.mean(0)).square().sum(0)
     spread = total - (values - middle).square() * (1 - 1 / values.shape[0])
-    return middle, torch.where(spread > 1e-12 * total, spread, 0.0)
+    return middle, torch.where(spread > (1e-12 * total).clamp_min(_NOISE), spread, 0.0)
 
 
 def _mean_of_others(values: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from dataclasses import dataclass
 
 import torch
@@ -63,7 +65,9 @@ def _sampled(side: Target, problem: Problem, count: int, seed: int) -> Tensor:
         wanted if missing > axis or side.batch_shape[axis - missing] != wanted else 1
         for axis, wanted in enumerate(problem.batch_shape)
     )
-    points = side.sample(torch.Size([count, *repeats]), seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Singular sample detected")  # torch draws it anew
+        points = side.sample(torch.Size([count, *repeats]), seed)
     if missing == 0 and repeats.numel() == 1:
         return points.reshape(count, *shape)
     own = (1,) * missing + tuple(side.batch_shape)

@@ -6,6 +6,8 @@ dimensions are, do no harm.
 
 from __future__ import annotations
 
+import math
+
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +23,7 @@ from kldiv.estimators.scores import expectand
 from kldiv.estimators.terms import is_homogeneous
 from kldiv.numerics import log_mean, product
 
-__all__ = ["Ratios", "are_bounded", "is_plain", "levelled", "ratios_at", "score_terms_at"]
+__all__ = ["Ratios", "bounds_of", "is_plain", "levelled", "ratios_at", "score_terms_at"]
 
 _PILOT = Plan(1, 64)  # draws that tell by what an unknown mass is off
 _ELSEWHERE = 1 << 61  # their seeds are far from all others
@@ -123,16 +125,21 @@ def is_plain(sides: Densities, source: Proposals) -> bool:
     return known and source.from_p and source.slope is not None
 
 
-def are_bounded(sides: Densities) -> bool:
-    """Whether the integrands over the mixture of both sides have a bound.
+def bounds_of(sides: Densities) -> Tensor | None:
+    """The largest that integrands can be over the mixture of both sides, with shape (k).
 
-    Convex homogeneous functions of two densities are largest where one of them vanishes.
+    Convex homogeneous functions of two densities are largest where one of them vanishes, means
+    of the densities where these are equal. ``None`` where there is no bound.
     """
     if not is_homogeneous(sides):
-        return False
-    zero = torch.zeros((), dtype=torch.float64, device=sides.problem.p.device)
-    ends = (zero, zero - torch.inf), (zero - torch.inf, zero)
-    return all(bool(sides.stack(*end).isfinite().all()) for end in ends)
+        return None
+    alone = torch.full((), math.log(2), dtype=torch.float64, device=sides.problem.p.device)
+    gone = torch.full_like(alone, -torch.inf)
+    level = torch.zeros_like(alone)
+    pairs = ((alone, gone), (gone, alone), (level, level))
+    ends = torch.stack([sides.stack(*pair) for pair in pairs]).abs()
+    largest = ends.amax(0).reshape(ends.shape[1], -1).amax(-1)
+    return largest if bool(largest.isfinite().all()) else None
 
 
 def _control(problem: Problem, log_p: Tensor, log_q: Tensor, source: Proposals) -> Tensor:
