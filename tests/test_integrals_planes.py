@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from torch.distributions import Exponential, Independent, MultivariateNormal, Normal, StudentT
@@ -10,6 +12,7 @@ from torch.distributions import Exponential, Independent, MultivariateNormal, No
 import kldiv
 
 from kldiv.definitions.target import DistributionTarget
+from kldiv.resolving import as_target
 from tests.axis import F64, double
 
 ZERO = torch.zeros(2, dtype=F64)
@@ -100,3 +103,10 @@ def test_elements_of_a_batch_are_integrated_apart():
     q = Independent(Normal(torch.arange(6.0, dtype=F64).reshape(3, 2), 1.0), 1)
     found = kldiv.divergence(correlated(0.0), q, estimator="quadrature")
     assert torch.allclose(found.value, q.mean.square().sum(-1) / 2, rtol=1e-8)
+
+
+def test_two_far_clusters_of_kernels_have_the_mass_1():
+    noise = np.random.default_rng(5).normal(size=(2, 40)) * 1e-3
+    data = noise + np.where(np.arange(40) < 20, 0.0, 1e3)
+    mass, error = kldiv.Quadrature().mass(as_target(scipy.stats.gaussian_kde(data), "p"))
+    assert abs(float(mass) - 1) <= float(error) <= 1e-7

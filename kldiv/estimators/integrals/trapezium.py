@@ -3,8 +3,8 @@ r"""The trapezium rule on many lines at once, in coordinates where integrands di
 For an integrand that is analytic about the line it converges exponentially: each halving of the
 spacing doubles the number of right digits. Let :math:`10^{c_n}` be the change of the n-th halving,
 relative to the integral of the absolute value, and :math:`10^{b_n}` that of the last two together.
-The digits of level n - 1 are :math:`d_{n-1} = \max(c_n, 2 d_{n-2})`, for a change may be small by
-accident, and the error of level n is, with a tenfold margin,
+The digits of level n - 1 are :math:`d_{n-1} = \max(c_n, 2 d_{n-2})`, with 5/2 for 2 at first, for
+a change may be small by accident, and the error of level n is, with a tenfold margin,
 
 .. math:: \varepsilon_n = 10 \cdot 10^{\max(8 d_{n-1} / 5,\; c_n^2 / b_n)},
 
