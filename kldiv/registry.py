@@ -139,6 +139,7 @@ class Registry(Mapping[str, Entry]):
         self._temporary: dict[str, Entry] = {}
         self._offers: tuple[Offer, ...] | None = None
         self._entries: tuple[Entry, ...] = ()
+        self._shared: tuple[tuple[Entry, ...], dict[str, Any]] = ((), {})
 
     def __getitem__(self, name: str) -> Entry:
         spec = parse(name)
@@ -189,6 +190,20 @@ class Registry(Mapping[str, Entry]):
         spec = replace(spec, arguments={**spec.arguments, **arguments})
         item = self._find(spec).load()
         return self._build.load()(item, spec.arguments) if self._build else spec.call(item)
+
+    def shared(self, text: str, /) -> Any:  # noqa: ANN401 (of any kind)
+        """The same object for the same text: for items that hold nothing that changes.
+
+        Arguments:
+            text: As for :meth:`create`.
+        """
+        entries = self._all()
+        of, made = self._shared
+        if of != entries:
+            self._shared = entries, made = entries, {}
+        if text not in made:
+            made[text] = self.create(text)
+        return made[text]
 
     @contextmanager
     def temporary(self, name: str, item: Callable[..., Any] | str | Lazy) -> Iterator[Entry]:
