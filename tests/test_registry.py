@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from kldiv.entry import Entry
 from kldiv.errors import (
     AmbiguousName,
     InvalidArgument,
@@ -13,7 +14,7 @@ from kldiv.errors import (
     UnknownName,
 )
 from kldiv.lazy import Lazy
-from kldiv.registry import Entry, Offer, Registry
+from kldiv.registry import Offer, Registry
 
 
 class Renyi:
