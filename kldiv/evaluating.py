@@ -64,7 +64,7 @@ def divergence(
     problem = _problem(p, q, divergence, as_seed(seed))
     chosen = as_estimator(estimator)
     found = chosen.estimate(problem) if isinstance(chosen, Ladder) else _by(chosen, problem)
-    if found.value.isnan().any():
+    if found.undefined:
         raise NotFinite(
             f"estimator {found.method!r} gives NaN for {problem.divergence} between {p!r} and "
             f"{q!r}; another estimator may not"

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, MultivariateNormal, Transform
 from torch.distributions.transforms import _InverseTransform
 
-__all__ = ["as_double", "as_dtype", "nudged", "place_of"]
+__all__ = ["as_double", "as_dtype", "nudged", "place_of", "twin_of"]
 
 T = TypeVar("T")
 
@@ -92,6 +92,15 @@ def _factored_anew(
 
 def _finer(first: Tensor, second: Tensor) -> bool:
     return torch.finfo(first.dtype).eps < torch.finfo(second.dtype).eps
+
+
+def twin_of(distribution: Distribution) -> Distribution:
+    """A copy that shares its tensors."""
+    if not _is_torch(distribution):
+        return copy.copy(distribution)
+    twin = object.__new__(type(distribution))  # what copy.copy does, by many detours
+    vars(twin).update(vars(distribution))
+    return twin
 
 
 def place_of(distribution: Distribution) -> tuple[torch.dtype, torch.device]:
