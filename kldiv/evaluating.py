@@ -124,7 +124,9 @@ def in_precision(estimate: Estimate, dtype: torch.dtype) -> Estimate:
         return estimate
     value = estimate.value.to(dtype)
     rounding = torch.finfo(dtype).eps * value.detach().abs()
-    error = (estimate.error + torch.where(value.isfinite(), rounding, 0.0)).to(dtype)
+    if estimate.reason:  # without one nothing is infinite but what the precision cannot hold
+        rounding = torch.where(value.isfinite(), rounding, 0.0)
+    error = (estimate.error + rounding).to(dtype)
     stderr = None if estimate.stderr is None else estimate.stderr.to(dtype)
     pareto_k = None if estimate.pareto_k is None else estimate.pareto_k.to(dtype)
     return replace(estimate, value=value, error=error, stderr=stderr, pareto_k=pareto_k)

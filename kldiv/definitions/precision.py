@@ -24,6 +24,7 @@ from torch.distributions.transforms import _InverseTransform
 __all__ = ["as_double", "as_dtype", "nudged", "place_of", "twin_of"]
 
 T = TypeVar("T")
+_MAPPED = (Tensor, list, tuple, Distribution, Transform)
 
 
 def as_double(value: T) -> T:
@@ -66,8 +67,9 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
     if isinstance(value, _InverseTransform):
         return _mapped(value.inv, function).inv  # type: ignore[return-value]
 
-    clone = copy.copy(value)
-    clone.__dict__.update({name: _mapped(item, function) for name, item in _parts(value)})
+    clone = twin_of(value)
+    held = {name: item for name, item in _parts(value) if isinstance(item, _MAPPED)}
+    clone.__dict__.update({name: _mapped(item, function) for name, item in held.items()})
     if isinstance(clone, Transform):
         clone._inv = None
         clone._cached_x_y = None, None
@@ -94,12 +96,12 @@ def _finer(first: Tensor, second: Tensor) -> bool:
     return torch.finfo(first.dtype).eps < torch.finfo(second.dtype).eps
 
 
-def twin_of(distribution: Distribution) -> Distribution:
-    """A copy that shares its tensors."""
-    if not _is_torch(distribution):
-        return copy.copy(distribution)
-    twin = object.__new__(type(distribution))  # what copy.copy does, by many detours
-    vars(twin).update(vars(distribution))
+def twin_of(value: T) -> T:
+    """A copy of a distribution or a transform that shares its tensors."""
+    if not _is_torch(value):
+        return copy.copy(value)
+    twin = object.__new__(type(value))  # what copy.copy does, by many detours
+    vars(twin).update(vars(value))
     return twin
 
 
