@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from torch import Generator
@@ -129,4 +127,13 @@ def in_precision(estimate: Estimate, dtype: torch.dtype) -> Estimate:
     error = (estimate.error + rounding).to(dtype)
     stderr = None if estimate.stderr is None else estimate.stderr.to(dtype)
     pareto_k = None if estimate.pareto_k is None else estimate.pareto_k.to(dtype)
-    return replace(estimate, value=value, error=error, stderr=stderr, pareto_k=pareto_k)
+    return Estimate(
+        value,
+        error,
+        estimate.method,
+        stderr,
+        estimate.evaluations,
+        estimate.reason,
+        estimate.up_to_constant,
+        pareto_k,
+    )
