@@ -24,7 +24,9 @@ from torch.distributions.transforms import _InverseTransform
 __all__ = ["as_double", "as_dtype", "nudged", "place_of", "twin_of"]
 
 T = TypeVar("T")
-_MAPPED = (Tensor, list, tuple, Distribution, Transform)
+_HOLDERS = (Distribution, Transform)
+_NESTED = (list, tuple, *_HOLDERS)
+_MAPPED = (Tensor, *_NESTED)
 
 
 def as_double(value: T) -> T:
@@ -58,7 +60,7 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
         return function(value) if value.is_floating_point() else value  # type: ignore[return-value]
     if type(value) in (list, tuple):
         return type(value)(_mapped(item, function) for item in value)  # type: ignore[call-arg,attr-defined]
-    if not isinstance(value, Distribution | Transform) or not _is_torch(value):
+    if not isinstance(value, _HOLDERS) or not _is_torch(value):
         return value
     if isinstance(value, Categorical) and _finer(wider := function(value._param), value._param):
         return _normalised_anew(value, wider)  # type: ignore[return-value]
@@ -69,7 +71,7 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
 
     clone = twin_of(value)
     held = {name: item for name, item in _parts(value) if isinstance(item, _MAPPED)}
-    clone.__dict__.update({name: _mapped(item, function) for name, item in held.items()})
+    vars(clone).update({name: _mapped(item, function) for name, item in held.items()})
     if isinstance(clone, Transform):
         clone._inv = None
         clone._cached_x_y = None, None
@@ -123,7 +125,7 @@ def _tensors(value: object) -> Iterator[Tensor]:
     for item in items:
         if isinstance(item, Tensor):
             yield item
-        elif isinstance(item, list | tuple | Distribution | Transform):
+        elif isinstance(item, _NESTED) and not isinstance(item, torch.Size):
             yield from _tensors(item)
 
 
