@@ -222,6 +222,8 @@ def _check_floating(value: object) -> None:
 
 
 def _as_shape(event_shape: object) -> torch.Size:
+    if isinstance(event_shape, torch.Size) and 0 not in event_shape:
+        return event_shape
     whole = isinstance(event_shape, tuple | list) and all(
         isinstance(size, int) and size > 0 for size in event_shape
     )
@@ -254,7 +256,7 @@ class DistributionTarget(Target):
             )
         super().__init__(
             log_density_of(self._distribution),
-            event_shape=tuple(distribution.event_shape),
+            event_shape=distribution.event_shape,
             support=support,
             sample=self._distribution.sample,
         )
