@@ -18,7 +18,16 @@ from kldiv.estimators import Estimator, Explanation, Ladder
 from kldiv.evaluating import in_precision
 from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
 from kldiv.results import Fit, History
-from kldiv.solvers import Descent, MomentMatching, Objective, QuasiNewton, Run, Solver, Step
+from kldiv.solvers import (
+    Descent,
+    FixedDraws,
+    MomentMatching,
+    Objective,
+    QuasiNewton,
+    Run,
+    Solver,
+    Step,
+)
 from kldiv.solvers.optima import distinct, endpoints
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import Starts, first_points
@@ -29,6 +38,7 @@ __all__ = ["Fit", "explain_fit", "fit"]
 _SOLVERS: tuple[Solver, ...] = (
     MomentMatching(),
     QuasiNewton(),
+    FixedDraws(),
     Descent(steps=2_000, lr=0.02, unconstrained=True),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 
@@ -16,6 +17,7 @@ from kldiv.definitions.support import box
 from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import KldivError, NotFinite
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Sum
+from kldiv.solvers.held_draws import Held, moving, standing, why_none_move
 from kldiv.solvers.rules import Rule, rule_for
 
 __all__ = ["Objective"]
@@ -54,6 +56,7 @@ class Objective:
         self._chosen: Estimator | None = None
         self._rule: Rule | None = None
         self._draws = 0
+        self._held: Held | None = None
 
     def problem(self, theta: Tensor) -> Problem:
         """The divergence at real vectors, as a problem for an estimator."""
@@ -64,13 +67,37 @@ class Objective:
         return self._estimator(self.problem(theta))
 
     @property
+    def sampled(self) -> bool:
+        """Whether it is an average over draws."""
+        return isinstance(self._chosen, MonteCarlo)
+
+    @property
     def stochastic(self) -> bool:
         """Whether two calls at the same point differ."""
-        return isinstance(self._chosen, MonteCarlo)
+        return self.sampled and self._held is None
+
+    def why_not_held(self) -> str | None:
+        """Why draws cannot be held fixed, in one sentence; ``None`` where they can."""
+        if not isinstance(self.divergence, IntegralDivergence):
+            return f"{self.divergence} is no integral of the two densities alone"
+        if self.forward:
+            known = self.target.normalized and self.target.has_sampler
+            return None if known else f"{self.target!r} has no sampler"
+        return why_none_move(self.family.at(self.family.present()))
+
+    def hold(self, count: int, seed: int) -> None:
+        """From now on the objective is an average over so many draws that stay the same."""
+        probe = self.problem(self.family.present())
+        if self.forward:
+            self._held = standing(replace(probe, seed=seed), count)
+        else:
+            self._held = moving(self.family.at(self.family.present()), count, seed)
 
     @property
     def resolution(self) -> float:
         """The relative error of the objective: what a fit may still have to gain unseen."""
+        if self.sampled:
+            return 1e-7
         plane = isinstance(self._chosen, Quadrature) and self.target.event_shape.numel() == 2
         return 1e-7 if plane else 5e-11
 
@@ -112,6 +139,9 @@ class Objective:
 
     def _of(self, member: Distribution) -> Tensor:
         q = DistributionTarget(member)
+        if self._held is not None:
+            self.evaluations += self._held.count
+            return self._held.value(self._problem(q))
         if (
             isinstance(self.divergence, IntegralDivergence)
             and self._rule is not None

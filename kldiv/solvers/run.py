@@ -51,6 +51,8 @@ class Run:
         stopped: Why it ended early, or ``""``: a callback, an interrupt, a step out of the domain.
         proven: Whether theory says that the end is the minimum, whatever a sampled objective
             says.
+        excess: How many nats each end may be above the optimum because draws are few, with shape
+            :math:`(S, *)`; ``None`` where nothing is drawn.
     """
 
     theta: Tensor
@@ -59,6 +61,7 @@ class Run:
     steps: list[Step]
     stopped: str = ""
     proven: bool = False
+    excess: Tensor | None = None
 
 
 @runtime_checkable
