@@ -1,10 +1,10 @@
 r"""Draws that stand still while a fit moves: a sampled objective without noise.
 
-The divergence :math:`D(q \parallel p)` is averaged over points :math:`x_i = T_\theta(u_i)` that
-move with q, and :math:`D(p \parallel q)` over points of p. With :math:`r_i` the integrand over the
-density of the first side,
+Points of q move with it, :math:`x_i = T_\theta(u_i)`, and points of p stay where they are. The
+divergence is averaged over the first side, or, where that may miss much of the second, over both:
+with m the density drawn from and g the integrand,
 
-.. math:: L(\theta) = \sum_i w_i\, r_i(\theta), \qquad \sum_i w_i = 1,
+.. math:: L(\theta) = \sum_i w_i\, \frac{g(p, q)}{m}(x_i), \qquad \sum_i w_i = 1,
 
 is a smooth function with exact derivatives, those of the path included. Every component of a
 mixture has draws of its own, weighted by its share, so that the shares have a derivative too.
@@ -20,90 +20,88 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
 from torch import Tensor
 from torch.distributions import Distribution, MixtureSameFamily
 
-from kldiv.definitions.divergence import FDivergence
+from kldiv.definitions.divergence import Divergence, FDivergence
 from kldiv.estimators.integrands import Densities
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.sampling.draws import Plan, draw
 from kldiv.estimators.sampling.quasi_random import CubeMap, cube_map, sobol
+from kldiv.numerics import log_mean
 
-__all__ = ["Held", "MovingDraws", "StandingDraws", "moving", "standing", "why_none_move"]
+__all__ = ["HeldDraws", "is_seen_by_the_first", "points_of", "why_none_move"]
 
 _EACH = 4  # draws for each dimension, at least: fewer have no covariance of full rank
 
 
-class Held(Protocol):
-    """Draws from the first side of a problem."""
+@dataclass(frozen=True)
+class HeldDraws:
+    r"""Draws of one side or of both.
+
+    Arguments:
+        cube: Points of the unit cube, with shape :math:`(N, m)`, which the member turns into its
+            own; ``None`` where none of its are wanted.
+        points: Points of the target, with shape :math:`(N, *, E)`, or ``None``.
+        forward: Whether the target is the first side.
+    """
+
+    cube: Tensor | None
+    points: Tensor | None
+    forward: bool
 
     @property
     def count(self) -> int:
         """How many there are."""
+        return sum(len(each) for each in (self.cube, self.points) if each is not None)
 
     def value(self, problem: Problem) -> Tensor:
         """The divergence, averaged over them, differentiable."""
+        member = problem.q if self.forward else problem.p
+        drawn = []
+        if self.cube is not None:
+            drawn.append(_pushed(member.distribution, self.cube))
+        if self.points is not None:
+            drawn.append(_spread(self.points, problem))
+        totals = [(self._terms(problem, x) * weights).sum(1) for x, weights in drawn]
+        integrals = torch.stack(torch.broadcast_tensors(*totals)).mean(0)
+        divergence = problem.divergence
+        value: Tensor = divergence.combine(*integrals)  # type: ignore[attr-defined]
+        return value
+
+    def _terms(self, problem: Problem, x: Tensor) -> Tensor:
+        """The integrands over the density drawn from, with shape (k, N, *)."""
+        log_p, log_q = problem.p.log_prob(x), problem.q.log_prob(x)
+        both = self.cube is not None and self.points is not None
+        log_m = log_mean(log_p, log_q, 0.5) if both else log_p
+        divergence = problem.divergence
+        if not isinstance(divergence, FDivergence):
+            zero = torch.zeros((), dtype=torch.float64, device=log_p.device)
+            sides = Densities(problem, zero, zero, zero, measures=False)
+            return sides.stack(log_p, log_q) / log_m.exp()
+        if both:
+            return torch.stack(divergence.integrands(log_p - log_m, log_q - log_m))
+        apart = log_q.isneginf()
+        ratio = torch.where(apart, 0.0, log_q - log_p)
+        values = divergence.plain_integrand(torch.zeros_like(ratio), ratio)
+        return torch.where(apart, torch.inf, values).unsqueeze(0)
 
 
-@dataclass(frozen=True)
-class MovingDraws:
-    """Points that move with the first side.
-
-    Arguments:
-        cube: Points of the unit cube, with shape :math:`(N, m)`.
-    """
-
-    cube: Tensor
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return self.cube.shape[0]
-
-    def value(self, problem: Problem) -> Tensor:
-        """The average over what the cube becomes."""
-        x, weights = _pushed(problem.p.distribution, self.cube)
-        log_first, log_second = problem.p.log_prob(x), problem.q.log_prob(x)
-        return _average(problem, log_first, log_second, weights)
+def is_seen_by_the_first(divergence: Divergence) -> bool:
+    """Whether points of p alone are enough: nothing is lost where p has none, :math:`f(0) = 0`."""
+    if not isinstance(divergence, FDivergence):
+        return False
+    zero, one = torch.zeros(2, dtype=torch.float64)[0], torch.ones((), dtype=torch.float64)
+    slope = divergence.combine_measures(zero, mass_p=one, mass_q=zero)
+    (at_zero,) = divergence.integrands(zero - torch.inf, zero)
+    return bool((at_zero - slope).abs() < 1e-9)
 
 
-@dataclass(frozen=True)
-class StandingDraws:
-    r"""Points of a first side that does not move.
-
-    Arguments:
-        points: With shape :math:`(N, *, E)`.
-        log_density: That of the first side, with shape :math:`(N, *)`.
-    """
-
-    points: Tensor
-    log_density: Tensor
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return self.points.shape[0]
-
-    def value(self, problem: Problem) -> Tensor:
-        """The average over the points."""
-        log_second = problem.q.log_prob(self.points)
-        weights = torch.full((), 1 / self.count, dtype=torch.float64, device=log_second.device)
-        return _average(problem, self.log_density, log_second, weights)
-
-
-def moving(member: Distribution, count: int, seed: int) -> MovingDraws:
-    """About so many draws that any member of a family shares."""
-    return MovingDraws(_whitened(count, _map_of(member).dimensions, seed))
-
-
-def standing(problem: Problem, count: int) -> StandingDraws:
-    """So many points of the first side."""
-    x = draw(problem.p, problem, Plan(1, count), problem.seed)
-    return StandingDraws(x, problem.p.log_prob(x).detach())
+def points_of(member: Distribution, count: int, seed: int) -> Tensor:
+    """Points of the unit cube that any member of a family can share, with shape (N, m)."""
+    return _whitened(count, _map_of(member).dimensions, seed)
 
 
 def why_none_move(member: Distribution) -> str | None:
@@ -135,19 +133,11 @@ def _pushed(member: Distribution | None, cube: Tensor) -> tuple[Tensor, Tensor]:
     return points, weights.repeat_interleave(len(cube), 0)
 
 
-def _average(problem: Problem, log_first: Tensor, log_second: Tensor, weights: Tensor) -> Tensor:
-    divergence = problem.divergence
-    if isinstance(divergence, FDivergence):
-        apart = log_second.isneginf()
-        ratio = torch.where(apart, 0.0, log_second - log_first)
-        values = divergence.plain_integrand(torch.zeros_like(ratio), ratio)
-        values = torch.where(apart, torch.inf, values).unsqueeze(0)
-    else:
-        zero = torch.zeros((), dtype=torch.float64, device=log_first.device)
-        sides = Densities(problem, zero, zero, zero, measures=False)
-        values = sides.stack(log_first, log_second) / log_first.exp()
-    means = (values * weights).sum(1)
-    return divergence.combine(*means)  # type: ignore[attr-defined,no-any-return]
+def _spread(points: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
+    """Points that all members share, and their weights ()."""
+    more = 1 + len(problem.batch_shape) + len(problem.event_shape) - points.ndim
+    share = torch.full((), 1 / len(points), dtype=torch.float64, device=points.device)
+    return points.reshape(len(points), *(1,) * more, *points.shape[1:]), share
 
 
 def _whitened(count: int, dimensions: int, seed: int) -> Tensor:
@@ -156,4 +146,5 @@ def _whitened(count: int, dimensions: int, seed: int) -> Tensor:
     z = torch.special.ndtri(sobol(half, (1, dimensions), seed)[0])
     root = torch.linalg.cholesky(z.mT @ z / half)
     z = torch.linalg.solve_triangular(root, z.mT, upper=False).mT
-    return torch.special.ndtr(torch.cat([z, -z]))
+    cube: Tensor = torch.special.ndtr(torch.cat([z, -z]))
+    return cube

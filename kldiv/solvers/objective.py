@@ -17,7 +17,13 @@ from kldiv.definitions.support import box
 from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import KldivError, NotFinite
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Sum
-from kldiv.solvers.held_draws import Held, moving, standing, why_none_move
+from kldiv.estimators.sampling.draws import Plan, draw
+from kldiv.solvers.held_draws import (
+    HeldDraws,
+    is_seen_by_the_first,
+    points_of,
+    why_none_move,
+)
 from kldiv.solvers.rules import Rule, rule_for
 
 __all__ = ["Objective"]
@@ -56,7 +62,7 @@ class Objective:
         self._chosen: Estimator | None = None
         self._rule: Rule | None = None
         self._draws = 0
-        self._held: Held | None = None
+        self._held: HeldDraws | None = None
 
     def problem(self, theta: Tensor) -> Problem:
         """The divergence at real vectors, as a problem for an estimator."""
@@ -80,18 +86,24 @@ class Objective:
         """Why draws cannot be held fixed, in one sentence; ``None`` where they can."""
         if not isinstance(self.divergence, IntegralDivergence):
             return f"{self.divergence} is no integral of the two densities alone"
-        if self.forward:
-            known = self.target.normalized and self.target.has_sampler
-            return None if known else f"{self.target!r} has no sampler"
-        return why_none_move(self.family.at(self.family.present()))
+        immobile = why_none_move(self.family.at(self.family.present()))
+        if not self.forward:
+            return immobile
+        if not (self.target.normalized and self.target.has_sampler):
+            return f"{self.target!r} has no sampler"
+        return None if is_seen_by_the_first(self.divergence) else immobile
 
     def hold(self, count: int, seed: int) -> None:
         """From now on the objective is an average over so many draws that stay the same."""
-        probe = self.problem(self.family.present())
-        if self.forward:
-            self._held = standing(replace(probe, seed=seed), count)
-        else:
-            self._held = moving(self.family.at(self.family.present()), count, seed)
+        member = self.family.at(self.family.present())
+        first_only = is_seen_by_the_first(self.divergence)
+        cube = points = None
+        if not (first_only and self.forward):
+            cube = points_of(member, count, seed)
+        if self.target.normalized and self.target.has_sampler and (self.forward or not first_only):
+            own = replace(self._problem(self.target), q=self.target, p=self.target)
+            points = draw(self.target, own, Plan(1, count), seed + 1)
+        self._held = HeldDraws(cube, points, self.forward)
 
     @property
     def resolution(self) -> float:
@@ -140,7 +152,7 @@ class Objective:
     def _of(self, member: Distribution) -> Tensor:
         q = DistributionTarget(member)
         if self._held is not None:
-            self.evaluations += self._held.count
+            self.evaluations += self._held.count * max(q.batch_shape.numel(), 1)
             return self._held.value(self._problem(q))
         if (
             isinstance(self.divergence, IntegralDivergence)

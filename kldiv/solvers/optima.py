@@ -15,8 +15,9 @@ from kldiv.solvers.curvature import decrement, hessian, signature
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
 
-__all__ = ["Endpoints", "Optimum", "distinct", "endpoints"]
+__all__ = ["EXCESS", "Endpoints", "Optimum", "distinct", "endpoints"]
 
+EXCESS = 1e-3  # nats that draws may leave to be gained
 _SAME = 1e-3  # in the log density of members, at points of both
 
 
@@ -54,6 +55,8 @@ class Endpoints:
         signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`.
         resolution: What the objective can tell apart, relative to :math:`1 + |\text{loss}|`.
         proven: Whether theory says that they are minima.
+        excess: How many nats they may be above the optimum because draws are few, with shape
+            :math:`(S, *)`.
     """
 
     theta: Tensor
@@ -62,6 +65,7 @@ class Endpoints:
     signature: Tensor
     resolution: float
     proven: bool = False
+    excess: Tensor | None = None
 
     @property
     def settled(self) -> Tensor:
@@ -69,6 +73,8 @@ class Endpoints:
         if self.proven:
             return torch.ones_like(self.loss, dtype=torch.bool)
         still = self.decrement.square() / 2 <= self.resolution * (1 + self.loss.abs())
+        if self.excess is not None:
+            still = still & (self.excess <= EXCESS)
         return still & (self.signature >= 0).all(-1) & self.loss.isfinite()
 
     @property
@@ -93,7 +99,9 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
     matrix = hessian(objective, run.theta)
     left = decrement(matrix, run.gradient)
     signs = signature(matrix)
-    return Endpoints(run.theta, run.loss, left, signs, objective.resolution, run.proven)
+    return Endpoints(
+        run.theta, run.loss, left, signs, objective.resolution, run.proven, run.excess
+    )
 
 
 def distinct(objective: Objective, ends: Endpoints) -> list[tuple[Optimum, ...]]:
@@ -102,13 +110,17 @@ def distinct(objective: Objective, ends: Endpoints) -> list[tuple[Optimum, ...]]
     theta = ends.theta.reshape(starts, -1, size)
     loss, settled = ends.loss.reshape(starts, -1), ends.settled.reshape(starts, -1)
     signs = ends.signature.reshape(starts, -1, size)
-    problems = []
+    problems, apart = [], _resolved(ends)
     for index in range(theta.shape[1]):
         order = [s for s in loss[:, index].argsort().tolist() if settled[s, index]]
         groups: list[list[int]] = []
         for start in order:
             home = next(
-                (g for g in groups if _same(objective, theta[g[0], index], theta[start, index])),
+                (
+                    group
+                    for group in groups
+                    if _same(objective, theta[group[0], index], theta[start, index], apart)
+                ),
                 None,
             )
             groups.append([start]) if home is None else home.append(start)
@@ -116,6 +128,14 @@ def distinct(objective: Objective, ends: Endpoints) -> list[tuple[Optimum, ...]]
             tuple(_optimum(objective, theta, loss, signs, index, group) for group in groups)
         )
     return problems
+
+
+def _resolved(ends: Endpoints) -> float:
+    """How far apart in log density two ends must be to be two: draws blur where a minimum is."""
+    if ends.excess is None:
+        return _SAME
+    unseen = ends.excess[ends.excess.isfinite()]
+    return max(_SAME, 5 * math.sqrt(2 * float(unseen.max()))) if len(unseen) else math.inf
 
 
 def _optimum(
@@ -130,7 +150,7 @@ def _optimum(
     )
 
 
-def _same(objective: Objective, first: Tensor, second: Tensor) -> bool:
+def _same(objective: Objective, first: Tensor, second: Tensor, apart: float) -> bool:
     """Whether two members are the same distribution, components permuted perhaps."""
     if torch.allclose(first, second, rtol=1e-5, atol=1e-5):
         return True
@@ -138,7 +158,7 @@ def _same(objective: Objective, first: Tensor, second: Tensor) -> bool:
     with seeded(0), torch.no_grad():
         points = torch.cat([one.sample(torch.Size([32])), two.sample(torch.Size([32]))])
         try:
-            return bool(((one.log_prob(points) - two.log_prob(points)).abs() < _SAME).all())
+            return bool(((one.log_prob(points) - two.log_prob(points)).abs() < apart).all())
         except ValueError:  # a point of one outside of the other's support
             return False
 
