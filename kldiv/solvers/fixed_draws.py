@@ -20,6 +20,7 @@ from torch import Tensor
 
 from kldiv.errors import InvalidArgument
 from kldiv.solvers.limited_memory import LimitedMemory
+from kldiv.solvers.natural_steps import nearer
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
 
@@ -67,6 +68,8 @@ class FixedDraws:
         excess = torch.full(starts.shape[:-1], torch.inf, dtype=torch.float64)
         while True:
             objective.hold(count, objective.seed + count)
+            if count == self.first:
+                theta = nearer(objective, theta)
             before = objective(theta).detach()
             run = LimitedMemory().solve(objective, theta, recorder)
             if count > self.first:

@@ -12,12 +12,14 @@ from torch import Tensor
 
 from kldiv.definitions.randomness import seeded
 from kldiv.solvers.curvature import decrement, hessian, signature
+from kldiv.solvers.lanczos import decrement_of_many, signature_of_many
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
 
 __all__ = ["EXCESS", "Endpoints", "Optimum", "distinct", "endpoints"]
 
 EXCESS = 1e-3  # nats that draws may leave to be gained
+_MANY = 64  # parameters: beyond, a few products with the Hessian must do
 _SAME = 1e-3  # in the log density of members, at points of both
 
 
@@ -52,7 +54,8 @@ class Endpoints:
         theta: The real vectors, with shape :math:`(S, *, P)`.
         loss: The objective there, with shape :math:`(S, *)`.
         decrement: The Newton decrement, with shape :math:`(S, *)`.
-        signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`.
+        signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`; of some
+            of them where parameters are many.
         resolution: What the objective can tell apart, relative to :math:`1 + |\text{loss}|`.
         proven: Whether theory says that they are minima.
         excess: How many nats they may be above the optimum because draws are few, with shape
@@ -96,9 +99,12 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
         unknown = torch.full_like(run.loss, math.inf)
         signs = torch.zeros_like(run.theta, dtype=torch.int32)
         return Endpoints(run.theta, run.loss, unknown, signs, objective.resolution, run.proven)
-    matrix = hessian(objective, run.theta)
-    left = decrement(matrix, run.gradient)
-    signs = signature(matrix)
+    if run.theta.shape[-1] > _MANY:
+        left = decrement_of_many(objective, run.theta, run.gradient)
+        signs = signature_of_many(objective, run.theta)
+    else:
+        matrix = hessian(objective, run.theta)
+        left, signs = decrement(matrix, run.gradient), signature(matrix)
     return Endpoints(
         run.theta, run.loss, left, signs, objective.resolution, run.proven, run.excess
     )
@@ -109,7 +115,7 @@ def distinct(objective: Objective, ends: Endpoints) -> list[tuple[Optimum, ...]]
     starts, size = ends.theta.shape[0], ends.theta.shape[-1]
     theta = ends.theta.reshape(starts, -1, size)
     loss, settled = ends.loss.reshape(starts, -1), ends.settled.reshape(starts, -1)
-    signs = ends.signature.reshape(starts, -1, size)
+    signs = ends.signature.reshape(starts, -1, ends.signature.shape[-1])
     problems, apart = [], _resolved(ends)
     for index in range(theta.shape[1]):
         order = [s for s in loss[:, index].argsort().tolist() if settled[s, index]]
