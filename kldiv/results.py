@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from kldiv.definitions.family import Family
 from kldiv.definitions.target import Target
 from kldiv.estimate import Estimate
 from kldiv.pictures.fits import animate_fit, plot_fit
+from kldiv.saving.fits import save_fit
 from kldiv.solvers.optima import Optimum
 from kldiv.tables import text_table
 
@@ -106,6 +109,30 @@ class Fit:
             options: Those of :func:`kldiv.pictures.fits.animate_fit`.
         """
         return animate_fit(self, **options)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the fit to a file of tensors and JSON, which :func:`kldiv.load_fit` reads.
+
+        The file holds no code. A target, family or divergence that is a function or a class of
+        yours is described in it, to be given back when it is loaded. An older file of this name
+        is replaced in one step, when the new one is whole.
+
+        Arguments:
+            path: Where to; ``.safetensors`` is the usual ending.
+
+        Raises:
+            InvalidType: If the path is none.
+            InvalidFile: If it cannot be written there; it is also an ``OSError``.
+
+        Example:
+            >>> import kldiv
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     kldiv.fit("bimodal", "normal").save(f"{folder}/fit.safetensors")
+            ...     kldiv.load_fit(f"{folder}/fit.safetensors").family
+            normal
+        """
+        save_fit(self, path)
 
     def __repr__(self) -> str:
         arrow = "p‖q" if self.direction == "forward" else "q‖p"
