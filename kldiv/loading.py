@@ -102,7 +102,7 @@ _SIDES: Mapping[str, Callable[[Json, Any], Any]] = {
 }
 
 
-def _check_format(document: Any, path: object) -> None:  # noqa: ANN401 (whatever JSON held)
+def _check_format(document: Json, path: str | os.PathLike[str]) -> None:
     number = document["format"]
     if not isinstance(number, int) or number < 1:
         raise InvalidFile(f"{os.fspath(path)!r} is damaged: its format is {number!r}")

@@ -7,8 +7,6 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -18,8 +16,7 @@ from kldiv.definitions.target import Target
 from kldiv.estimate import Estimate
 from kldiv.pictures.fits import animate_fit, plot_fit
 from kldiv.saving.fits import save_fit
-from kldiv.solvers.optima import Optimum
-from kldiv.tables import text_table
+from kldiv.summaries import html_summary, text_summary
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -135,29 +132,7 @@ class Fit:
         save_fit(self, path)
 
     def __repr__(self) -> str:
-        arrow = "p‖q" if self.direction == "forward" else "q‖p"
-        lines = [
-            f"Fit of {self.family!r} by {self.objective}({arrow}): {self.verdict}",
-            f"  divergence  {self.divergence!r}",
-        ]
-        lines += [f"  {name:<11} {_shown(value)}" for name, value in self.parameters.items()]
-        if len(self.optima) > 1 and all(isinstance(each, Optimum) for each in self.optima):
-            rows = [
-                [
-                    f"{each.value:.6g}",
-                    ", ".join(f"{k}={_shown(v)}" for k, v in each.parameters.items()),
-                    len(each.starts),
-                ]
-                for each in self.optima
-            ]
-            table = text_table(["optimum (nats)", "parameters", "starts"], rows)
-            lines += ["  " + line for line in table.splitlines()]
-        return "\n".join(lines)
+        return text_summary(self)
 
-
-def _shown(value: Tensor) -> str:
-    if value.numel() == 1:
-        return f"{float(value):.7g}"
-    if value.numel() <= 9:
-        return str(torch.round(value.detach(), decimals=5).tolist())
-    return f"tensor of shape {tuple(value.shape)}"
+    def _repr_html_(self) -> str:
+        return html_summary(self)

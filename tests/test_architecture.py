@@ -22,7 +22,7 @@ LAYERS = (
     ("registries",),
     ("estimators",),
     ("pictures", "resolving", "solvers"),
-    ("evaluating", "saving", "verdicts"),
+    ("evaluating", "saving", "summaries", "verdicts"),
     ("results",),
     ("fitting", "loading"),
     ("testing",),

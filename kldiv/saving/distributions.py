@@ -55,6 +55,7 @@ _KEPT_AS: Mapping[str, Callable[[Any], object]] = {
     "validate_args": attrgetter("_validate_args"),
     "vector": lambda distribution: bool(distribution.event_shape),
 }
+_SHARES = ("probs", "logits")
 _MATRICES = ("covariance_matrix", "precision_matrix", "scale_tril")
 
 
@@ -90,10 +91,17 @@ def build(name: str, arguments: Mapping[str, Any]) -> Distribution | Transform:
         raise NotAvailable(f"{name!r} is no class of torch.distributions")
     made = KNOWN[name](**arguments)
     own = _inner(made)
-    if isinstance(own, Categorical):  # it has divided probabilities by their sum once more
-        given = "probs" if "probs" in arguments else "logits"
-        vars(own).update({given: arguments[given], "_param": arguments[given]})
+    if isinstance(own, Categorical):
+        _put_back(own, {name: arguments[name] for name in _SHARES if name in arguments})
     return made
+
+
+def _put_back(own: Categorical, given: dict[str, Tensor]) -> None:
+    """The parameter as it was: it has been made to sum to 1 once more."""
+    for name in _SHARES:
+        vars(own).pop(name, None)
+    vars(own).update(given)
+    (own._param,) = given.values()
 
 
 def _inner(value: Any) -> Any:  # noqa: ANN401 (torch has no types for them)

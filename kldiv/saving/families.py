@@ -35,7 +35,7 @@ def write_family(writer: Writer, family: Family) -> Json:
     """A family as JSON, with the real vector behind its parameters."""
     return {
         "shown": repr(family),
-        "theta": writer.write(family.present(), "theta"),
+        "theta": writer.write(family.unconstrained, "theta"),
         "made_of": writer.attempt(_parts(family), "family"),
     }
 
@@ -75,7 +75,7 @@ def given_family(
     found, theta = family_for(family, target), described.present()
     if found.space.size == theta.shape[-1]:
         found.load(theta)
-        values = found.values()
+        values = found.values_at(theta)
         if values.keys() == parameters.keys() and all(
             _agree(values[name], each) for name, each in parameters.items()
         ):
@@ -107,7 +107,7 @@ def member_of(member: Distribution, family: Family, dtype: torch.dtype) -> Distr
     if not isinstance(member, MissingDistribution) or isinstance(family, MissingFamily):
         return member
     with torch.no_grad():
-        return as_dtype(family(), dtype)
+        return as_dtype(family.forward(), dtype)
 
 
 def _parts(family: Family) -> dict[str, object] | None:

@@ -89,14 +89,12 @@ def _shapes(target: Target) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _made_of(writer: Writer, target: Target) -> Json | None:
-    found = None
     if type(target) is SampleTarget:
-        parts = {"points": target.points, "weights": target.weights}
-        found = writer.attempt(parts, "target")
-    elif type(target) is DistributionTarget:
+        return writer.attempt({"points": target.points, "weights": target.weights}, "target")
+    found, spec = None, target.spec
+    if type(target) is DistributionTarget:
         found = writer.attempt({"distribution": target.original}, "target")
-    spec = target.spec
     if found is None and spec is not None and spec.plugin != TEMPORARY and is_plain(spec):
-        parts = {"name": spec.qualified_name, "arguments": dict(spec.arguments)}
-        found = writer.attempt(parts, "target")
+        named = {"name": spec.qualified_name, "arguments": dict(spec.arguments)}
+        return writer.attempt(named, "target")
     return found

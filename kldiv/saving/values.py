@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Transform
 
-from kldiv.errors import InvalidFile, NotAvailable
+from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.saving.distributions import arguments_of, build
 
 __all__ = ["Json", "Reader", "Writer"]
@@ -96,7 +96,7 @@ class Reader:
         """The value that was written.
 
         Raises:
-            InvalidFile: If no value is written like this.
+            InvalidArgument: If no value is written like this.
         """
         if isinstance(json, list):
             return [self.read(each) for each in json]
@@ -114,7 +114,7 @@ class Reader:
                 return build(content[0], self._read(content[1]))
             case "record":
                 return self._records[content[0]](**self._read(content[1]))
-        raise InvalidFile(f"{kind!r} is no kind of value")
+        raise InvalidArgument(f"{kind!r} is no kind of value")
 
     def _read(self, content: Mapping[str, Json]) -> dict[str, Any]:
         return {key: self.read(each) for key, each in content.items()}
