@@ -68,7 +68,7 @@ def load_fit(
     with _one_error(path):
         _check_format(document, path)
         parts = _read(document["fit"], Reader(tensors, _RECORDS), given)
-    dtype = parts["target"].dtype
+    dtype, theta = parts["target"].dtype, parts["family"].present()
     if target is not None:
         parts["target"] = given_target(target, parts["target"])
     if family is not None:
@@ -78,7 +78,8 @@ def load_fit(
     if divergence is not None:
         parts["objective"] = given_divergence(divergence, parts["objective"])
     with _one_error(path):
-        return Fit(**parts | {"q": member_of(parts["q"], parts["family"], dtype)})
+        parts["q"] = member_of(parts["q"], parts["family"], theta, dtype)
+        return Fit(**parts)
 
 
 def _read(json: Json, reader: Reader, given: Mapping[str, object]) -> dict[str, Any]:

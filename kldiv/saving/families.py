@@ -102,12 +102,14 @@ def read_member(json: Json, member: Distribution | None) -> Distribution:
     return member
 
 
-def member_of(member: Distribution, family: Family, dtype: torch.dtype) -> Distribution:
+def member_of(
+    member: Distribution, family: Family, theta: Tensor, dtype: torch.dtype
+) -> Distribution:
     """The member that was read, or that of the family where it was not written."""
     if not isinstance(member, MissingDistribution) or isinstance(family, MissingFamily):
         return member
     with torch.no_grad():
-        return as_dtype(family.forward(), dtype)
+        return as_dtype(family.at(theta), dtype)
 
 
 def _parts(family: Family) -> dict[str, object] | None:

@@ -52,7 +52,8 @@ def records_of(kind: type[T], columns: Mapping[str, Column]) -> list[T]:
 
 def _column(values: list[Any], name: str) -> Column:
     first = values[0]
-    if isinstance(first, str) or any(type(value) is not type(first) for value in values):
+    mixed = any(type(value) is not type(first) for value in values)
+    if mixed or first is None or isinstance(first, str):
         return {"plain": values}
     if type(first) in _TYPES:
         return {"number": torch.tensor(values, dtype=_TYPES[type(first)])}
