@@ -104,10 +104,9 @@ def _converged(fit: Fit) -> int:
 
 def _worst(values: Tensor) -> str:
     """The largest divergence of a batch, and whose it is."""
-    flat = torch.where(values.isnan(), torch.inf, values).flatten()
-    place = torch.unravel_index(flat.argmax(), values.shape)
+    place = torch.unravel_index(values.nan_to_num(torch.inf).argmax(), values.shape)
     index = ", ".join(str(int(each)) for each in place)
-    return f"{float(flat.max()):.6g} nats, of fit [{index}]"
+    return f"{float(values[place]):.6g} nats, of fit [{index}]"
 
 
 def _effort(fit: Fit) -> str:
