@@ -27,7 +27,9 @@ Row = tuple[str, str]
 def text_summary(fit: Fit) -> str:
     """The family, the verdict, the numbers, and the optima where there are several."""
     lines = [f"Fit of {fit.family!r} by {_made_small(fit)}: {fit.verdict}"]
-    lines += [f"  {name:<11} {text}" for name, text in _rows(fit)]
+    rows = list(_rows(fit))
+    width = max(len(name) for name, _ in rows)
+    lines += [f"  {name:<{width}}  {text}" for name, text in rows]
     optima = _optima(fit)
     if len(optima) > 1:
         table = text_table(_HEADERS, _optima_rows(fit, optima)).splitlines()
