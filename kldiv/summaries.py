@@ -19,7 +19,7 @@ __all__ = ["html_summary", "text_summary"]
 
 _HEADERS = ("optimum (nats)", "parameters", "Hessian", "starts")
 _FEW = 9  # numbers that are shown one by one
-_MOST = 10  # optima that are shown
+_MOST = 10  # parameters and optima that are shown
 
 Row = tuple[str, str]
 
@@ -60,8 +60,10 @@ def _rows(fit: Fit) -> Iterable[Row]:
     yield "divergence", repr(fit.divergence).removeprefix("Estimate(").removesuffix(")")
     if batch:
         yield "worst", _worst(fit.divergence.value)
-    for name, value in fit.parameters.items():
-        yield name, _shown(value)
+    for name in list(fit.parameters)[:_MOST]:
+        yield name, _shown(fit.parameters[name])
+    if len(fit.parameters) > _MOST:
+        yield "…", f"and {len(fit.parameters) - _MOST} parameters more"
     optima = _optima(fit)
     if len(optima) == 1:
         yield (

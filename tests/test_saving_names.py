@@ -93,7 +93,7 @@ def test_a_name_of_the_moment_is_none():
 
 
 def test_a_name_that_nothing_bears_says_what_to_install():
-    with pytest.raises(kldiv.UnknownName, match=r"'kldiv-x:y' is not installed.*install kldiv-x"):
+    with pytest.raises(kldiv.UnknownName, match=r"'kldiv-x:y' is of kldiv-x.*install kldiv-x, if"):
         made_by_name(kldiv.families, "kldiv-x:y", {})
 
 

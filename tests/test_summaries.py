@@ -76,6 +76,13 @@ def test_parameters_too_large_to_read_are_shown_by_shape_and_range(found):
     assert "  loc         (2, 5) values in [0, 9]" in text_summary(shown).splitlines()
 
 
+def test_very_many_parameters_are_cut(found):
+    shown = replace(found, parameters={f"weight{index}": one(0.5) for index in range(40)})
+    lines = text_summary(shown).splitlines()
+    assert len(lines) == 2 + 10 + 1 + 2
+    assert lines[12] == "  …           and 30 parameters more"
+
+
 @pytest.mark.parametrize(
     ("signature", "word"),
     [

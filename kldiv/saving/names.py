@@ -44,11 +44,11 @@ def made_by_name(registry: Registry, name: str, arguments: Mapping[str, object])
     try:
         return registry.create(name, **arguments)
     except UnknownName as error:
-        plugin = name.partition(":")[0]
-        remedy = f"pip install {plugin}, or" if plugin else ""
+        plugin = name.rpartition(":")[0] or "another distribution"
         raise UnknownName(
-            f"the {registry.kind} {name!r} is not installed here; {remedy} "
-            f"give load_fit the {registry.kind} that was fitted with"
+            f"the {registry.kind} {name!r} is of {plugin}, which is not installed here in a "
+            f"version that offers it; install {plugin}, if you trust it, or give load_fit the "
+            f"{registry.kind}"
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from kldiv.resolving import as_target
 from kldiv.saving.missing import MissingTarget
 from kldiv.saving.names import is_plain, made_by_name
 from kldiv.saving.values import Json, Writer
-from kldiv.specs import Spec
+from kldiv.specs import Spec, parse
 
 __all__ = ["given_target", "read_target", "write_target"]
 
@@ -57,10 +58,7 @@ def read_target(json: Json, parts: Mapping[str, Any] | None) -> Target:
         case {"distribution": distribution}:
             return as_target(distribution, "target")
         case {"name": name, "arguments": arguments}:
-            spec = Spec(None, name, arguments)
-            if not is_plain(spec):
-                raise InvalidArgument(f"the arguments of {name!r} must be numbers")
-            return as_target(made_by_name(targets, name, arguments), "target")
+            return _named(replace(parse(name), arguments=arguments))
     raise InvalidArgument(f"{list(parts)} make no target")
 
 
@@ -86,6 +84,14 @@ def given_target(target: object, described: Target) -> Target:
 
 def _shapes(target: Target) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(target.event_shape), tuple(target.batch_shape)
+
+
+def _named(spec: Spec) -> Target:
+    if not is_plain(spec):
+        raise InvalidArgument(f"the arguments of {spec.qualified_name!r} must be numbers")
+    found = as_target(made_by_name(targets, spec.qualified_name, spec.arguments), "target")
+    found.spec = spec
+    return found
 
 
 def _made_of(writer: Writer, target: Target) -> Json | None:
