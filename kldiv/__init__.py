@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         AmbiguousName,
         ConvergenceWarning,
         InvalidArgument,
+        InvalidFile,
         InvalidType,
         KldivError,
         LawBroken,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from kldiv.fitting import Fit, explain_fit, fit
     from kldiv.hookspecs import hookimpl
     from kldiv.lazy import Lazy
+    from kldiv.loading import load_fit
     from kldiv.registries import divergences, families, targets
     from kldiv.solvers import Descent, MomentMatching, QuasiNewton
 
@@ -59,6 +61,7 @@ __all__ = [
     "Fit",
     "IntegralDivergence",
     "InvalidArgument",
+    "InvalidFile",
     "InvalidType",
     "KldivError",
     "LawBroken",
@@ -88,6 +91,7 @@ __all__ = [
     "families",
     "fit",
     "hookimpl",
+    "load_fit",
     "targets",
 ]
 
@@ -98,15 +102,16 @@ _NAMES = {
     "definitions.sample_divergence": "SampleDivergence",
     "definitions.score_divergence": "ScoreDivergence",
     "definitions.target": "Target",
-    "errors": "AmbiguousName ConvergenceWarning InvalidArgument InvalidType KldivError "
-    "LawBroken NotAvailable NotFinite PluginError PluginWarning ShapeMismatch SupportMismatch "
-    "ToleranceNotMet UnknownName",
+    "errors": "AmbiguousName ConvergenceWarning InvalidArgument InvalidFile InvalidType "
+    "KldivError LawBroken NotAvailable NotFinite PluginError PluginWarning ShapeMismatch "
+    "SupportMismatch ToleranceNotMet UnknownName",
     "estimate": "Estimate",
     "estimators": "Exact MonteCarlo Quadrature Samples Sum",
     "evaluating": "divergence explain",
     "fitting": "Fit explain_fit fit",
     "hookspecs": "hookimpl",
     "lazy": "Lazy",
+    "loading": "load_fit",
     "registries": "divergences families targets",
     "solvers": "Descent MomentMatching QuasiNewton",
 }
