@@ -23,10 +23,10 @@ from click.shell_completion import CompletionItem
 
 import kldiv
 
+from kldiv.entry import Entry
 from kldiv.errors import InvalidArgument, KldivError, UnknownName
 from kldiv.plugin import Plugin
 from kldiv.registries import divergences, families, plugin_report, refresh, targets
-from kldiv.registry import Entry
 from kldiv.tables import cell_text, json_text, record_table, text_table
 
 if TYPE_CHECKING:

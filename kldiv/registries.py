@@ -81,7 +81,7 @@ def closed_forms() -> tuple[Rule, ...]:
 
     What one plugin offers and cannot be imported is left out with a warning.
     """
-    return tuple(form for forms in closed_forms_by_plugin().values() for form in forms)
+    return _in_order(_plugins.usable())
 
 
 def closed_forms_by_plugin() -> Mapping[str, tuple[Rule, ...]]:
@@ -95,7 +95,12 @@ def refresh() -> None:
 
 
 @lru_cache(maxsize=1)
-def _collected(plugins: Iterable[Plugin]) -> Mapping[str, tuple[Rule, ...]]:
+def _in_order(plugins: tuple[Plugin, ...]) -> tuple[Rule, ...]:
+    return tuple(form for forms in _collected(plugins).values() for form in forms)
+
+
+@lru_cache(maxsize=1)
+def _collected(plugins: tuple[Plugin, ...]) -> Mapping[str, tuple[Rule, ...]]:
     found: dict[str, tuple[Rule, ...]] = {}
     for plugin in plugins:
         for offered in plugin.closed_forms:

@@ -13,18 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
-from functools import cached_property
 from threading import Lock
 from typing import Any, NamedTuple, Protocol, TypeVar, overload
 
-from kldiv.errors import AmbiguousName, InvalidArgument, InvalidType, PluginError, UnknownName
-from kldiv.lazy import Lazy, as_item, first_sentence
+from kldiv.entry import Entry
+from kldiv.errors import AmbiguousName, InvalidArgument, InvalidType, UnknownName
+from kldiv.lazy import Lazy, as_item
 from kldiv.specs import Spec, normalise_distribution, parameters_of, parse
 from kldiv.tables import html_table, text_table
 
-__all__ = ["BUILT_IN", "TEMPORARY", "Entry", "Offer", "Registry", "Source"]
+__all__ = ["BUILT_IN", "TEMPORARY", "Offer", "Registry", "Source"]
 
 BUILT_IN = "kldiv"
 TEMPORARY = "temporary"
@@ -53,60 +53,6 @@ class Source(Protocol):
 
     def refresh(self) -> None:
         """Forgets what was found, so that newly installed plugins are seen."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A named item of a registry.
-
-    Arguments:
-        name: Its name, unqualified.
-        plugin: The distribution that offers it.
-        version: The version of that distribution.
-        item: The item, or where to find it.
-        read: Reads the parameters off the item.
-    """
-
-    name: str
-    plugin: str
-    version: str
-    item: Callable[..., Any] | Lazy
-    read: Callable[[Any], Mapping[str, str]] = parameters_of
-
-    @property
-    def qualified_name(self) -> str:
-        """The name that always means this plugin's item."""
-        return f"{self.plugin}:{self.name}"
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Words to find it by."""
-        return self.item.tags if isinstance(self.item, Lazy) else ()
-
-    @cached_property
-    def summary(self) -> str:
-        """What it is, in a sentence; nothing is imported for it."""
-        if isinstance(self.item, Lazy):
-            return self.item.describe()
-        return first_sentence(self.item.__doc__)
-
-    @cached_property
-    def parameters(self) -> Mapping[str, str]:
-        """Its parameters by name, each with its default, type or constraint as text."""
-        return self.read(self.load())
-
-    def load(self) -> Any:  # noqa: ANN401 (whatever the plugin offers)
-        """The item, imported if it was not yet.
-
-        Raises:
-            PluginError: If it cannot be imported.
-        """
-        if not isinstance(self.item, Lazy):
-            return self.item
-        try:
-            return self.item.load()
-        except PluginError as error:
-            raise PluginError(f"{self.name!r} of plugin {self.plugin!r}: {error}") from error
 
 
 class Registry(Mapping[str, Entry]):
@@ -139,6 +85,7 @@ class Registry(Mapping[str, Entry]):
         self._temporary: dict[str, Entry] = {}
         self._offers: tuple[Offer, ...] | None = None
         self._entries: tuple[Entry, ...] = ()
+        self._shared: tuple[tuple[Entry, ...], dict[str, Any]] = ((), {})
 
     def __getitem__(self, name: str) -> Entry:
         spec = parse(name)
@@ -189,6 +136,20 @@ class Registry(Mapping[str, Entry]):
         spec = replace(spec, arguments={**spec.arguments, **arguments})
         item = self._find(spec).load()
         return self._build.load()(item, spec.arguments) if self._build else spec.call(item)
+
+    def shared(self, text: str, /) -> Any:  # noqa: ANN401 (of any kind)
+        """The same object for the same text: for items that hold nothing that changes.
+
+        Arguments:
+            text: As for :meth:`create`.
+        """
+        entries = self._all()
+        of, made = self._shared
+        if of != entries:
+            self._shared = entries, made = entries, {}
+        if text not in made:
+            made[text] = self.create(text)
+        return made[text]
 
     @contextmanager
     def temporary(self, name: str, item: Callable[..., Any] | str | Lazy) -> Iterator[Entry]:

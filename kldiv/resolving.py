@@ -31,7 +31,7 @@ __all__ = ["as_divergence", "as_estimator", "as_target", "family_for", "ladder"]
 def as_divergence(divergence: str | Divergence | type[Divergence]) -> Divergence:
     """A divergence from a name with arguments, a class or an object."""
     if isinstance(divergence, str):
-        divergence = divergences.create(divergence)
+        divergence = divergences.shared(divergence)
     if isinstance(divergence, type) and issubclass(divergence, Divergence):
         divergence = divergence()
     if not isinstance(divergence, Divergence):
@@ -125,7 +125,22 @@ def as_estimator(estimator: str | Estimator) -> Estimator | Ladder:
 
 def ladder() -> Ladder:
     """The rungs in their order, with the closed forms of all plugins."""
-    return Ladder((Exact(closed_forms()), Sum(), Quadrature(), MonteCarlo(), Samples()))
+    rules = closed_forms()
+    if _latest.rungs[0].rules is not rules:  # other plugins since
+        _latest.rungs = (Exact(rules), *_latest.rungs[1:])
+        _latest.ladder = Ladder(_latest.rungs)
+    return _latest.ladder
+
+
+class _Latest:
+    """The ladder that was used last."""
+
+    def __init__(self) -> None:
+        self.rungs = (Exact(), Sum(), Quadrature(), MonteCarlo(), Samples())
+        self.ladder = Ladder(self.rungs)
+
+
+_latest = _Latest()
 
 
 def family_for(family: object, target: Target) -> Family:

@@ -23,6 +23,9 @@ __all__ = ["FORMULAS", "KINDS", "Kind", "members", "parameters", "reference"]
 CHANGES = (1e-3, 1e-4, 1e-5, 1e-6)
 REAL = np.longdouble
 LOW, HIGH = 0.1, 1000.0
+INFINITE = {("chi2", "weibull"), ("renyi(alpha=2)", "weibull")}
+"""Where p² / q grows in the end, q having the larger shape: no grid reaches that far."""
+
 DEPTH = 80.0  # e^-80 of the largest density is nothing
 
 
@@ -139,6 +142,8 @@ def members(kind, values, dtype):
 
 def reference(divergence, name, p, q):
     """The divergence of every pair of a kind."""
+    if (divergence, name) in INFINITE:
+        return np.full(p[0].shape, np.inf)
     formula = FORMULAS[divergence]
     if divergence == "total_variation" and KINDS[name].x_of is not None:
         formula = _with_kinks

@@ -98,3 +98,13 @@ RIGHT = {
 @pytest.mark.parametrize("case", RIGHT)
 def test_right_parameters_pass(case):
     check_parameters(RIGHT[case], "p")
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308])
+def test_numbers_whose_sum_overflows_are_finite_all_the_same(value):
+    check_parameters(unchecked(Normal, tensor(value, value, value), 1.0), "p")
+
+
+def test_infinities_that_cancel_are_seen():
+    with pytest.raises(kldiv.InvalidArgument, match="loc of Normal"):
+        check_parameters(unchecked(Normal, tensor(math.inf, -math.inf), 1.0), "p")

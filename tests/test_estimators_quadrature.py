@@ -182,6 +182,27 @@ def test_without_a_tolerance_the_error_says_what_was_reached():
 
 
 @pytest.mark.parametrize(
+    ("p", "q", "divergence"),
+    [
+        (Normal(one(0.0), 1.0), Normal(one(1.0), 1.5), "kl"),
+        (Normal(one(0.0), 1.0), Normal(one(1.0), 1.5), "total_variation"),
+        (Cauchy(one(0.0), 1.0), Cauchy(one(3.0), 0.1), "kl"),
+        (Laplace(one(0.0), 1.0), Laplace(one(1.0), 2.0), "jensen_shannon"),
+        (Beta(one(0.5), 0.5), Beta(one(2.0), 3.0), "kl"),
+        (StudentT(one(2.1)), Normal(one(0.0), 1.0), "kl"),
+    ],
+)
+@pytest.mark.parametrize("most", [1, 60, 100, 150, 200, 300, 500])
+def test_no_more_is_spent_than_allowed_and_the_error_covers_what_is_missing(
+    p, q, divergence, most
+):
+    precise = kldiv.divergence(p, q, divergence, estimator="quadrature")
+    found = kldiv.divergence(p, q, divergence, estimator=Quadrature(max_evaluations=most))
+    assert found.evaluations <= max(most, 60)
+    assert abs(float(found) - float(precise)) <= float(found.error) + float(precise.error)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"rtol": 0.0}, "rtol must be between 0 and 1 and atol not negative, got 0.0, 0.0"),

@@ -92,6 +92,12 @@ def test_between_two_data_sets_the_error_covers_the_truth(dimensions):
     assert 0 < float(found.stderr) < float(found.error)
 
 
+@pytest.mark.parametrize("count", [20, 21, 23])
+def test_the_fewest_points_are_enough(count):
+    found = kldiv.divergence(draws(0, count, 1, 0), draws(0, count, 1, 1), seed=0)
+    assert 0 <= float(found) <= float(found.error)
+
+
 def test_the_seed_decides_and_global_randomness_is_left_alone():
     p, q = draws(0, 100, 1, 0), draws(1, 100, 1, 1)
     before = torch.get_rng_state()

@@ -1,6 +1,8 @@
 """Adaptive integration begins where a target has mass: at landmarks of any density."""
 
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from torch.distributions import (
@@ -22,6 +24,7 @@ import kldiv
 
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators.integrals.landmarks import landmarks
+from kldiv.resolving import as_target
 
 F64 = torch.float64
 
@@ -131,3 +134,13 @@ def test_a_distribution_without_moments_or_sampler_is_searched_too():
     ((centre, scale),) = numbers(of(Plain(validate_args=False)))
     assert centre == pytest.approx(7.0, abs=1e-6)
     assert scale == pytest.approx(0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_far_clusters_of_kernels_are_places_of_their_own(dimensions):
+    noise = np.random.default_rng(5).normal(size=(dimensions, 40)) * 1e-3
+    data = noise + np.where(np.arange(40) < 20, 0.0, 1e3)
+    density = as_target(scipy.stats.gaussian_kde(data, bw_method=1e-4), "p")
+    found = landmarks(density)
+    assert sorted(round(float(place.centre[0])) for place in found) == [0, 1000]
+    assert all((place.correlation is None) == (dimensions == 1) for place in found)

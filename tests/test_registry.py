@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from kldiv.entry import Entry
 from kldiv.errors import (
     AmbiguousName,
     InvalidArgument,
@@ -13,7 +14,7 @@ from kldiv.errors import (
     UnknownName,
 )
 from kldiv.lazy import Lazy
-from kldiv.registry import Entry, Offer, Registry
+from kldiv.registry import Offer, Registry
 
 
 class Renyi:
@@ -162,6 +163,23 @@ def test_an_object_is_created_from_a_name_with_arguments(registry):
 def test_wrong_arguments_are_refused_with_the_remedy(registry, text, message):
     with pytest.raises(InvalidArgument, match=message):
         registry.create(text)
+
+
+def test_a_shared_object_is_made_once_for_a_text(registry):
+    made = registry.shared("renyi(alpha=0.5)")
+    assert registry.shared("renyi(alpha=0.5)") is made
+    assert registry.shared("renyi(alpha=2)").alpha == 2
+    assert registry.create("renyi(alpha=0.5)") is not made
+
+
+def test_a_shared_object_is_made_anew_where_others_bear_names(registry):
+    with registry.temporary("mine", Renyi):
+        mine = registry.shared("mine(alpha=3)")
+        assert mine.alpha == 3
+    with pytest.raises(UnknownName):
+        registry.shared("mine(alpha=3)")
+    with registry.temporary("mine", Renyi):
+        assert registry.shared("mine(alpha=3)") is not mine
 
 
 def test_an_item_that_cannot_be_imported_marks_only_itself(registry):

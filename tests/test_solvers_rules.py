@@ -144,3 +144,15 @@ def test_a_start_that_is_far_off_may_be_integrated_roughly_in_the_plane():
     assert good.all()
     assert float(value[0]) == pytest.approx(float(exact[0]), rel=1e-12)
     assert float(value[1]) == pytest.approx(float(exact[1]), rel=1e-5)
+
+
+def test_a_rule_that_cannot_be_better_serves_the_neighbours_of_its_members():
+    def needles(x):
+        return -(20 * x.square().sum(-1)).sin().square() * 50 - x.square().sum(-1) / 2
+
+    q = Independent(Normal(torch.zeros(2, dtype=F64), 1.0), 1)
+    rule = made(q, kldiv.Target(needles, event_shape=(2,)), forward=False)
+    assert rule.best_effort
+    assert rule.serves_anyway(torch.Size([4]))
+    assert not rule.serves_anyway(torch.Size())
+    assert not made(*planes()).serves_anyway(torch.Size([4]))

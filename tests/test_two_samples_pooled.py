@@ -22,7 +22,8 @@ PLAIN = pool_of(RANDOM.normal(size=(60, 2)), RANDOM.normal(size=(40, 2)))
 def test_scores_are_the_same_in_all_increasing_coordinates():
     mapped = pool_of(np.exp(3 * PLAIN.points[:60]), np.exp(3 * PLAIN.points[60:]))
     np.testing.assert_array_equal(mapped.scores, PLAIN.scores)
-    np.testing.assert_array_equal(mapped.basis, PLAIN.basis)
+    np.testing.assert_array_equal(mapped.single, PLAIN.single)
+    np.testing.assert_array_equal(mapped.joint, PLAIN.joint)
 
 
 def test_scores_of_equal_weights_are_normal_quantiles_of_mid_ranks():
@@ -30,6 +31,12 @@ def test_scores_of_equal_weights_are_normal_quantiles_of_mid_ranks():
     from_ranks = [-1.1503493803760083, 0.6744897501960817, -0.3186393639643752]
     assert pool.scores[:3, 0] == pytest.approx(from_ranks, abs=1e-14)
     assert pool.scores[3] == pool.scores[1]
+
+
+def test_scores_know_nothing_of_weights():
+    weights = RANDOM.exponential(size=100)
+    heavy = pool_of(PLAIN.points[:60], PLAIN.points[60:], weights)
+    np.testing.assert_array_equal(heavy.scores, PLAIN.scores)
 
 
 def test_a_coordinate_that_does_not_vary_is_dropped():
@@ -49,17 +56,18 @@ def test_white_scores_are_uncorrelated_and_repeated_coordinates_count_once():
 
 def test_functions_have_mean_zero_and_variance_one():
     share = PLAIN.weights / PLAIN.weights.sum()
-    np.testing.assert_allclose(share @ PLAIN.basis, 0, atol=1e-12)
-    np.testing.assert_allclose(share @ PLAIN.basis**2, 1, rtol=1e-10)
+    for functions in (PLAIN.single, PLAIN.joint):
+        np.testing.assert_allclose(share @ functions, 0, atol=1e-12)
+        np.testing.assert_allclose(share @ functions**2, 1, rtol=1e-10)
 
 
 def test_bumps_are_left_out_where_dimensions_are_many():
     counts = []
     for dimensions in (FEW, FEW + 1):
         points = RANDOM.normal(size=(200, dimensions))
-        width = pool_of(points[:100], points[100:]).basis.shape[1]
-        counts.append(width - dimensions - dimensions * (dimensions - 1) // 2)
-    assert counts == [FEW * 4 + 200, (FEW + 1) * 4]
+        functions = pool_of(points[:100], points[100:]).joint
+        counts.append(functions.shape[1] - dimensions * (dimensions - 1) // 2)
+    assert counts == [150, 0]
 
 
 def test_both_sides_are_spread_evenly_over_the_parts():

@@ -58,6 +58,12 @@ class KernelDensity(NumpyDistribution):
         """The variances of the coordinates, likewise."""
         return self.covariance_matrix.diagonal().reshape(self.event_shape)
 
+    @property
+    def kernels(self) -> tuple[Tensor, Tensor]:
+        """The points, with shape (n, d), and the covariance of the kernel about each, (d, d)."""
+        covariance = self._density.covariance
+        return torch.as_tensor(self._density.dataset.T), torch.as_tensor(covariance)
+
     def log_density(self, x: Array) -> Array:
         """Scipy's ``logpdf``."""
         points = x.reshape(-1, self._density.d).T

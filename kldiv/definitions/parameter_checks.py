@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from collections.abc import Iterator
 from textwrap import shorten
 
@@ -41,12 +43,18 @@ def check_parameters(distribution: Distribution, argument: str) -> None:
 
 
 def _is_allowed(distribution: Distribution, name: str, value: Tensor) -> bool:
-    numbers = ~value.isnan() if name == "logits" else value.isfinite()  # a logit may be certain
-    finite = bool(numbers.all())
+    finite = _is_finite(value, certain=name == "logits")  # a logit may be certain
     if distribution._validate_args or not finite:  # torch has checked all but that
         return finite
     allowed = distribution.arg_constraints[name]
     return bool(constraints.is_dependent(allowed) or allowed.check(value).all())
+
+
+def _is_finite(value: Tensor, *, certain: bool) -> bool:
+    total = value.sum().item()
+    if math.isfinite(total):  # then all of it is; a sum may overflow where nothing is infinite
+        return True
+    return bool((~value.isnan() if certain else value.isfinite()).all())
 
 
 def _parts(distribution: Distribution) -> Iterator[Distribution]:

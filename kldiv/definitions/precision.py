@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import functools
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import torch
@@ -99,25 +99,24 @@ def place_of(distribution: Distribution) -> tuple[torch.dtype, torch.device]:
 
     The type is the widest one.
     """
-    tensors = _tensors(distribution)
-    dtypes = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
+    tensors = [*_tensors(distribution)]
+    dtypes = {tensor.dtype for tensor in tensors if tensor.dtype.is_floating_point}
     dtype = functools.reduce(torch.promote_types, dtypes or {torch.get_default_dtype()})
     return dtype, tensors[0].device if tensors else torch.device("cpu")
 
 
-def _tensors(value: object) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, list | tuple):
-        return [tensor for item in value for tensor in _tensors(item)]
+def _tensors(value: object) -> Iterator[Tensor]:
     if isinstance(value, _InverseTransform):
-        return _tensors(value.inv)
-    if isinstance(value, Distribution | Transform):
-        return [tensor for _, item in _parts(value) for tensor in _tensors(item)]
-    return []
+        value = value.inv
+    items = value if isinstance(value, list | tuple) else [item for _, item in _parts(value)]
+    for item in items:
+        if isinstance(item, Tensor):
+            yield item
+        elif isinstance(item, list | tuple | Distribution | Transform):
+            yield from _tensors(item)
 
 
-def _parts(value: Distribution | Transform) -> list[tuple[str, object]]:
+def _parts(value: object) -> list[tuple[str, object]]:
     """What an object holds, but for a transform's link to its inverse, which leads back to it."""
     return [(name, item) for name, item in vars(value).items() if name != "_inv"]
 

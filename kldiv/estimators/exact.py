@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 
@@ -47,7 +48,9 @@ class Exact:
         if p is None or q is None:
             side = problem.p if p is None else problem.q
             return f"{side!r} is no torch distribution"
-        if any(True for _ in self._covering(problem.divergence, p, q)):
+        rule = next(self._covering(problem.divergence, p, q), None)
+        if rule is not None:
+            problem.notes[self.name] = rule
             return None
         types = f"{type(p).__name__} and {type(q).__name__}"
         return f"no closed form of {problem.divergence} between {types} is registered"
@@ -57,7 +60,8 @@ class Exact:
         p, q, divergence = problem.p.distribution, problem.q.distribution, problem.divergence
         if p is None or q is None:
             raise NotAvailable("a closed form needs two torch distributions")
-        for rule in self._covering(divergence, p, q):
+        known = problem.notes.get(self.name)
+        for rule in chain([known] if known else (), self._covering(divergence, p, q)):
             value = rule.function(p, q, divergence)
             if value is not NotImplemented:
                 error = _rounding(rule, value.detach(), p, q, divergence)
@@ -65,12 +69,13 @@ class Exact:
         raise NotAvailable(f"no closed form covers {p!r} and {q!r} under {divergence}")
 
     def _estimate(self, problem: Problem, value: Tensor, error: Tensor) -> Estimate:
-        infinite = value.isinf()
-        reason = ""
+        infinite, reason = value.isinf(), ""
         if infinite.any():
             reason, error = problem.why_infinite, torch.where(infinite, 0.0, error)
         shape = problem.batch_shape
-        return Estimate(value.expand(shape), error.expand(shape), self.name, reason=reason)
+        if value.shape != shape or error.shape != shape:
+            value, error = value.expand(shape), error.expand(shape)
+        return Estimate(value, error, self.name, reason=reason)
 
     def _covering(
         self, divergence: Divergence, p: Distribution, q: Distribution

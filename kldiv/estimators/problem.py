@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -29,6 +29,7 @@ class Problem:
         q: The second side.
         seed: What all randomness follows.
         batch_shape: The shape of the result, derived from both sides.
+        notes: What estimators have found out about it, lest they ask twice.
 
     Raises:
         ShapeMismatch: If the event shapes differ or the batch shapes do not broadcast.
@@ -41,6 +42,7 @@ class Problem:
     q: Target
     seed: int = 0
     batch_shape: torch.Size = field(init=False)
+    notes: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         p, q = self.p, self.q

@@ -176,8 +176,8 @@ def _why_not_crossed(problem: Problem) -> str | None:
 
 
 def _worth(side: SampleTarget) -> float:
-    """How many points of equal weight a sample is worth."""
-    return 1 / float(side.weights.square().sum())
+    """How many points of equal weight a sample is worth, without rounding errors."""
+    return round(1 / float(side.weights.square().sum()), 6)
 
 
 def _pool(p: SampleTarget, q: SampleTarget, seed: int) -> Pool:

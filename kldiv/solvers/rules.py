@@ -7,6 +7,9 @@ otherwise: the mass of q on the nodes must be 1, and the embedded coarse rule mu
 
 from __future__ import annotations
 
+import math
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -29,7 +32,11 @@ _MASS = 1e-7  # what of a mass may be missing on the nodes
 _GAP = {1: 1e-5, 2: 3e-4}  # to the coarser rule, relative: the root of the error, about
 _AFAR = 5.0  # nats worse than the best: a start for which a plane's rule may be rough
 _ROUGH = 2e-2  # relative to what it is worse by
-_PLANE_EVALUATIONS = 60_000  # in two dimensions, where the trapezium rule has failed
+_PLANE_EVALUATIONS = 150_000  # in two dimensions, where the trapezium rule has failed
+_PLANE_RTOL = 1e-7  # for it
+_NEARLY = 30.0  # times too rough: no other rule in the plane is much better
+_NEIGHBOURS = 3.0  # times rougher than where it was made a rule may be elsewhere
+_BETTER = 3.0, 10.0  # times less rough: what finer grids and adaptive rules must be
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,7 @@ class Rule:
         event_shape: The shape of a point.
         problems: How many of the last dimensions are the target's batch shape, those before them
             being starts.
-        best_effort: Whether the rule is not good enough even where it was made, and is the finest
-            there is.
+        slack: How many times too rough it may be: 1, unless there is no better one.
     """
 
     points: Tensor
@@ -56,7 +62,12 @@ class Rule:
     mass: Tensor | None
     event_shape: torch.Size
     problems: int
-    best_effort: bool = False
+    slack: float = 1.0
+
+    @property
+    def best_effort(self) -> bool:
+        """Whether it is too rough even where it was made, and the finest there is."""
+        return self.slack > 1
 
     def serves_anyway(self, batch: torch.Size) -> bool:
         """Whether members about those it was made for cannot have a better rule than it."""
@@ -67,15 +78,18 @@ class Rule:
         own = self.weights.shape[1:]
         return len(own) <= len(batch) and own == batch[len(batch) - len(own) :]
 
-    def suits(self, problem: Problem, *, forward: bool) -> bool:
-        """Whether the rule sees the whole mass of both sides and agrees with its coarser half."""
+    def roughness(self, problem: Problem, *, forward: bool) -> float:
+        """How many times too rough the rule is: to see both masses, to agree with its half."""
         member = problem.q if forward else problem.p
         if not isinstance(problem.divergence, IntegralDivergence):
-            return False
-        _, good = self.divergence(problem.divergence, member, forward=forward)
+            return math.inf
+        values, log_q = self._values(problem.divergence, member, forward=forward)
+        integrals = [(value * self.weights).sum(0) for value in values]
         mass = (self.log_p.exp() * self.weights).sum(0)
         known = torch.ones_like(mass) if self.mass is None else self.mass
-        return bool(good.all() and ((mass - known).abs() < _MASS * known).all())
+        doubts = *self._doubts(values, integrals, log_q), (mass - known).abs() / (_MASS * known)
+        worst = torch.stack([each.max() for each in doubts]).max()
+        return float(torch.nan_to_num(worst, nan=math.inf))
 
     def divergence(
         self, divergence: IntegralDivergence, member: Target, *, forward: bool
@@ -84,6 +98,16 @@ class Rule:
         extra = len(member.batch_shape) - (self.weights.ndim - 1)
         if extra > 0:
             return self._widened(extra).divergence(divergence, member, forward=forward)
+        values, log_q = self._values(divergence, member, forward=forward)
+        integrals = [(value * self.weights).sum(0) for value in values]
+        with torch.no_grad():
+            doubts = torch.maximum(*self._doubts(values, integrals, log_q))
+        return self._combined(divergence, integrals, forward=forward), doubts <= self.slack
+
+    def _values(
+        self, divergence: IntegralDivergence, member: Target, *, forward: bool
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The integrands and the log density of a member at the nodes."""
         log_q = member.log_prob(self.points)
         first, second = (self.log_p, log_q) if forward else (log_q, self.log_p)
         if self._reaches_far:
@@ -91,16 +115,21 @@ class Rule:
         values = divergence.integrands(*past_poles(first, second))
         if not self._all_used:
             values = tuple(torch.where(self.weights > 0, value, 0.0) for value in values)
-        integrals = [(value * self.weights).sum(0) for value in values]
-        with torch.no_grad():
-            missing = ((log_q.exp() * self.weights).sum(0) - 1).abs()
-            good = torch.ones_like(missing, dtype=torch.bool)
-            for value, integral in zip(values, integrals, strict=True):
-                gap, afar = (value * self._doubt).sum(0).abs(), self._afar(integral)
-                near = _GAP[self.event_shape.numel()] * integral.abs() + 1e-9
-                close = (gap <= near + afar) & (missing < _MASS + afar)
-                good = (good & close) | integral.isinf()
-        return self._combined(divergence, integrals, forward=forward), good
+        return values, log_q
+
+    def _doubts(
+        self, values: tuple[Tensor, ...], integrals: list[Tensor], log_q: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What is missing of a member's mass, and the gap to the coarser rule, as shares."""
+        missing = ((log_q.exp() * self.weights).sum(0) - 1).abs()
+        shares, gaps = torch.zeros_like(missing), torch.zeros_like(missing)
+        for value, integral in zip(values, integrals, strict=True):
+            gap, afar = (value * self._doubt).sum(0).abs(), self._afar(integral)
+            near = _GAP[self.event_shape.numel()] * integral.abs() + 1e-9
+            finite = ~integral.isinf()
+            shares = torch.maximum(shares, torch.where(finite, missing / (_MASS + afar), 0.0))
+            gaps = torch.maximum(gaps, torch.where(finite, gap / (near + afar), 0.0))
+        return shares, gaps
 
     def _afar(self, integral: Tensor) -> Tensor:
         """What may be wrong in the plane where a start is far worse than its problem's best."""
@@ -145,6 +174,8 @@ class Rule:
 
 def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) -> Rule:
     """The cheapest rule that is good enough for a problem."""
+    if isinstance(estimator, Quadrature) and problem.event_shape.numel() == 2:
+        estimator = _in_plane(estimator)
     with torch.no_grad():
         target = problem.p if forward else problem.q
         sides = densities(problem, estimator.mass)
@@ -160,15 +191,38 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
 
         if isinstance(estimator, Sum):
             return rule(_sum_nodes(problem, estimator))
-        if problem.event_shape.numel() == 2:
-            for nodes in trapezium_nodes(problem):
-                found = rule(nodes)
-                if found.suits(problem, forward=forward):
-                    return found
-            estimator = replace(estimator, rtol=None, max_evaluations=_PLANE_EVALUATIONS)
-            found = rule(estimator.rule(sides))
-            return replace(found, best_effort=not found.suits(problem, forward=forward))
-        return rule(estimator.rule(sides))
+        if problem.event_shape.numel() == 1:
+            return rule(estimator.rule(sides))
+        return _best(
+            (rule(nodes) for nodes in trapezium_nodes(problem)),
+            lambda: rule(estimator.rule(sides)),
+            lambda found: found.roughness(problem, forward=forward),
+        )
+
+
+def _best(
+    grids: Iterable[Rule], adaptive: Callable[[], Rule], roughness: Callable[[Rule], float]
+) -> Rule:
+    """The first rule that is good enough, or the one that is worth its nodes."""
+    best, least = None, math.inf
+    for found in grids:
+        rough = roughness(found)
+        if rough <= 1:
+            return found
+        if best is None or rough < least / _BETTER[0]:
+            best, least = found, rough
+    if best is None or least > _NEARLY:
+        found = adaptive()
+        rough = roughness(found)
+        if best is None or rough < least / _BETTER[1]:
+            best, least = found, rough
+    return replace(best, slack=max(1.0, _NEIGHBOURS * least))
+
+
+def _in_plane(estimator: Quadrature) -> Quadrature:
+    """The same with the evaluations that a rule, made anew now and then, may cost."""
+    most = min(estimator.max_evaluations or _PLANE_EVALUATIONS, _PLANE_EVALUATIONS)
+    return replace(estimator, rtol=_PLANE_RTOL, max_evaluations=most)
 
 
 def _sum_nodes(problem: Problem, estimator: Sum) -> Nodes:

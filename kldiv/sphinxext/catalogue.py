@@ -16,9 +16,9 @@ from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from kldiv.entry import Entry
 from kldiv.lazy import Lazy
 from kldiv.registries import divergences, families, targets
-from kldiv.registry import Entry
 
 __all__ = ["Catalogue", "first_sentence"]
 

@@ -187,9 +187,12 @@ class GaussianRule:
             for side in (p, q)
             if isinstance(side, MultivariateNormal | LowRankMultivariateNormal)
         ]
-        error = _ROUNDING * value.abs()
-        for factor in matrices:
-            error = error + _factor_rounding(factor) * (value.abs() + value.abs().sqrt())
+        size = value.abs()
+        error = _ROUNDING * size
+        alike = len({factor.shape for factor in matrices}) == 1
+        groups = [torch.stack(matrices)] if alike else [each.unsqueeze(0) for each in matrices]
+        for group in groups:
+            error = error + _factor_rounding(group).sum(0) * (size + size.sqrt())
         return error
 
 

@@ -8,15 +8,18 @@ import torch
 
 from torch import Tensor
 
+from kldiv.estimators.integrals.budgets import Budget
 from kldiv.estimators.integrals.charts import Chart
-from kldiv.estimators.integrals.kronrod import Cells, kronrod, nodes_of
+from kldiv.estimators.integrals.groups import ranks
+from kldiv.estimators.integrals.kronrod import CELL, Cells, kronrod, nodes_of
 from kldiv.estimators.integrals.lines import Integrals, LineIntegrand, Nodes, Sample
 from kldiv.estimators.integrals.tails import Ends
 from kldiv.estimators.integrals.trapezium import Grid, Window, trapezium
 
-__all__ = ["Demand", "Group", "Outcome", "Start", "grid_of", "integrate"]
+__all__ = ["Demand", "Outcome", "Start", "grid_of", "integrate"]
 
 _STEPS = (16, 8)  # of the first level for each place with mass, and for all
+_WIDE = 2  # a cell to begin with, in steps
 _AT_ONCE = 1024  # lines, so that what belongs to them stays in the processor's cache
 
 
@@ -27,7 +30,7 @@ class Demand:
     Arguments:
         rtol: The tolerance of each integral relative to that of the absolute value, of shape (k).
         atol: The absolute tolerance.
-        most: The most nodes for each element.
+        most: The most evaluations for each element, a first look at its lines apart.
     """
 
     rtol: Tensor
@@ -37,29 +40,6 @@ class Demand:
     def allowed(self, size: Tensor) -> Tensor:
         """The error allowed to integrals with absolute values of these sizes, of shape (k, B)."""
         return (self.rtol.unsqueeze(-1) * size).clamp_min(self.atol)
-
-
-@dataclass(frozen=True)
-class Group:
-    """The element of each of M lines, with shape (M), and how many elements there are."""
-
-    of_line: Tensor
-    count: int
-
-    def total(self, parts: Tensor) -> Tensor:
-        """The sums over the lines of an element: from shape (*, M) to (*, B)."""
-        total = parts.new_zeros(*parts.shape[:-1], self.count)
-        return total.index_add(parts.ndim - 1, self.of_line, parts)
-
-    def largest(self, parts: Tensor) -> Tensor:
-        """The largest of numbers that are not negative: from shape (k, M) to (k, B)."""
-        total = parts.new_zeros(parts.shape[0], self.count)
-        return total.scatter_reduce(1, self.of_line.expand_as(parts), parts, "amax")
-
-    @property
-    def sizes(self) -> Tensor:
-        """How many lines each element has, with shape (B)."""
-        return torch.bincount(self.of_line, minlength=self.count).clamp_min(1)
 
 
 @dataclass(frozen=True)
@@ -110,49 +90,51 @@ def grid_of(chart: Chart) -> Grid:
     return Grid(low, (high - low) / number, number)
 
 
-def integrate(
-    function: LineIntegrand, chart: Chart, start: Start, group: Group, demand: Demand
-) -> Outcome:
+def integrate(function: LineIntegrand, chart: Chart, start: Start, demand: Demand) -> Outcome:
     r"""Integrals over lines, those of an element added up.
 
     Arguments:
         function: The integrands on M lines.
         chart: The coordinates of these.
         start: What is known already.
-        group: The element of each line.
         demand: When to stop.
     """
-    diverges = start.ends.diverges
+    diverges, group = start.ends.diverges, function.budget.group
     if bool(diverges.any()):
         function = _Silenced(function, diverges)
     ladder = torch.where(diverges.unsqueeze(1), 0.0, start.ladder)
-    size = group.total(_sizes(ladder, start))
-    allowed = demand.allowed(size)
-    parts = torch.zeros(
-        3, ladder.shape[0], len(group.of_line), dtype=ladder.dtype, device=ladder.device
-    )
+    allowed = demand.allowed(group.total(_sizes(ladder, start)))
+    parts = ladder.new_zeros(3, len(ladder), len(group.of_line))
     empty = start.idle | (start.ends.last <= start.ends.first)
-    done, nodes = empty.clone(), []
-    for part in _batches(~empty & ~start.rough, start.ends):
-        window = start.window(part)
+    cut, nodes = ~empty & start.rough, []
+    cut[cut.clone()] = _can_be_cut(cut, chart, start, function.budget)
+    for part in _batches(~empty & ~cut, start.ends):
         share = (allowed / group.sizes)[:, group.of_line[part]]
         found, good, of_part = trapezium(
-            function, start.grid, window, ladder[:, :, part], share, demand.most
+            function, start.grid, start.window(part), ladder[:, :, part], share, start.rough[part]
         )
         parts[:, :, part] = torch.stack([found.values, found.errors, found.floors])
-        done[part] = good
+        cut[part] = ~good
         nodes += of_part
-    left = (~done).nonzero().squeeze(-1)
-    parts[:, :, left] = 0.0
+    cut[cut.clone()] = _can_be_cut(cut, chart, start, function.budget)
+    parts[:, :, cut] = 0.0
     total = group.total(parts)
-    if len(left):
+    nodes = [each.pick(~cut[each.line]) for each in nodes]
+    nodes = [each for each in nodes if len(each.line)]
+    if bool(cut.any()):
         wanted = (allowed - total[1]).clamp_min(0.3 * allowed)
-        found, cells = kronrod(
-            function, _cells(chart, start, left), group.of_line, wanted, demand.most
-        )
+        found, cells = kronrod(function, _cells(chart, start, cut.nonzero().squeeze(-1)), wanted)
         total = total + torch.stack([found.values, found.errors, found.floors])
         nodes.append(nodes_of(cells))
     return Outcome(Integrals(*total), nodes)
+
+
+def _can_be_cut(which: Tensor, chart: Chart, start: Start, budget: Budget) -> Tensor:
+    """Which of the lines that were chosen can pay for the cells to begin with."""
+    line = which.nonzero().squeeze(-1)
+    steps = (start.ends.last - start.ends.first)[line]
+    roots = torch.bincount(start.roots[1], minlength=len(which))[line]
+    return budget.affords(line, CELL * (steps + roots + chart.marks.shape[-1]))
 
 
 @dataclass(frozen=True)
@@ -161,6 +143,11 @@ class _Silenced:
 
     function: LineIntegrand
     diverges: Tensor
+
+    @property
+    def budget(self) -> Budget:
+        """What the integrals may cost."""
+        return self.function.budget
 
     def __call__(self, w: Tensor, line: Tensor | None, *, noise: bool) -> Sample:
         sample = self.function(w, line, noise=noise)
@@ -185,10 +172,10 @@ def _batches(which: Tensor, ends: Ends) -> list[Tensor]:
 
 
 def _cells(chart: Chart, start: Start, line: Tensor) -> Cells:
-    """The windows of some lines, cut at every step, at places with mass and at kinks."""
+    """The windows of some lines, cut at every other step, at places with mass and at kinks."""
     window = start.window(line)
     count = int((window.last - window.first).max())
-    steps = torch.arange(count + 1, device=line.device).unsqueeze(-1)
+    steps = torch.arange(0, count + _WIDE, _WIDE, device=line.device).unsqueeze(-1)
     low, high = (start.grid.at(end, line) for end in (window.first, window.last))
     cuts = [start.grid.at((window.first + steps).clamp_max(window.last), line)]
     picked = chart.pick(line)
@@ -203,10 +190,7 @@ def _cells(chart: Chart, start: Start, line: Tensor) -> Cells:
 
 def _by_line(roots: Tensor, line: Tensor, count: int) -> Tensor:
     """The roots of each line, one below the other, of shape (R, M); what lacks is infinite."""
-    order = line.argsort(stable=True)
-    numbers = torch.bincount(line, minlength=count)
-    first = numbers.cumsum(0) - numbers
-    slot = torch.arange(len(line), device=line.device) - first[line[order]]
-    found = roots.new_full((int(numbers.max()), count), torch.inf)
-    found[slot, line[order]] = roots[order]
+    rank, depth = ranks(line, count)
+    found = roots.new_full((depth, count), torch.inf)
+    found[rank, line] = roots
     return found

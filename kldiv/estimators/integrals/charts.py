@@ -36,36 +36,15 @@ import torch
 from torch import Tensor
 
 from kldiv.estimators.integrals.ends import depth, inside, within
+from kldiv.estimators.integrals.lines import Places
 
-__all__ = ["Chart", "Places", "chart_of"]
+__all__ = ["Chart", "chart_of"]
 
 _STRETCH = 1.5  # S: beyond e^S scales w grows like the logarithm of a logarithm
 _REACH = 322.0  # ln of the farthest distance in scales, 1e140, whose square is a float64
 _WIDE = 6.0  # a coordinate made for a scale resolves one that is this much smaller
 _NEWTON = 30
-
-
-@dataclass(frozen=True)
-class Places:
-    r"""Points of some lines.
-
-    Arguments:
-        x: The points, strictly inside their line, with shape :math:`(N, C)`.
-        log_slope: :math:`\log dx/dw`, with shape :math:`(N, C)`.
-        log_distance: The logarithm of the distance from the nearer end; of that from the centre,
-            on a line without.
-        shift: How much larger that logarithm became as x was rounded.
-    """
-
-    x: Tensor
-    log_slope: Tensor
-    log_distance: Tensor
-    shift: Tensor
-
-    @property
-    def exact(self) -> Tensor:
-        """Where the rounding of x is accounted for: beside an end."""
-        return self.shift != 0
+_NEARLY = 1e-9  # another step squares what is missing
 
 
 @dataclass(frozen=True)
@@ -80,6 +59,8 @@ class Chart:
         active: Which of the K terms count, with shape :math:`(M, K)`.
         marks: All places with mass, in y: a density may have a kink there, with shape (M, L).
         reach: The logarithm of the farthest distance, in scales.
+        source: What the lines were picked from, with what is known of it.
+        row: Which of its lines they are, with shape :math:`(M)`.
     """
 
     lower: Tensor
@@ -89,6 +70,8 @@ class Chart:
     active: Tensor
     marks: Tensor
     reach: float = _REACH
+    source: Chart | None = None
+    row: Tensor | None = None
 
     def pick(self, line: Tensor) -> Chart:
         """The lines of an index, which may hold a line many times."""
@@ -100,6 +83,8 @@ class Chart:
             self.active[line],
             self.marks[line],
             self.reach,
+            self.source or self,
+            line if self.row is None else self.row[line],
         )
 
     @cached_property
@@ -135,8 +120,7 @@ class Chart:
         """The coordinate of places y, with shape (N, M)."""
         if self.centre.shape[-1] == 1:
             return _phi((y - self.centre[:, 0]) / self.scale[:, 0])
-        terms = _phi(self._offsets(y))
-        return torch.where(self.active, terms, 0.0).sum(-1)
+        return self._terms(self._offsets(y))[0].sum(-1)
 
     def of_points(self, x: Tensor) -> Tensor:
         """The coordinates of points x of shape (N, M); infinite at and beyond the ends."""
@@ -165,52 +149,62 @@ class Chart:
         Steps t are taken from that place's centre, so that its scale is resolved however far out
         it is.
         """
-        low, high = self._bracket(w)
-        nearest = self._density(self._offsets((low + high) / 2)).argmax(-1, keepdim=True)
+        low, high, share = self._bracket(w)
+        nearest = self._terms(self._offsets((low + high) / 2))[1].argmax(-1, keepdim=True)
         centre, scale = (
             torch.take_along_dim(each.unsqueeze(0), nearest, -1).squeeze(-1)
             for each in (self.centre, self.scale)
         )
         apart = centre.unsqueeze(-1) - self.centre
         low, high = (((end - centre) / scale).asinh() for end in (low, high))
-        eta = (low + high) / 2
+        eta = low + (high - low) * share
         for _ in range(_NEWTON):
-            z = (scale * eta.sinh()).unsqueeze(-1) + apart
-            z = z / self.scale
-            excess = torch.where(self.active, _phi(z), 0.0).sum(-1) - w
+            z = ((scale * eta.sinh()).unsqueeze(-1) + apart) / self.scale
+            terms, slopes = self._terms(z)
+            excess = terms.sum(-1) - w
             low, high = torch.where(excess < 0, eta, low), torch.where(excess < 0, high, eta)
-            trial = eta - excess / (self._density(z).sum(-1) * scale * eta.cosh())
+            trial = eta - excess / (slopes.sum(-1) * scale * eta.cosh())
             inside = (trial >= low) & (trial <= high)
             eta = torch.where(inside, trial, (low + high) / 2)
-            if bool((excess.abs() <= 1e-13 * (1 + w.abs())).all()):
+            if bool((excess.abs() <= _NEARLY * (1 + w.abs())).all()):
                 break
-        step = scale * eta.sinh()
-        z = (step.unsqueeze(-1) + apart) / self.scale
-        return centre + step, -self._density(z).sum(-1).log()
+        y = scale * eta.sinh()
+        z = (y.unsqueeze(-1) + apart) / self.scale
+        return centre + y, -self._terms(z)[1].sum(-1).log()
 
     def _offsets(self, y: Tensor) -> Tensor:
         return (y.unsqueeze(-1) - self.centre) / self.scale
 
-    def _bracket(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Two places around w, of a table of places about every centre."""
-        line = torch.linspace(-1, 1, 49, dtype=w.dtype, device=w.device)
-        z, _ = _phi_inverse(line * _phi(w.new_tensor(1e150)))
+    def _bracket(self, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Two places around w, of a table of places about every centre, and how far between."""
+        table, at = (self.source or self)._table
+        if self.row is not None:
+            table, at = table[self.row], at[self.row]
+        index = torch.searchsorted(at, w.expand(w.shape[0], at.shape[0]).T.contiguous())
+        index = index.clamp(1, at.shape[1] - 1)
+        (low, high), (begin, end) = (
+            [torch.gather(each, 1, index + step).T for step in (-1, 0)] for each in (table, at)
+        )
+        share = (w - begin) / (end - begin)
+        return low, high, torch.where(share.isfinite(), share, 0.5).clamp(0, 1)
+
+    @cached_property
+    def _table(self) -> tuple[Tensor, Tensor]:
+        """Places y about every centre, in ascending order, and their w, with shape (M, T)."""
+        line = torch.linspace(-1, 1, 49, dtype=self.centre.dtype, device=self.centre.device)
+        z, _ = _phi_inverse(line * _phi(line.new_tensor(1e150)))
         table = (self.centre + self.scale * z.reshape(-1, 1, 1)).movedim(-1, 1).flatten(0, 1)
         table = table.sort(dim=0).values
-        at = self.to_w(table)
-        count = at.shape[0]
-        index = torch.searchsorted(
-            at.T.contiguous(), w.expand(w.shape[0], at.shape[1]).T.contiguous()
-        ).T
-        low = torch.gather(table, 0, (index - 1).clamp(0, count - 1))
-        high = torch.gather(table, 0, index.clamp(0, count - 1))
-        return low, high
+        return table.T.contiguous(), self.to_w(table).T.contiguous()
 
-    def _density(self, z: Tensor) -> Tensor:
-        """What each place adds to dw/dy at offsets from them in scales, with shape (N, M, K)."""
+    def _terms(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """What each place adds to w and to dw/dy at offsets in scales, with shape (N, M, K)."""
         v = z.asinh()
-        slope = 1 / ((1 + (v / _STRETCH).square()).sqrt() * torch.hypot(z, torch.ones_like(z)))
-        return torch.where(self.active, slope / self.scale, 0.0)
+        u = v / _STRETCH
+        slope = 1 / ((1 + u.square()).sqrt() * torch.hypot(z, torch.ones_like(z)) * self.scale)
+        return torch.where(self.active, _STRETCH * u.asinh(), 0.0), torch.where(
+            self.active, slope, 0.0
+        )
 
     def _of_y(self, y: Tensor, log_slope: Tensor) -> Places:
         low, high = self.lower.isfinite(), self.upper.isfinite()

@@ -9,14 +9,17 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.target import Target
-from kldiv.estimators.integrals.adaptive import Demand, Group
+from kldiv.estimators.integrals.across import Plane
+from kldiv.estimators.integrals.adaptive import Demand
+from kldiv.estimators.integrals.budgets import Budget
 from kldiv.estimators.integrals.elements import Elements
 from kldiv.estimators.integrals.formulas import Formula
+from kldiv.estimators.integrals.groups import Group, ranks
 from kldiv.estimators.integrals.landmarks import Landmark
 from kldiv.estimators.integrals.layout import edges_of, lines_of, places_of
 from kldiv.estimators.integrals.line_integrals import Kinks, LineIntegrals, line_integrals
-from kldiv.estimators.integrals.on_lines import Counter, OnLines
-from kldiv.estimators.integrals.planes import Plane, PlaneIntegrals, plane_integrals
+from kldiv.estimators.integrals.on_lines import OnLines
+from kldiv.estimators.integrals.planes import PlaneIntegrals, plane_integrals
 
 __all__ = ["DomainIntegrals", "domain_integrals"]
 
@@ -32,14 +35,14 @@ class DomainIntegrals:
         batch: The batch shape.
         found: The integrals.
         probe: A point of each element.
-        points: How many points were evaluated in all.
+        points: How many points were evaluated for each element, with shape (B).
     """
 
     formula: Formula
     batch: torch.Size
     found: LineIntegrals | PlaneIntegrals
     probe: Tensor
-    points: int
+    points: Tensor
 
     @property
     def values(self) -> Tensor:
@@ -87,15 +90,14 @@ class DomainIntegrals:
         """
         parts = [[each.flatten(0, 1) for each in part] for part in self.found.rule()]
         points, weights, coarse, element = (torch.cat(each) for each in zip(*parts, strict=True))
-        order = element.argsort(stable=True)
-        counts = torch.bincount(element, minlength=self.values.shape[1])
-        first = counts.cumsum(0) - counts
-        slot = torch.arange(len(order), device=order.device) - first[element[order]]
-        depth, elements = int(counts.max()), self.values.shape[1]
-        x = points[order][first].unsqueeze(0).expand(depth, *[-1] * points.ndim).clone()
+        elements = self.values.shape[1]
+        slot, depth = ranks(element, elements)
+        first = points.new_empty(elements, *points.shape[1:])
+        first[element[slot == 0]] = points[slot == 0]
+        x = first.expand(depth, *first.shape).clone()
+        x[slot, element] = points
         both = weights.new_zeros(2, depth, elements)
-        x[slot, element[order]] = points[order]
-        both[:, slot, element[order]] = torch.stack([weights, coarse])[:, order]
+        both[:, slot, element] = torch.stack([weights, coarse])
         shape = (depth, *self.batch)
         fine, rough = both.reshape(2, *shape).unbind(0)
         return x.reshape(*shape, *points.shape[1:]), fine, rough
@@ -127,7 +129,7 @@ def domain_integrals(
     size = max(1, p.event_shape.numel())
     edges = torch.stack([each.detach().reshape(-1, size) for each in edges_of(p, q)])
     places = [each.expand(batch) for each in [*places_of(p, q), *more]]
-    elements, counter, cuts = Elements(None, batch), Counter(), _cuts(p, q, size)
+    elements, cuts = Elements(None, batch), _cuts(p, q, size)
     found: LineIntegrals | PlaneIntegrals
     if size == 1:
         centre, scale = (
@@ -135,15 +137,15 @@ def domain_integrals(
             for each in ([one.centre for one in places], [one.scale for one in places])
         )
         lines = lines_of(edges.squeeze(-1), centre, scale, elements)
-        function = OnLines(formula, lines.chart, lines.elements, None, counter)
-        group = Group(lines.column, batch.numel())
+        budget = Budget.of(Group(lines.column, batch.numel()), demand.most)
+        function = OnLines(formula, lines.chart, lines.elements, budget, lines.column)
         sharp = centre[:, [place.sharp for place in places]]
-        found = line_integrals(function, group, demand, Kinks(ratios, cuts.squeeze(-1), sharp))
+        found = line_integrals(function, demand, Kinks(ratios, cuts.squeeze(-1), sharp))
     else:
         plane = Plane(edges, places, batch, ratios, cuts)
-        found = plane_integrals(formula, plane, demand, counter)
+        found = plane_integrals(formula, plane, demand)
     probe = places[0].centre.reshape(1, batch.numel(), *p.event_shape)
-    return DomainIntegrals(formula, batch, found, probe, counter.points)
+    return DomainIntegrals(formula, batch, found, probe, found.budget.spent.clone())
 
 
 def _cuts(p: Target, q: Target, size: int) -> Tensor:

@@ -20,6 +20,7 @@ from torch.distributions import Distribution, MultivariateNormal, Transform
 from torch.distributions.transforms import _InverseTransform
 
 from kldiv.definitions.target import DistributionTarget, Target
+from kldiv.estimators.integrals.groups import ranks
 
 __all__ = ["Arrangement", "Elements", "log_density_at"]
 
@@ -64,7 +65,7 @@ class Arrangement:
             return columns.reshape(columns.shape[0], *batch, *event)
         if self.elements.count == 1:
             return columns.reshape(-1, *batch, *event)
-        slot, depth = self._slots(index)
+        slot, depth = ranks(index, self.elements.count)
         first = columns[:, :1].unsqueeze(2)
         if missing is not None:
             first = torch.full_like(first, missing)
@@ -77,17 +78,8 @@ class Arrangement:
         index = self.elements.index
         if index is None or self.elements.count == 1:
             return full.reshape(full.shape[0], -1, columns)
-        slot, depth = self._slots(index)
+        slot, depth = ranks(index, self.elements.count)
         return full.reshape(full.shape[0], -1, depth, self.elements.count)[:, :, slot, index]
-
-    def _slots(self, index: Tensor) -> tuple[Tensor, int]:
-        """How many earlier columns have the same element, for each; and the most of one."""
-        order = index.argsort(stable=True)
-        counts = torch.bincount(index, minlength=self.elements.count)
-        starts = counts.cumsum(0) - counts
-        slot = torch.empty_like(index)
-        slot[order] = torch.arange(len(index), device=index.device) - starts[index[order]]
-        return slot, int(counts.max())
 
 
 def log_density_at(target: Target, x: Tensor, elements: Elements) -> Tensor:

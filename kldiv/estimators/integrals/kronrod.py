@@ -7,6 +7,7 @@ The integral over a cell is the 15-point Kronrod rule :math:`K`, its error that 
     A = K\bigl[\,|g - \bar g|\,\bigr],
 
 and at least :math:`|K - G| / 2` where halving the cell made that little smaller, as at a kink.
+Where no more cells may be halved it is ten times the sum of all :math:`|K - G|`.
 
 The cells of all lines are evaluated in one call, and only those are halved whose error counts.
 
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from kldiv.estimators.integrals.lines import Integrals, LineIntegrand, Nodes, rounding_of_places
 
-__all__ = ["Cells", "kronrod", "nodes_of"]
+__all__ = ["CELL", "Cells", "kronrod", "nodes_of"]
 
 _NODES = (
     0.991455371120812639206854697526329,
@@ -58,7 +59,11 @@ _K = torch.tensor([*_KRONROD, _KRONROD_MIDDLE, *reversed(_KRONROD)], dtype=torch
 _G = torch.zeros(15, dtype=torch.float64)
 _G[1::2] = torch.tensor([*_GAUSS, _GAUSS_MIDDLE, *reversed(_GAUSS)], dtype=torch.float64)
 
+CELL = len(_X)
+"""What a cell costs, in nodes."""
+
 _SLOW = 1 / 64  # of the difference before halving: for a smooth integrand it is 2^-14
+_STUCK = 10.0  # times the differences of cells that may not be halved
 _AT_ONCE = 200_000  # nodes in one call
 
 
@@ -93,17 +98,13 @@ class Cells:
         )
 
 
-def kronrod(
-    function: LineIntegrand, cells: Cells, group: Tensor, allowed: Tensor, most: int
-) -> tuple[Integrals, Cells]:
+def kronrod(function: LineIntegrand, cells: Cells, allowed: Tensor) -> tuple[Integrals, Cells]:
     r"""Integrates over cells, halving those whose error counts.
 
     Arguments:
         function: The integrands.
         cells: Where to begin.
-        group: To which of the integrals each line belongs, with shape :math:`(M)`.
         allowed: The error of each integral that is small enough, with shape :math:`(k, B)`.
-        most: When to stop, in nodes for each integral.
 
     Returns:
         The integrals, with shape :math:`(k, B)`, and the cells they were taken over. An infinite
@@ -111,24 +112,27 @@ def kronrod(
     """
     parts = _rule(function, cells)
     while True:
-        at = group[cells.line]
-        total = torch.zeros(3, *allowed.shape, dtype=parts.dtype, device=at.device)
-        total.index_add_(2, at, parts[:3])
-        values, errors, floors = total
+        at = function.budget.group.of_line[cells.line]
+        total = parts.new_zeros(4, *allowed.shape).index_add(2, at, parts)
+        values, errors, floors, plain = total
         number = torch.bincount(at, minlength=allowed.shape[1])
         wanted = torch.maximum(allowed, 2 * floors)
-        unmet = (errors > wanted) & values.isfinite() & (number * _X.numel() < most)
+        unmet = (errors > wanted) & values.isfinite()
         share = (wanted / number.clamp_min(1)).index_select(1, at)
         bad = unmet[:, at] & (parts[1] > share) & (parts[1] > 2 * parts[2])
         bad = bad.any(0) & (cells.upper - cells.lower > 1e-13 * (1 + cells.upper.abs()))
-        if not bool(bad.any()):
+        paid = bad.clone()
+        paid[bad] = function.budget.affords(cells.line[bad], 2 * CELL)
+        if not bool(paid.any()):
+            stuck = torch.zeros_like(number, dtype=torch.bool).index_fill(0, at[bad], True)
+            errors = torch.where(stuck, torch.maximum(errors, _STUCK * plain), errors)
             return Integrals(values, torch.where(values.isfinite(), errors, 0.0), floors), cells
-        halves = cells.pick(bad).halves()
+        halves = cells.pick(paid).halves()
         fresh = _rule(function, halves)
-        slow = fresh[3] > _SLOW * parts[3][:, bad].repeat(1, 2)
+        slow = fresh[3] > _SLOW * parts[3][:, paid].repeat(1, 2)
         fresh[1] = torch.where(slow, torch.maximum(fresh[1], fresh[3] / 2), fresh[1])
-        parts = torch.cat([parts[..., ~bad], fresh], -1)
-        cells = cells.pick(~bad).join(halves)
+        parts = torch.cat([parts[..., ~paid], fresh], -1)
+        cells = cells.pick(~paid).join(halves)
 
 
 def nodes_of(cells: Cells) -> Nodes:
@@ -140,7 +144,7 @@ def nodes_of(cells: Cells) -> Nodes:
 
 def _rule(function: LineIntegrand, cells: Cells) -> Tensor:
     """Integrals, errors, floors and raw differences of each cell, with shape (4, k, C)."""
-    size = max(1, _AT_ONCE // _X.numel())
+    size = max(1, _AT_ONCE // CELL)
     index = torch.arange(len(cells.line), device=cells.line.device)
     return torch.cat([_rule_at_once(function, cells.pick(part)) for part in index.split(size)], -1)
 

@@ -23,6 +23,7 @@ from torch.distributions import (
 
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.target import Target
+from kldiv.estimators.integrals.clusters import clusters
 from kldiv.estimators.integrals.scan import Peaks, scan
 
 __all__ = ["Landmark", "landmarks"]
@@ -97,6 +98,9 @@ def _of_distribution(distribution: Distribution) -> list[Landmark]:
         return [each for item in parts for each in _unbound(item, axis)]
     if isinstance(distribution, Independent):
         return _of_distribution(distribution.base_dist)
+    kernels = getattr(distribution, "kernels", None)
+    if kernels is not None:
+        return [_of_cluster(*found, distribution.event_shape) for found in clusters(*kernels)]
     if isinstance(distribution, TransformedDistribution):
         quantiles = _by_inverse(distribution)
         if quantiles is not None:
@@ -115,6 +119,17 @@ def _unbound(landmark: Landmark, axis: int) -> list[Landmark]:
     return [Landmark(*each, sharp=landmark.sharp) for each in parts]
 
 
+def _of_cluster(mean: Tensor, covariance: Tensor, event_shape: torch.Size) -> Landmark:
+    scale = covariance.diagonal().sqrt()
+    place = Landmark(mean.reshape(event_shape), scale.reshape(event_shape))
+    return _tilted(place, covariance) if len(scale) == 2 else place
+
+
+def _tilted(landmark: Landmark, covariance: Tensor) -> Landmark:
+    correlation = (covariance[..., 0, 1] / landmark.scale.prod(-1)).double()
+    return replace(landmark, correlation=correlation.clamp(-_CERTAIN, _CERTAIN))
+
+
 def _by_moments(distribution: Distribution) -> Landmark | None:
     """Mean and standard deviation, or location and scale; ``None`` where neither is usable."""
     try:
@@ -128,8 +143,7 @@ def _by_moments(distribution: Distribution) -> Landmark | None:
     covariance = getattr(distribution, "covariance_matrix", None)
     if found is None or covariance is None or distribution.event_shape.numel() != 2:
         return found
-    correlation = covariance[..., 0, 1] / found.scale.prod(-1)
-    return replace(found, correlation=correlation.double().clamp(-_CERTAIN, _CERTAIN))
+    return _tilted(found, covariance)
 
 
 def _by_inverse(distribution: Distribution) -> Landmark | None:

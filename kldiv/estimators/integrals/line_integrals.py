@@ -9,9 +9,11 @@ import torch
 
 from torch import Tensor
 
-from kldiv.estimators.integrals.adaptive import Demand, Group, Start, grid_of, integrate
+from kldiv.estimators.integrals.adaptive import Demand, Start, grid_of, integrate
+from kldiv.estimators.integrals.budgets import Budget
 from kldiv.estimators.integrals.charts import Chart
 from kldiv.estimators.integrals.crossings import crossings
+from kldiv.estimators.integrals.groups import Group
 from kldiv.estimators.integrals.lines import Nodes, Sample
 from kldiv.estimators.integrals.moving_edges import move_with_edges
 from kldiv.estimators.integrals.on_lines import OnLines
@@ -45,7 +47,6 @@ class LineIntegrals:
 
     Arguments:
         function: The integrands, on M lines.
-        group: The element of each line.
         start: What was known at first.
         values: The integrals, with shape :math:`(k, B)`.
         errors: Their errors, likewise.
@@ -57,7 +58,6 @@ class LineIntegrals:
     """
 
     function: OnLines
-    group: Group
     start: Start
     values: Tensor
     errors: Tensor
@@ -66,6 +66,16 @@ class LineIntegrals:
     hollow: Tensor
     nodes: list[Nodes]
     beyond: list[PowerTail]
+
+    @property
+    def budget(self) -> Budget:
+        """What they cost."""
+        return self.function.budget
+
+    @property
+    def group(self) -> Group:
+        """The element of each line."""
+        return self.budget.group
 
     def differentiable(self, edges: list[Tensor]) -> Tensor:
         r"""The same integrals with a graph, with shape :math:`(k, B)`.
@@ -104,16 +114,15 @@ class LineIntegrals:
         return here.sample(*here.unrounded(places, logs), noise=False).values
 
 
-def line_integrals(function: OnLines, group: Group, demand: Demand, kinks: Kinks) -> LineIntegrals:
+def line_integrals(function: OnLines, demand: Demand, kinks: Kinks) -> LineIntegrals:
     r"""Integrates along lines and adds up those of an element.
 
     Arguments:
         function: The integrands.
-        group: The element of each line.
         demand: When to stop.
         kinks: Where an integrand has some.
     """
-    chart = function.chart
+    chart, group = function.chart, function.budget.group
     grid = grid_of(chart)
     w = grid.steps()
     ladder = function(w, None, noise=True)
@@ -128,7 +137,7 @@ def line_integrals(function: OnLines, group: Group, demand: Demand, kinks: Kinks
     rough[roots[1]] = True
     idle = _idle(function, ends, group)
     start = Start(grid, ladder.values, ends, roots, rough, idle)
-    found = integrate(function, chart, start, group, demand)
+    found = integrate(function, chart, start, demand)
     values, errors = found.integrals.values, found.integrals.errors
     for tail in ends.beyond:
         at = group.of_line[tail.line]
@@ -139,7 +148,6 @@ def line_integrals(function: OnLines, group: Group, demand: Demand, kinks: Kinks
     errors = torch.where(group.total(ends.lost.to(values)) > 0, torch.inf, errors)
     return LineIntegrals(
         function,
-        group,
         start,
         values,
         errors,

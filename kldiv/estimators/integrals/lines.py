@@ -9,11 +9,34 @@ import torch
 
 from torch import Tensor
 
-from kldiv.estimators.integrals.charts import Places
+from kldiv.estimators.integrals.budgets import Budget
 
-__all__ = ["Integrals", "LineIntegrand", "Nodes", "Sample", "rounding_of_places"]
+__all__ = ["Integrals", "LineIntegrand", "Nodes", "Places", "Sample", "rounding_of_places"]
 
 _EPS = torch.finfo(torch.float64).eps
+
+
+@dataclass(frozen=True)
+class Places:
+    r"""Points of some lines.
+
+    Arguments:
+        x: The points, strictly inside their line, with shape :math:`(N, C)`.
+        log_slope: :math:`\log dx/dw`, with shape :math:`(N, C)`.
+        log_distance: The logarithm of the distance from the nearer end; of that from the centre,
+            on a line without.
+        shift: How much larger that logarithm became as x was rounded.
+    """
+
+    x: Tensor
+    log_slope: Tensor
+    log_distance: Tensor
+    shift: Tensor
+
+    @property
+    def exact(self) -> Tensor:
+        """Where the rounding of x is accounted for: beside an end."""
+        return self.shift != 0
 
 
 @dataclass(frozen=True)
@@ -38,6 +61,10 @@ class Sample:
 class LineIntegrand(Protocol):
     """k integrands on M lines."""
 
+    @property
+    def budget(self) -> Budget:
+        """What their integrals may cost."""
+
     def __call__(self, w: Tensor, line: Tensor | None, *, noise: bool) -> Sample:
         """The integrands at nodes of shape (N, C), of the lines (C); of all where ``None``."""
 
@@ -57,6 +84,10 @@ class Nodes:
     w: Tensor
     weights: Tensor
     coarse: Tensor
+
+    def pick(self, which: Tensor) -> Nodes:
+        """Those of some of the lines."""
+        return Nodes(*(each[..., which] for each in vars(self).values()))
 
 
 @dataclass(frozen=True)

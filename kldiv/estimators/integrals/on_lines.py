@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 
 from torch import Tensor
 
-from kldiv.estimators.integrals.charts import Chart, Places
+from kldiv.estimators.integrals.budgets import Budget
+from kldiv.estimators.integrals.charts import Chart
 from kldiv.estimators.integrals.elements import Elements
 from kldiv.estimators.integrals.formulas import Formula
-from kldiv.estimators.integrals.lines import Sample
+from kldiv.estimators.integrals.lines import Places, Sample
 
-__all__ = ["Across", "Counter", "OnLines", "Verdicts"]
-
-
-@dataclass
-class Counter:
-    """How many points the log densities were evaluated at."""
-
-    points: int = 0
+__all__ = ["Across", "OnLines", "Verdicts"]
 
 
 @dataclass
@@ -62,8 +56,9 @@ class OnLines:
         formula: What is integrated.
         chart: The coordinates of the lines.
         elements: Which element of the batch each line belongs to.
+        budget: What the integrals may cost.
+        column: Which of these integrals each line belongs to, with shape :math:`(M)`.
         across: The other coordinate of each line, in a plane.
-        counter: What counts the evaluations.
         powers: The slope of each log density in the logarithm of the distance from the lower and
             the upper end, with shape :math:`(2, 2, M)`, where it is known: it undoes the rounding
             of points beside an end.
@@ -72,8 +67,9 @@ class OnLines:
     formula: Formula
     chart: Chart
     elements: Elements
+    budget: Budget
+    column: Tensor
     across: Across | None = None
-    counter: Counter = field(default_factory=Counter)
     powers: Tensor | None = None
 
     @property
@@ -86,7 +82,7 @@ class OnLines:
         here = self.pick(line)
         places = here.chart.places(w)
         logs = here.formula.logs(here.points(places.x), here.elements)
-        self.counter.points += places.x.numel()
+        self.budget.charge(here.column, len(places.x))
         places, logs = here.unrounded(places, logs)
         return here.sample(places, logs, noise=noise)
 
@@ -104,7 +100,7 @@ class OnLines:
     def logs_at(self, x: Tensor, line: Tensor) -> tuple[Tensor, ...]:
         """The log densities at points of lines, each with shape (N, C)."""
         here = self.pick(line)
-        self.counter.points += x.numel()
+        self.budget.charge(here.column, len(x))
         return here.formula.logs(here.points(x), here.elements)
 
     def densities(
@@ -122,6 +118,7 @@ class OnLines:
             self,
             chart=self.chart.pick(line),
             elements=self.elements.pick(line),
+            column=self.column[line],
             across=None if self.across is None else self.across.pick(line),
             powers=None if self.powers is None else self.powers[..., line],
         )

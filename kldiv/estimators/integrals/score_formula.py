@@ -8,14 +8,15 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.elements import Arrangement, Elements
-from kldiv.estimators.integrals.formulas import Logs
+from kldiv.estimators.integrals.formulas import DivergenceFormula, Logs
 from kldiv.estimators.integrands import Densities
 from kldiv.estimators.scores import expectand, within
 from kldiv.numerics import product
 
-__all__ = ["ScoreFormula"]
+__all__ = ["ScoreFormula", "formula_of"]
 
 _ROUNDING = 4 * torch.finfo(torch.float64).eps
 
@@ -64,3 +65,9 @@ class ScoreFormula:
         doubt = (log_p + log_slope + log_scale).exp() * (noise + reach * value)
         mass = (log_p + log_slope).exp() * reach
         return torch.nan_to_num(torch.stack([doubt, mass, mass]), nan=0.0, posinf=0.0)
+
+
+def formula_of(sides: Densities, *, needs_all: bool) -> DivergenceFormula | ScoreFormula:
+    """What is integrated for a divergence, of whichever kind it is."""
+    scores = isinstance(sides.problem.divergence, ScoreDivergence)
+    return (ScoreFormula if scores else DivergenceFormula)(sides, needs_all)

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from kldiv.estimators.integrals.lines import Sample
 from kldiv.estimators.integrals.power_tails import Continuable, PowerTail, power_tail
+from kldiv.estimators.integrals.stretched import outgrown
 
 __all__ = ["Ends", "ends_of"]
 
@@ -30,6 +31,7 @@ _FLAT = 1e-10  # a power this close to the critical one is the critical one
 _DOUBTFUL = 0.1  # noise relative to a value that is no longer known
 _NOTHING = 1e-18  # of an integral: less than its last digit
 _LARGEST = 1e300  # stands for infinity
+_DEEPEST = -1e150  # of log densities that are what they are
 _OPEN = 1e-13  # of an integral: what must not be cut off where the trapezium rule ends
 
 
@@ -89,6 +91,20 @@ class _Side:
         rises = rises | torch.take_along_dim(self.endless, last, 1)
         return (rises & ~vanished & live.any(1, keepdim=True)).squeeze(1)
 
+    def outgrown(self, sample: Sample, function: Continuable) -> Tensor:
+        """Which integrals are infinite for what lies beyond all numbers."""
+        if len(sample.logs) != 2:
+            return torch.zeros_like(self.endless[:, 0])
+        logs = [log.expand_as(self.endless[0]) for log in sample.logs]
+        logs = [log.flip(0) if self.flipped else log for log in logs]
+        known = (logs[0] > _DEEPEST) & (logs[1] > _DEEPEST)
+        index = torch.arange(len(known), device=known.device).unsqueeze(-1)
+        last = torch.where(known, index, 0).amax(0, keepdim=True).clamp_min(2) + index[:3] - 2
+        p, q, outward = (
+            torch.take_along_dim(each, last, 0) for each in (*logs, self.outward.expand_as(known))
+        )
+        return outgrown(function, (p, q), outward)
+
     @cached_property
     def rest(self) -> Tensor:
         """Roughly what lies beyond the last node, with shape (k, M)."""
@@ -115,7 +131,7 @@ def ends_of(sample: Sample, function: Continuable) -> Ends:
         rises = side.rises
         if tail is not None:
             rises[:, tail.line] = torch.where(tail.known, tail.rises, rises[:, tail.line])
-        diverges = diverges | rises
+        diverges = diverges | rises | side.outgrown(sample, function)
     lost = (size == 0).all(1) & (sample.values != 0).any(1)
     size = torch.where(diverges.unsqueeze(1), 0.0, size)
     total = size.sum(1)

@@ -3,8 +3,8 @@ r"""The trapezium rule on many lines at once, in coordinates where integrands di
 For an integrand that is analytic about the line it converges exponentially: each halving of the
 spacing doubles the number of right digits. Let :math:`10^{c_n}` be the change of the n-th halving,
 relative to the integral of the absolute value, and :math:`10^{b_n}` that of the last two together.
-The digits of level n - 1 are :math:`d_{n-1} = \max(c_n, 2 d_{n-2})`, for a change may be small by
-accident, and the error of level n is, with a tenfold margin,
+The digits of level n - 1 are :math:`d_{n-1} = \max(c_n, 2 d_{n-2})`, with 5/2 for 2 at first, for
+a change may be small by accident, and the error of level n is, with a tenfold margin,
 
 .. math:: \varepsilon_n = 10 \cdot 10^{\max(8 d_{n-1} / 5,\; c_n^2 / b_n)},
 
@@ -23,6 +23,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -43,7 +44,8 @@ _STEADY = 1.4  # digits gained by a halving, relative to the one before, that ma
 _EARLY = 3  # up to this level an early digit may have been an accident,
 _COARSE = 3e-2  # unless the error is still as large as this
 _MARGIN = 10.0
-_SUDDEN = 2.5  # the most digits, relative to those before, that are no accident
+_SUDDEN = 2.0  # the most digits, relative to those before, that are no accident;
+_AT_FIRST = 2.5  # relative to the first ones
 _DOUBLING = 1.6  # by which a halving multiplies the digits, where several scales meet
 
 
@@ -98,9 +100,12 @@ def trapezium(
     window: Window,
     ladder: Tensor,
     allowed: Tensor,
-    most: int,
+    rough: Tensor,
 ) -> tuple[Integrals, Tensor, list[Nodes]]:
     r"""Integrates over windows of lines, halving the spacing while that pays.
+
+    Of a line for which not even the first two halvings can be paid nothing is known but the order
+    of its integrals.
 
     Arguments:
         function: The integrands.
@@ -108,20 +113,22 @@ def trapezium(
         window: The lines, and what part of them counts.
         ladder: The integrands at all steps of these lines, with shape :math:`(k, n, C)`.
         allowed: The error that is small enough, with shape :math:`(k, C)`.
-        most: The most nodes on a line.
+        rough: Lines on which convergence promises nothing, with shape :math:`(C)`.
 
     Returns:
-        The integrals; which lines are within the error; and the nodes of these.
+        The integrals; which lines are within the error; and the nodes of all of them.
     """
     base, count = window.frame(ladder.shape[1] - 1)
     steps = base + torch.arange(count + 1, device=base.device).unsqueeze(-1)
     values = torch.take_along_dim(ladder, steps.expand(ladder.shape[0], -1, -1), 1)
     values = torch.where(_inside(steps, window), values, 0.0)
-    rows = torch.arange(len(base), device=base.device)
-    found = torch.zeros(3, *allowed.shape, dtype=values.dtype, device=base.device)
-    done, nodes, promise = torch.zeros_like(base, dtype=torch.bool), [], None
-    noise = torch.zeros_like(allowed)
-    for level in range(1, _LEVELS + 1):
+    found = _roughly(values, grid.spacing[window.line])
+    done = torch.zeros_like(base, dtype=torch.bool)
+    stop = ~function.budget.affords(window.line, 3 * count)
+    nodes = [_nodes(grid, window.pick(stop), base[stop], count, 0)]
+    rows, values, promise = (~stop).nonzero().squeeze(-1), values[:, :, ~stop], None
+    noise = torch.zeros_like(allowed[:, rows])
+    for level in range(1, _LEVELS + 1 if len(rows) else 1):
         part, spacing = window.pick(rows), grid.spacing[window.line[rows]] / 2**level
         odd = torch.arange(1, count * 2**level, 2, device=base.device).unsqueeze(-1)
         steps = base[rows] + odd / 2**level
@@ -134,23 +141,24 @@ def trapezium(
         if level == 2:
             noise = torch.where(inside, sample.noise, 0.0).sum(1) * 2 * spacing
         floors = noise + rounding_of_places(fresh, sample.places)
-        sums = _Sums.of(values, spacing, promise)
-        error = sums.error + beside_poles(sample, inside, spacing, sums.change)
-        enough = torch.maximum(allowed[:, rows], floors)
-        good = (error <= enough).all(0)
-        stop = good | (level == _LEVELS) | (count * 2 ** (level + 1) > most)
-        if level > 2:
-            slow = (level > _EARLY) | (sums.error > _COARSE * sums.size)
-            stop = stop | (slow & ~(sums.steady | (sums.error <= enough))).any(0)
-        found[:, :, rows] = torch.stack([sums.totals[2], error + floors, floors])
+        sums = _Sums.of(values, spacing, promise, rough[rows])
+        poles = beside_poles(sample, inside, spacing, sums.change)
+        good, stop = sums.verdict(torch.maximum(allowed[:, rows], floors), poles, level)
+        stop = stop | ~function.budget.affords(part.line, count * 2**level)
+        found[:, :, rows] = torch.stack([sums.totals[2], sums.error + poles + floors, floors])
         done[rows] = good
-        if bool(good.any()):
-            nodes.append(_nodes(grid, part.pick(good), base[rows][good], count, level))
-        if bool(stop.all()):
-            break
+        nodes.append(_nodes(grid, part.pick(stop), base[rows][stop], count, level))
         rows, values, noise = rows[~stop], values[:, :, ~stop], noise[:, ~stop]
         promise = sums.digits[:, ~stop]
+        if not len(rows):
+            break
     return Integrals(*found), done, nodes
+
+
+def _roughly(values: Tensor, spacing: Tensor) -> Tensor:
+    """Sums over few nodes, as integrals in doubt as a whole, with shape (3, k, C)."""
+    sums, sizes = values.sum(1) * spacing, _MARGIN * values.abs().sum(1) * spacing
+    return torch.stack([sums, torch.where(sums.isfinite(), sizes, 0.0), torch.zeros_like(sums)])
 
 
 def _inside(steps: Tensor, window: Window) -> Tensor:
@@ -176,47 +184,65 @@ class _Sums:
     Arguments:
         totals: The sums, with shape :math:`(3, k, C)`.
         size: The finest sum of the absolute values, with shape :math:`(k, C)`.
-        promise: The digits of the coarsest level, negative.
+        limit: The most digits that the middle level may have, negative.
+        rough: Lines of which no more digits are right than have stayed the same.
     """
 
     totals: Tensor
     size: Tensor
-    promise: Tensor
+    limit: Tensor
+    rough: Tensor
 
     @classmethod
-    def of(cls, values: Tensor, spacing: Tensor, promise: Tensor | None) -> _Sums:
+    def of(cls, values: Tensor, spacing: Tensor, promise: Tensor | None, rough: Tensor) -> _Sums:
         totals = torch.stack([values[:, :: 2**k].sum(1) * spacing * 2**k for k in (2, 1, 0)])
         size = (values.abs().sum(1) * spacing).clamp_min(1e-300)
         if promise is None:
-            promise = _digits(totals[1] - totals[0], size).clamp_max(-1)
-        return cls(totals, size, promise)
+            limit = _AT_FIRST * _digits(totals[1] - totals[0], size).clamp_max(-1)
+        else:
+            limit = _SUDDEN * promise
+        return cls(totals, size, limit, rough)
 
     @property
     def change(self) -> Tensor:
         """What the last halving changed."""
         return self.totals[2] - self.totals[1]
 
-    @property
+    @cached_property
     def digits(self) -> Tensor:
         """Those of the middle level: not many more than those of the level before it."""
-        return torch.maximum(self._last, _SUDDEN * self.promise)
+        return torch.maximum(self._last, self.limit)
 
-    @property
+    @cached_property
     def error(self) -> Tensor:
         """The error of the finest level."""
-        both = _digits(self.totals[2] - self.totals[0], self.size).clamp_max(-1e-3)
+        both = self._both.clamp_max(-1e-3)
         digits = torch.maximum(_DOUBLING * self.digits, self._last.square() / both)
         digits = torch.where(self._last < both, digits, self._last)
+        digits = torch.where(self.rough, torch.maximum(both, self._last), digits)
         error = _MARGIN * self.size * 10**digits
         return torch.where(self.totals[2].isfinite(), error, 0.0)
 
-    @property
+    @cached_property
     def steady(self) -> Tensor:
         """Which gain digits so fast that another halving pays."""
-        both = _digits(self.totals[2] - self.totals[0], self.size)
-        return self._last <= _STEADY * both
+        return self._last <= _STEADY * self._both
 
-    @property
+    def verdict(self, wanted: Tensor, poles: Tensor, level: int) -> tuple[Tensor, Tensor]:
+        """Which lines are good enough, and with which it is no use to go on."""
+        close = self.error <= wanted
+        good = (self.error + poles <= wanted).all(0)
+        stop = good | (level == _LEVELS)
+        if level > 2:
+            slow = (level > _EARLY) | (self.error > _COARSE * self.size)
+            stop = stop | (slow & ~(self.steady | close)).any(0)
+        return good, stop
+
+    @cached_property
+    def _both(self) -> Tensor:
+        return _digits(self.totals[2] - self.totals[0], self.size)
+
+    @cached_property
     def _last(self) -> Tensor:
         return _digits(self.change, self.size)
 

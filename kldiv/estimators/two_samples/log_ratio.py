@@ -6,13 +6,14 @@ With both sides weighing the same, a point x of the pool is of p with probabilit
     \ell = \log \frac{p}{q},
 
 so :math:`\ell` is what logistic regression estimates. It is sought as
-:math:`\ell = \ell_0 + \beta \cdot \phi(x)`: a simple guess, and a combination of the basis of the
-pool, of the guess itself and of the log ratio by nearest neighbours, held by a penalty
-:math:`\lambda \|\beta\|^2 / 2`. Where there are few distinct points, as in counts, the ratio of
-their frequencies is taken instead.
+:math:`\ell = \ell_0 + \beta \cdot \phi(x)`: a simple guess, and a combination of functions of
+single coordinates, of functions of more than one, the log ratio by nearest neighbours among them,
+and of the guess itself, held by a penalty :math:`\lambda \|\beta\|^2 / 2`. Where there are few
+distinct points, as in counts, the ratio of their frequencies is a guess too.
 
 All is judged on points that were not used: the pool is cut into parts, and each is predicted from
-the others. The guess and the penalty are those with the smallest held-out loss.
+the others. The guess, the penalty, and whether functions of single coordinates do, are those with
+the smallest held-out loss.
 
 References:
     Density Ratio Estimation in Machine Learning (Sugiyama, Suzuki and Kanamori, 2012), chapter 4.
@@ -33,10 +34,9 @@ from kldiv.estimators.two_samples.discriminants import frequency_log_ratio, norm
 from kldiv.estimators.two_samples.neighbours import neighbour_log_ratio
 from kldiv.estimators.two_samples.pooled import FEW, Array, Mask, Pool
 
-__all__ = ["Choice", "free_log_ratio", "held_out_log_ratio"]
+__all__ = ["Choice", "best_choice", "free_log_ratio", "held_out_log_ratio"]
 
-_PENALTIES = (300.0, 30.0, 3.0, 0.3)
-_FREE = 2  # how many of them a fit goes through that is held loosely
+_PENALTIES = (300.0, 30.0, 3.0, 0.3, 0.03)
 _STEPS = 25
 _PRECISION = 1e-4  # of the loss of all points together
 _COPIES = 8  # how often a point is there on average where frequencies are taken
@@ -44,48 +44,55 @@ _COPIES = 8  # how often a point is there on average where frequencies are taken
 
 @dataclass(frozen=True)
 class Choice:
-    """Which guess to begin with, and how many penalties to go through, from strong to weak."""
+    """What a log ratio is learnt by.
+
+    Arguments:
+        guess: Which guess to begin with.
+        joint: Whether functions of more than one coordinate take part.
+        penalty: What holds the functions; with ``None`` the guess is taken as it is.
+    """
 
     guess: int
-    steps: int
+    joint: bool
+    penalty: float | None
 
 
-def held_out_log_ratio(
-    pool: Pool, folds: NDArray[np.int64], choice: Choice | None = None
-) -> tuple[Array, Choice]:
-    r"""The log ratio at every point, learnt without the points of its own part.
+def best_choice(pool: Pool, folds: NDArray[np.int64]) -> Choice:
+    r"""What the log ratio is learnt by with the smallest held-out loss.
 
     Arguments:
         pool: The two samples.
         folds: The part of each point, with shape :math:`(N)`.
-        choice: What to use; ``None`` chooses.
-
-    Returns:
-        The log ratios, with shape :math:`(N)`, and what was used.
     """
-    trains = [folds != part for part in range(int(folds.max()) + 1)]
+    trains = _trains(folds)
     guesses = [_guesses(pool, train) for train in trains]
-    if choice is None:
-        candidates = [_gather(trains, each) for each in zip(*guesses, strict=True)]
-        guess, most = _best(pool, candidates), len(_PENALTIES)
-    else:
-        guess, most = choice.guess, choice.steps
-    paths = [
-        _path(pool, train, each[guess], most) for train, each in zip(trains, guesses, strict=True)
-    ]
-    fits = [_gather(trains, each) for each in zip(*paths, strict=True)]
-    steps = _best(pool, fits) if choice is None else choice.steps
-    return fits[steps], Choice(guess, steps)
+    losses = [_loss(pool, _gather(trains, each)) for each in zip(*guesses, strict=True)]
+    guess = int(np.argmin(losses))
+    best = {Choice(guess, False, None): losses[guess]}
+    for joint in (False, True):
+        paths = [
+            _path(pool, train, found[guess], joint, _PENALTIES)
+            for train, found in zip(trains, guesses, strict=True)
+        ]
+        for penalty, fits in zip(_PENALTIES, zip(*paths, strict=True), strict=True):
+            best[Choice(guess, joint, penalty)] = _loss(pool, _gather(trains, fits))
+    return min(best, key=best.__getitem__)
+
+
+def held_out_log_ratio(pool: Pool, folds: NDArray[np.int64], choice: Choice) -> Array:
+    """The log ratio at every point, learnt without the points of its own part by a choice."""
+    trains = _trains(folds)
+    return _gather(trains, [_learnt(pool, train, choice) for train in trains])
 
 
 def free_log_ratio(pool: Pool, choice: Choice) -> Array:
     r"""The log ratio at every point, held loosely and learnt from all points, itself among them.
 
-    It sees more in the samples than there is.
+    It sees more in the samples than there is. The penalty is :math:`\sqrt n`: weak beside the
+    likelihood of many points, and strong enough that chance alone is not all that is seen.
     """
     everywhere = np.ones(len(pool.first), bool)
-    guess = _guesses(pool, everywhere)[choice.guess]
-    return _path(pool, everywhere, guess, _FREE)[-1]
+    return _learnt(pool, everywhere, Choice(choice.guess, True, pool.size**0.5))
 
 
 def _guesses(pool: Pool, train: Mask) -> list[Array]:
@@ -93,6 +100,11 @@ def _guesses(pool: Pool, train: Mask) -> list[Array]:
     if (pool.places.max() + 1) * _COPIES <= len(pool.places):
         guesses.append(frequency_log_ratio(pool, train))
     return guesses
+
+
+def _trains(folds: NDArray[np.int64]) -> list[Mask]:
+    """For each part the points outside it, which it is learnt from."""
+    return [folds != part for part in range(int(folds.max()) + 1)]
 
 
 def _gather(trains: Iterable[Mask], fits: Iterable[Array]) -> Array:
@@ -103,39 +115,47 @@ def _gather(trains: Iterable[Mask], fits: Iterable[Array]) -> Array:
     return total
 
 
-def _best(pool: Pool, candidates: Sequence[Array]) -> int:
-    """That with the smallest logistic loss."""
-    signs = np.where(pool.first, -1.0, 1.0)
-    return int(np.argmin([pool.weights @ np.logaddexp(0.0, signs * one) for one in candidates]))
+def _loss(pool: Pool, log_ratio: Array) -> float:
+    """The logistic loss."""
+    return float(pool.weights @ np.logaddexp(0.0, np.where(pool.first, -log_ratio, log_ratio)))
 
 
-def _path(pool: Pool, train: Mask, guess: Array, steps: int) -> list[Array]:
-    """The guess and the fits with ever weaker penalties, at all points."""
-    if steps == 0:
-        return [guess]
-    functions = np.hstack([np.ones((len(train), 1)), *_functions(pool, train, guess)])
+def _learnt(pool: Pool, train: Mask, choice: Choice) -> Array:
+    """The log ratio at all points, learnt from some."""
+    guess = _guesses(pool, train)[choice.guess]
+    if choice.penalty is None:
+        return guess
+    return _path(pool, train, guess, choice.joint, [choice.penalty])[0]
+
+
+def _path(
+    pool: Pool, train: Mask, guess: Array, joint: bool, penalties: Sequence[float]
+) -> list[Array]:
+    """The fits with ever weaker penalties, at all points."""
+    columns = _functions(pool, train, guess, joint)
+    functions = np.hstack([np.ones((len(train), 1)), *columns])
     weights = pool.weights[train] * (train.sum() / pool.weights[train].sum())
     factors = np.zeros(functions.shape[1])
-    found = [guess]
-    for penalty in _PENALTIES[:steps]:
-        penalties = np.full(len(factors), penalty)
-        penalties[0] = 1e-6  # the constant is free
-        regression = _Regression(
-            functions[train], guess[train], pool.first[train], weights, penalties
-        )
+    found = []
+    for penalty in penalties:
+        held = np.full(len(factors), penalty)
+        held[0] = 1e-6  # the constant is free
+        regression = _Regression(functions[train], guess[train], pool.first[train], weights, held)
         factors = regression.solve(factors)
         found.append(guess + functions @ factors)
     return found
 
 
-def _functions(pool: Pool, train: Mask, guess: Array) -> list[Array]:
+def _functions(pool: Pool, train: Mask, guess: Array, joint: bool) -> list[Array]:
     """What the log ratio is a combination of, on a common scale."""
-    columns = [guess[:, None], pool.basis]
-    if pool.white.shape[1] <= FEW:
+    columns = [guess[:, None], pool.single]
+    if joint:
+        columns.append(pool.joint)
+    if joint and pool.white.shape[1] <= FEW:
         fewest = min(side.sum() for side in pool.sides(train))
         known = (pool.white[train], pool.first[train], pool.weights[train])
         columns.append(neighbour_log_ratio(*known, pool.white, (3, max(3, round(fewest**0.5)))))
-    spreads = [column[train].std(0) for column in columns]
+    spreads = [column.std(0) for column in columns]
     return [
         column / np.where(spread > 0, spread, 1.0)
         for column, spread in zip(columns, spreads, strict=True)

@@ -2,8 +2,8 @@ r"""Two data sets put together, and what can be said of their points without kno
 
 Let :math:`\ell(x) = \log p(x) - \log q(x)`. It does not change when both samples go through the
 same one-to-one map, so each coordinate is replaced by its *normal score*, the normal quantile of
-its rank in the pool: heavy tails, ends and units are gone before anything is fitted. The basis in
-which :math:`\ell` is sought is made of these scores:
+its rank in the pool: heavy tails, ends and units are gone before anything is fitted. The functions
+in which :math:`\ell` is sought are made of these scores:
 
 - natural cubic splines of each coordinate, for what the marginals show;
 - products of two coordinates, for what their correlations show;
@@ -34,8 +34,8 @@ FEW = 8
 """Up to how many dimensions distances between points say something."""
 _KNOTS = {1: 12, 2: 9, 3: 8}
 _END = 2.2  # the outermost knots: beyond is one point in forty
-_BUMPS = 100
-_WIDTHS = (0.3, 0.6)  # of the mean distance
+_BUMPS = 150
+_WIDTH = 0.3  # of the mean distance
 _REPEATED = 10  # copies of a point, from which on its neighbours need not speak for it
 
 
@@ -76,7 +76,7 @@ class Pool:
     @cached_property
     def scores(self) -> Array:
         """The normal scores of the coordinates that vary, with shape :math:`(N, D)`."""
-        return np.stack([_normal_scores(column, self.weights) for column in self._varying.T], 1)
+        return np.stack([_normal_scores(column) for column in self._varying.T], 1)
 
     @cached_property
     def units(self) -> Array:
@@ -94,15 +94,19 @@ class Pool:
         return white
 
     @cached_property
-    def basis(self) -> Array:
-        """The functions of a point in which the log ratio is sought, with shape :math:`(N, K)`."""
-        u = self.scores
-        count = u.shape[1]
-        knots = np.linspace(-_END, _END, _KNOTS.get(count, 6))
-        i, j = np.triu_indices(count, 1)
-        parts = [u, *(_natural_splines(column, knots) for column in u.T), u[:, i] * u[:, j]]
-        if count <= FEW:
-            parts += self._bumps()
+    def single(self) -> Array:
+        """Functions of one coordinate each, with shape :math:`(N, K)`."""
+        knots = np.linspace(-_END, _END, _KNOTS.get(self.scores.shape[1], 6))
+        splines = [_natural_splines(column, knots) for column in self.scores.T]
+        return _standardised(np.hstack([self.scores, *splines]), self.weights)
+
+    @cached_property
+    def joint(self) -> Array:
+        """Functions of more than one coordinate, with shape :math:`(N, K)`."""
+        i, j = np.triu_indices(self.scores.shape[1], 1)
+        parts = [self.scores[:, i] * self.scores[:, j]]
+        if self.scores.shape[1] <= FEW:
+            parts.append(self._bumps())
         return _standardised(np.hstack(parts), self.weights)
 
     def folds(self, count: int, draw: int) -> NDArray[np.int64]:
@@ -126,13 +130,13 @@ class Pool:
     def _varying(self) -> Array:
         return self.points[:, self.points.min(0) < self.points.max(0)]
 
-    def _bumps(self) -> list[Array]:
+    def _bumps(self) -> Array:
         random = np.random.default_rng(self.seed)
         size = min(_BUMPS, len(self.white))
         centres = self.white[random.choice(len(self.white), size, replace=False)]
         distances = cdist(self.white, centres)
-        scale = distances.mean()
-        return [np.exp(-0.5 * (distances / (width * scale)) ** 2) for width in _WIDTHS]
+        bumps: Array = np.exp(-0.5 * (distances / (_WIDTH * distances.mean())) ** 2)
+        return bumps
 
 
 def _standardised(columns: Array, weights: Array) -> Array:
@@ -144,11 +148,13 @@ def _standardised(columns: Array, weights: Array) -> Array:
     return standardised
 
 
-def _normal_scores(column: Array, weights: Array) -> Array:
-    """Normal quantiles of the mid-ranks; equal values have equal scores."""
-    _, inverse = np.unique(column, return_inverse=True)
-    mass = np.bincount(inverse, weights)
-    middle = (np.cumsum(mass) - mass / 2) / mass.sum()
+def _normal_scores(column: Array) -> Array:
+    """Normal quantiles of the mid-ranks; equal values have equal scores.
+
+    All points count the same: by weights, the gaps around a point would tell its side.
+    """
+    _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(counts) - counts / 2) / len(column)
     scores: Array = ndtri(middle[inverse])
     return scores
 

@@ -1,0 +1,178 @@
+r"""Integrals along the lines across a plane, as integrands along its first axis.
+
+All the inner lines of a step are integrated together, each about the places where its densities
+are, given the first coordinate: a narrow ridge is as wide as any other line. The errors of the
+inner integrals are the rounding of the outer one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from torch import Tensor
+
+from kldiv.estimators.integrals.adaptive import Demand
+from kldiv.estimators.integrals.budgets import Budget
+from kldiv.estimators.integrals.charts import Chart
+from kldiv.estimators.integrals.elements import Elements
+from kldiv.estimators.integrals.formulas import Formula
+from kldiv.estimators.integrals.groups import Group
+from kldiv.estimators.integrals.landmarks import Landmark
+from kldiv.estimators.integrals.layout import lines_of
+from kldiv.estimators.integrals.line_integrals import Kinks, LineIntegrals, line_integrals
+from kldiv.estimators.integrals.lines import Places, Sample
+from kldiv.estimators.integrals.on_lines import Across, OnLines, Verdicts
+from kldiv.estimators.integrals.tails import Ends, ends_of
+from kldiv.estimators.integrals.trapezium import Grid
+
+__all__ = ["Inner", "Plane"]
+
+_INNER = 0.1  # of the tolerance
+_SHARE = 400  # a line across may cost one of so many parts of the evaluations,
+_ENOUGH = 160  # or as many as it mostly does
+
+
+@dataclass(frozen=True)
+class Plane:
+    r"""A domain in the plane for each element of a batch.
+
+    Arguments:
+        edges: The ends of both supports, with shape :math:`(m, B, 2)`.
+        places: Places with mass, with centres and scales of shape :math:`(B, 2)`.
+        batch: The batch shape.
+        ratios: Values of :math:`\log(p/q)` at which integrands have kinks.
+        cuts: Points whose coordinates are those of kinks, with shape :math:`(R, 2)`.
+    """
+
+    edges: Tensor
+    places: list[Landmark]
+    batch: torch.Size
+    ratios: tuple[float, ...]
+    cuts: Tensor
+
+    @property
+    def sharp(self) -> list[bool]:
+        """Which places are kinks along each axis."""
+        return [place.sharp for place in self.places]
+
+    def along(self) -> tuple[Tensor, Tensor]:
+        """Centres and scales on the first axis, with shape (B, K)."""
+        centre = torch.stack([place.centre[..., 0] for place in self.places], -1)
+        scale = torch.stack([place.scale[..., 0] for place in self.places], -1)
+        return centre, scale
+
+    def across(self, x: Tensor, element: Tensor) -> tuple[Tensor, Tensor]:
+        """Centres and scales on the second axis given the first coordinate, with shape (C, K)."""
+        found = [place.given(x, element) for place in self.places]
+        return torch.stack([each[0] for each in found], -1), torch.stack(
+            [each[1] for each in found], -1
+        )
+
+
+@dataclass(frozen=True)
+class Inner:
+    """The integrals across M lines, as integrands along these."""
+
+    formula: Formula
+    plane: Plane
+    chart: Chart
+    elements: Elements
+    demand: Demand
+    budget: Budget
+    verdicts: Verdicts
+    powers: Tensor | None = None
+
+    def __call__(self, w: Tensor, line: Tensor | None, *, noise: bool) -> Sample:
+        """The integrals across lines at nodes."""
+        line = torch.arange(len(self.chart.lower), device=w.device) if line is None else line
+        return self.at(w, line)[0]
+
+    def at(self, w: Tensor, line: Tensor) -> tuple[Sample, Tensor]:
+        """The integrals across lines at nodes, and which part of their errors is rounding."""
+        places = self.chart.pick(line).places(w)
+        found = self.across(places.x, places.log_slope, line)
+        shift, factor = self.unrounded(places, line)
+        values, errors, floors = (
+            each.reshape(-1, *places.x.shape) * factor
+            for each in (found.values, found.errors, found.floors)
+        )
+        values = torch.where(errors.isinf(), torch.nan, values)  # nothing is known there
+        ratio = self._log_ratio(values) if self.formula.has_poles else None
+        return Sample(values, errors, replace(places, shift=shift), log_ratio=ratio), floors
+
+    def _log_ratio(self, values: Tensor) -> Tensor | None:
+        """That of the masses of both sides across the lines, which come last if they are known."""
+        if len(values) == self.formula.count:
+            return None
+        return values[-2].log() - values[-1].log()
+
+    def ladder(self, grid: Grid) -> tuple[Sample, Ends]:
+        """The integrals across all steps of lines, and what they say of the ends of these."""
+        sample, floors = self.at(
+            grid.steps(), torch.arange(len(self.chart.lower), device=grid.start.device)
+        )
+        return sample, ends_of(replace(sample, noise=floors), self)
+
+    @property
+    def continues(self) -> bool:
+        """They are known at points only."""
+        return False
+
+    def logs_at(self, x: Tensor, line: Tensor) -> tuple[Tensor, ...]:
+        """Nothing that they are made of."""
+        return ()
+
+    def densities(
+        self, x: Tensor, logs: tuple[Tensor, ...], log_slope: Tensor, line: Tensor
+    ) -> Tensor:
+        """The integrals across lines, times a slope, with shape (k, N, C) and a graph if any."""
+        with torch.no_grad():
+            found = self.across(x, log_slope, line)
+        values = found.differentiable([]) if torch.is_grad_enabled() else found.values
+        return values.reshape(-1, *x.shape)
+
+    def unrounded(self, places: Places, line: Tensor) -> tuple[Tensor, Tensor]:
+        """What was made good of the rounding of places, by which factors of shape (k, N, C)."""
+        if self.powers is None:
+            return torch.zeros_like(places.shift), torch.ones_like(places.shift)
+        chart, powers = self.chart.pick(line), self.powers[..., line].unsqueeze(2)
+        power = torch.where(chart.nearer_lower(places.x), powers[0], powers[1])
+        known = power.isfinite()
+        factor = torch.where(known, (-torch.where(known, power, 0.0) * places.shift).exp(), 1.0)
+        return torch.where(known.all(0), places.shift, 0.0), factor
+
+    def middle_gap(self, w: Tensor, line: Tensor) -> Tensor:
+        """The logarithm of p / q at the first place with mass across lines, with shape (N, C)."""
+        x = self.chart.pick(line).places(w).x
+        element = self._element(line)
+        middle = self.plane.across(x, element.expand(x.shape))[0][..., 0]
+        log_p, log_q = self.formula.logs(
+            torch.stack([x, middle], -1), Elements(element, self.plane.batch)
+        )
+        return log_p - log_q
+
+    def _element(self, line: Tensor) -> Tensor:
+        if self.elements.index is None:
+            return line
+        return self.elements.index[line]
+
+    def across(self, x: Tensor, log_slope: Tensor, line: Tensor) -> LineIntegrals:
+        """The integrals across lines at places of shape (N, C), flattened."""
+        element = self._element(line).expand(x.shape).reshape(-1)
+        x, log_slope = x.reshape(-1), log_slope.reshape(-1)
+        centre, scale = self.plane.across(x, element)
+        columns = Elements(element, self.plane.batch)
+        lines = lines_of(self.plane.edges[:, element, 1], centre, scale, columns)
+        across = Across(x[lines.column], log_slope[lines.column])
+        most = self.budget.shares(element).clamp_max(max(self.demand.most // _SHARE, _ENOUGH))
+        budget = Budget(Group(lines.column, len(x)), most)
+        function = OnLines(self.formula, lines.chart, lines.elements, budget, lines.column, across)
+        demand = replace(self.demand, rtol=self.demand.rtol * _INNER, atol=0.0)
+        sharp = centre[:, self.plane.sharp]
+        kinks = Kinks(self.plane.ratios, self.plane.cuts[:, 1], sharp)
+        found = line_integrals(function, demand, kinks)
+        self.budget.charge_lines(element, budget.spent)
+        self.verdicts.note(found.diverges, element, self.plane.batch.numel())
+        return found
