@@ -191,9 +191,13 @@ def _reason(sides: Densities, found: DomainIntegrals, infinite: Tensor, own: int
         each[:own].any(0).reshape(infinite.shape) for each in (found.hollow, found.diverges)
     )
     overflows = found.values[:own].isinf().any(0).reshape(infinite.shape)
+    beyond_q, beyond_p = sides.problem.uncovered()
     hollow = hollow | sides.forced().any(0) | ~(overflows | diverges)
+    outside = hollow & (beyond_q | beyond_p)
     kinds = {
-        "one side has mass where the other has none": hollow,
+        "one side has mass where the other has none": outside,
+        "one density vanishes, or falls below all numbers, where the other has mass": hollow
+        & ~outside,
         "the integral diverges: one density falls too fast for the other": diverges & ~hollow,
         "it is beyond the largest floating-point number": overflows & ~(diverges | hollow),
     }
