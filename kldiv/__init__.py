@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from kldiv.lazy import Lazy
     from kldiv.loading import load_fit
     from kldiv.registries import divergences, families, targets
-    from kldiv.solvers import Descent, MomentMatching, QuasiNewton
+    from kldiv.solvers import Descent, FixedDraws, MomentMatching, QuasiNewton
 
     __version__: str
 
@@ -59,6 +59,7 @@ __all__ = [
     "FDivergence",
     "Family",
     "Fit",
+    "FixedDraws",
     "IntegralDivergence",
     "InvalidArgument",
     "InvalidFile",
@@ -113,7 +114,7 @@ _NAMES = {
     "lazy": "Lazy",
     "loading": "load_fit",
     "registries": "divergences families targets",
-    "solvers": "Descent MomentMatching QuasiNewton",
+    "solvers": "Descent FixedDraws MomentMatching QuasiNewton",
 }
 _MODULES = {name: f"kldiv.{module}" for module, names in _NAMES.items() for name in names.split()}
 

@@ -62,7 +62,7 @@ def _why_not_converged(run: Run, ends: Endpoints, steps: int) -> str:
     if unseen > EXCESS:
         return (
             f"Not converged: with the most draws that are allowed, other draws would gain about "
-            f"{unseen:.2g} nats; give the solver more, as FixedDraws(most=...)."
+            f"{unseen:.2g} nats; give solver=kldiv.FixedDraws(most=...) more."
         )
     left = ends.pick(ends.decrement.unsqueeze(-1)).square().max() / 2
     norm = ends.pick(run.gradient).norm(dim=-1).max()

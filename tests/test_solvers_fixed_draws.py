@@ -52,7 +52,7 @@ def test_the_end_is_within_the_excess_of_a_fit_with_many_more_draws(divergence, 
     if (divergence, direction) == ("kl", "forward"):
         chosen["solver"] = "fixed_draws"  # matching moments would be exact
     found = kldiv.fit(target, "diagonal_normal", **chosen)
-    solver = kldiv.solvers.FixedDraws(first=1 << 13, most=1 << 16, tolerance=1e-6)
+    solver = kldiv.FixedDraws(first=1 << 13, most=1 << 16, tolerance=1e-6)
     more = kldiv.fit(target, "diagonal_normal", **{**chosen, "solver": solver})
     assert found.converged
     assert float(found.diagnostics["excess"]) <= 1e-3
@@ -69,7 +69,7 @@ def test_the_verdict_says_how_much_the_draws_may_have_missed():
 
 def test_with_too_few_draws_a_fit_is_not_converged():
     target = Independent(Laplace(torch.zeros(3, dtype=F64), 1.0), 1)
-    few = kldiv.solvers.FixedDraws(first=16, most=16)
+    few = kldiv.FixedDraws(first=16, most=16)
     with pytest.warns(kldiv.ConvergenceWarning, match="other draws would gain"):
         found = kldiv.fit(target, "diagonal_normal", direction="reverse", solver=few)
     assert not found.converged

@@ -12,14 +12,14 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
 from torch import Tensor
 
 from kldiv.errors import InvalidArgument
-from kldiv.solvers.limited_memory import LimitedMemory
+from kldiv.solvers.limited_memory import LimitedMemory, State
 from kldiv.solvers.natural_steps import nearer
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
@@ -27,6 +27,7 @@ from kldiv.solvers.run import Recorder, Run
 __all__ = ["FixedDraws"]
 
 _GROWTH = 8
+_NEAR = 1e-2  # nats, and of real parameters: ends that more draws would not tell apart
 _FOR_CURVATURE = 256  # draws are enough to tell the signs of the Hessian
 
 
@@ -41,6 +42,14 @@ class FixedDraws:
 
     Raises:
         InvalidArgument: If there are fewer than 16 draws or the tolerance is not positive.
+
+    Example:
+        >>> import kldiv
+        >>> import torch
+        >>> target = kldiv.Target(lambda x: -x.square().sum(-1), event_shape=(3,))
+        >>> found = kldiv.fit(target, "diagonal_normal", direction="reverse")
+        >>> found.solver, [round(float(scale), 4) for scale in found.parameters["scale"]]
+        ('fixed_draws', [0.7071, 0.7071, 0.7071])
     """
 
     first: int = 64
@@ -64,20 +73,54 @@ class FixedDraws:
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """Moves all rows with few draws, then with more, until these change nothing."""
-        count, theta = self.first, starts
-        excess = torch.full(starts.shape[:-1], torch.inf, dtype=torch.float64)
-        while True:
-            objective.hold(count, objective.seed + count)
-            if count == self.first:
-                theta = nearer(objective, theta)
-            before = objective(theta).detach()
-            run = LimitedMemory().solve(objective, theta, recorder)
-            if count > self.first:
-                excess = (before - run.loss).clamp_min(0.0) / _GROWTH
-            theta = run.theta
-            done = bool((excess.min(0).values <= self.tolerance).all())
-            if done or run.stopped or count * _GROWTH > self.most:
-                break
+        count = self.first
+        objective.hold(count, objective.seed + count)
+        state, home = self._settle(objective, nearer(objective, starts), recorder)
+        excess = torch.full_like(state[1], torch.inf)
+        while count * _GROWTH <= self.most and not recorder.stopped:
             count *= _GROWTH
+            objective.hold(count, objective.seed + count)
+            before = objective(state[0]).detach()
+            state, again = self._settle(objective, state[0], recorder, home)
+            excess = ((before - state[1][again]).clamp_min(0.0) / _GROWTH)[_first_of(again)]
+            home = again[home]
+            if bool((excess.amin(0) <= self.tolerance).all()):
+                break
         objective.hold(min(count, _FOR_CURVATURE), objective.seed)
-        return replace(run, excess=excess)
+        theta, loss, gradient = (each[home] for each in state)
+        return Run(theta, loss, gradient, recorder.steps, recorder.stopped, excess=excess[home])
+
+    def _settle(
+        self,
+        objective: Objective,
+        theta: Tensor,
+        recorder: Recorder,
+        home: Tensor | None = None,
+    ) -> tuple[State, Tensor]:
+        """Where rows end; those that ended together become one. And which became which."""
+        rows = torch.arange(len(theta), device=theta.device)
+        home = rows if home is None else home
+        with recorder.watching():
+            for state in LimitedMemory().states(objective, theta):
+                last = state
+                parameters = objective.family.space.constrain(state[0][home])
+                recorder.record(state[1][home], parameters, state[2][home])
+                if recorder.stopped:
+                    break
+        same = _together(last[0], last[1])
+        kept = _first_of(same)
+        return (last[0][kept], last[1][kept], last[2][kept]), same
+
+
+def _together(theta: Tensor, loss: Tensor) -> Tensor:
+    """The number of the group of each row, with shape (S); rows of a group ended together."""
+    near = ((theta.unsqueeze(1) - theta).abs() <= _NEAR * (1 + theta.abs())).all(-1)
+    near = near & ((loss.unsqueeze(1) - loss).abs() <= _NEAR)
+    near = near.reshape(*near.shape[:2], -1).all(-1)
+    first = near.int().argmax(1)
+    return torch.unique(first, return_inverse=True)[1]
+
+
+def _first_of(groups: Tensor) -> Tensor:
+    """The first row of each group."""
+    return torch.stack([(groups == k).int().argmax() for k in range(int(groups.max()) + 1)])

@@ -23,13 +23,14 @@ from kldiv.solvers.line_search import backtrack
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
 
-__all__ = ["LimitedMemory"]
+__all__ = ["LimitedMemory", "State"]
 
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _FIRST = 0.5  # the longest component of a step of which nothing is known
 _STALLED = 3  # steps without progress after which a row rests
 
-_State = tuple[Tensor, Tensor, Tensor]  # real vectors, the objective there and its gradient
+State = tuple[Tensor, Tensor, Tensor]
+"""Real vectors, the objective there and its gradient."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,19 @@ class LimitedMemory:
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """Moves all rows until each has settled."""
-        last = (starts, *objective.value_and_gradient(starts))
         with recorder.watching():
-            for state in self._states(objective, last):
+            for state in self.states(objective, starts):
                 last = theta, loss, gradient = state
                 recorder.record(loss, objective.family.space.constrain(theta), gradient)
                 if recorder.stopped:
                     break
         return Run(*last, recorder.steps, recorder.stopped)
 
-    def _states(self, objective: Objective, state: _State) -> Iterator[_State]:
-        theta, loss, gradient = state
-        yield state
+    def states(self, objective: Objective, starts: Tensor) -> Iterator[State]:
+        """The starts, then where each step has led, with the objective and its gradient there."""
+        theta = starts
+        loss, gradient = objective.value_and_gradient(theta)
+        yield theta, loss, gradient
         pairs = _Pairs(deque(maxlen=self.memory))
         settled, stalled = ~loss.isfinite(), torch.zeros_like(loss)
         for _ in range(self.steps):

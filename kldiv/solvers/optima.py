@@ -99,15 +99,30 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
         unknown = torch.full_like(run.loss, math.inf)
         signs = torch.zeros_like(run.theta, dtype=torch.int32)
         return Endpoints(run.theta, run.loss, unknown, signs, objective.resolution, run.proven)
-    if run.theta.shape[-1] > _MANY:
-        left = decrement_of_many(objective, run.theta, run.gradient)
-        signs = signature_of_many(objective, run.theta)
+    rows, home = _distinct_rows(run.theta)
+    theta, gradient = run.theta[rows], run.gradient[rows]
+    if theta.shape[-1] > _MANY:
+        left = decrement_of_many(objective, theta, gradient)
+        signs = signature_of_many(objective, theta)
     else:
-        matrix = hessian(objective, run.theta)
-        left, signs = decrement(matrix, run.gradient), signature(matrix)
+        matrix = hessian(objective, theta)
+        left, signs = decrement(matrix, gradient), signature(matrix)
     return Endpoints(
-        run.theta, run.loss, left, signs, objective.resolution, run.proven, run.excess
+        run.theta,
+        run.loss,
+        left[home],
+        signs[home],
+        objective.resolution,
+        run.proven,
+        run.excess,
     )
+
+
+def _distinct_rows(theta: Tensor) -> tuple[Tensor, Tensor]:
+    """The first of equal rows, and for each row its number among these."""
+    _, home = torch.unique(theta.flatten(1), dim=0, return_inverse=True)
+    first = [(home == k).int().argmax() for k in range(int(home.max()) + 1)]
+    return torch.stack(first), home
 
 
 def distinct(objective: Objective, ends: Endpoints) -> list[tuple[Optimum, ...]]:
