@@ -171,7 +171,8 @@ class FDivergence(IntegralDivergence):
     slope_at_infinity: float | None = None
     """The limit :math:`f^*(0) = \\lim f(u) / u`; ``None`` lets the core find it."""
     kinks: tuple[float, ...] = ()
-    """The values of :math:`\\log u` at which the generator has a kink."""
+    """The values of :math:`\\log u` at which the generator has a kink; quadrature looks for those
+    that are not declared."""
 
     @abstractmethod
     def generator(self, log_u: Tensor) -> Tensor:

@@ -8,7 +8,9 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.divergence import FDivergence
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
+from kldiv.definitions.kinks import kinks_of
 from kldiv.definitions.support import box
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
@@ -148,6 +150,8 @@ class Quadrature:
             of_masses = rtol if sides.measures else max(rtol, _MASS_RTOL)
             tolerances = [rtol] * formula.count + [of_masses] * 2
             kinks = getattr(problem.divergence, "kinks", ())
+            if formula.has_poles and not kinks and isinstance(problem.divergence, FDivergence):
+                kinks = kinks_of(problem.divergence.generator)
             demand = self._demand(tolerances, self.atol, problem.event_shape)
             return domain_integrals(formula, problem.batch_shape, demand, kinks, places)
 
