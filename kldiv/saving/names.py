@@ -7,8 +7,9 @@ from typing import Any
 
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.family import Family
+from kldiv.entry import Entry
 from kldiv.errors import InvalidArgument, KldivError, UnknownName
-from kldiv.registry import TEMPORARY, Entry, Registry
+from kldiv.registry import TEMPORARY, Registry
 from kldiv.specs import Spec, parameters_of
 
 __all__ = ["Named", "is_plain", "made_by_name", "name_of"]

@@ -118,7 +118,8 @@ def _together(theta: Tensor, loss: Tensor) -> Tensor:
     near = near & ((loss.unsqueeze(1) - loss).abs() <= _NEAR)
     near = near.reshape(*near.shape[:2], -1).all(-1)
     first = near.int().argmax(1)
-    return torch.unique(first, return_inverse=True)[1]
+    groups: Tensor = torch.unique(first, return_inverse=True)[1]
+    return groups
 
 
 def _first_of(groups: Tensor) -> Tensor:
