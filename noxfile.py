@@ -45,7 +45,8 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; `-- -m slow` the long ones, `-- -m browser` those that open the site."""
-    prepare(session)("-m", "pytest", *session.posargs)
+    python = prepare(session)
+    python("-m", "pytest", *session.posargs, env={"OMP_NUM_THREADS": "1"})  # small work: no stalls
 
 
 @nox.session

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from torch import Tensor
 
@@ -50,6 +51,11 @@ class Estimate:
     reason: str = ""
     up_to_constant: bool = False
     pareto_k: Tensor | None = None
+
+    @cached_property
+    def undefined(self) -> bool:
+        """Whether a value is NaN: no estimate is handed out that is."""
+        return bool(self.value.isnan().any())
 
     def bits(self) -> Tensor:
         r"""The value in bits, :math:`\text{value} / \ln 2`, with shape :math:`(*)`."""

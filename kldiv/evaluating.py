@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from torch import Generator
@@ -64,7 +62,7 @@ def divergence(
     problem = _problem(p, q, divergence, as_seed(seed))
     chosen = as_estimator(estimator)
     found = chosen.estimate(problem) if isinstance(chosen, Ladder) else _by(chosen, problem)
-    if found.value.isnan().any():
+    if found.undefined:
         raise NotFinite(
             f"estimator {found.method!r} gives NaN for {problem.divergence} between {p!r} and "
             f"{q!r}; another estimator may not"
@@ -124,7 +122,18 @@ def in_precision(estimate: Estimate, dtype: torch.dtype) -> Estimate:
         return estimate
     value = estimate.value.to(dtype)
     rounding = torch.finfo(dtype).eps * value.detach().abs()
-    error = (estimate.error + torch.where(value.isfinite(), rounding, 0.0)).to(dtype)
+    if estimate.reason:  # without one nothing is infinite but what the precision cannot hold
+        rounding = torch.where(value.isfinite(), rounding, 0.0)
+    error = (estimate.error + rounding).to(dtype)
     stderr = None if estimate.stderr is None else estimate.stderr.to(dtype)
     pareto_k = None if estimate.pareto_k is None else estimate.pareto_k.to(dtype)
-    return replace(estimate, value=value, error=error, stderr=stderr, pareto_k=pareto_k)
+    return Estimate(
+        value,
+        error,
+        estimate.method,
+        stderr,
+        estimate.evaluations,
+        estimate.reason,
+        estimate.up_to_constant,
+        pareto_k,
+    )

@@ -22,7 +22,7 @@ from torch.distributions import (
 
 import kldiv
 
-from kldiv.definitions.precision import as_double, as_dtype, place_of
+from kldiv.definitions.precision import as_double, as_dtype, place_of, twin_of
 
 F32, F64 = torch.float32, torch.float64
 
@@ -156,3 +156,13 @@ def test_inverse_transforms_are_promoted_without_end(distribution):
     x = original.sample(torch.Size([3]))
     assert place_of(promoted)[0] == F64
     assert torch.allclose(promoted.log_prob(x.double()), original.log_prob(x).double(), rtol=1e-4)
+
+
+def test_a_twin_shares_the_tensors_and_nothing_else():
+    loc = torch.zeros(3, dtype=torch.float64)
+    first = torch.distributions.Normal(loc, 1.0)
+    second = twin_of(first)
+    assert type(second) is type(first)
+    assert second.loc is first.loc
+    second._validate_args = not first._validate_args
+    assert second._validate_args != first._validate_args

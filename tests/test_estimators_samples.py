@@ -150,3 +150,12 @@ def test_explaining_compares_nothing():
 def test_too_few_points_to_draw_are_refused():
     with pytest.raises(kldiv.InvalidArgument, match="at least 20, got 5"):
         kldiv.Samples(points=5)
+
+
+@pytest.mark.parametrize(("dimensions", "count", "known"), [(10, 60, False), (10, 150, True)])
+def test_few_points_in_many_dimensions_have_no_error(dimensions, count, known):
+    generator = torch.Generator().manual_seed(0)
+    p, q = torch.randn(2, count, dimensions, generator=generator)
+    found = kldiv.divergence(p, q, seed=0)
+    assert math.isfinite(float(found.error)) is known
+    assert ("do not show the tails in 10 dimensions" in found.reason) is not known

@@ -20,6 +20,8 @@ from kldiv.errors import InvalidArgument
 
 __all__ = ["check_parameters"]
 
+_WRAPPERS = (Independent, TransformedDistribution)
+
 
 def check_parameters(distribution: Distribution, argument: str) -> None:
     """Raises unless every parameter is finite and satisfies its constraint.
@@ -51,7 +53,7 @@ def _is_allowed(distribution: Distribution, name: str, value: Tensor) -> bool:
 
 
 def _is_finite(value: Tensor, *, certain: bool) -> bool:
-    total = value.sum().item()
+    total = (value if value.numel() == 1 else value.sum()).item()
     if math.isfinite(total):  # then all of it is; a sum may overflow where nothing is infinite
         return True
     return bool((~value.isnan() if certain else value.isfinite()).all())
@@ -60,7 +62,7 @@ def _is_finite(value: Tensor, *, certain: bool) -> bool:
 def _parts(distribution: Distribution) -> Iterator[Distribution]:
     """The distribution and those that it is made of."""
     yield distribution
-    if isinstance(distribution, Independent | TransformedDistribution):
+    if isinstance(distribution, _WRAPPERS):
         yield from _parts(distribution.base_dist)
     if isinstance(distribution, MixtureSameFamily):
         yield from _parts(distribution.mixture_distribution)

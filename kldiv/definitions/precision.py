@@ -21,9 +21,12 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, MultivariateNormal, Transform
 from torch.distributions.transforms import _InverseTransform
 
-__all__ = ["as_double", "as_dtype", "nudged", "place_of"]
+__all__ = ["as_double", "as_dtype", "nudged", "place_of", "twin_of"]
 
 T = TypeVar("T")
+_HOLDERS = (Distribution, Transform)
+_NESTED = (list, tuple, *_HOLDERS)
+_MAPPED = (Tensor, *_NESTED)
 
 
 def as_double(value: T) -> T:
@@ -57,7 +60,7 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
         return function(value) if value.is_floating_point() else value  # type: ignore[return-value]
     if type(value) in (list, tuple):
         return type(value)(_mapped(item, function) for item in value)  # type: ignore[call-arg,attr-defined]
-    if not isinstance(value, Distribution | Transform) or not _is_torch(value):
+    if not isinstance(value, _HOLDERS) or not _is_torch(value):
         return value
     if isinstance(value, Categorical) and _finer(wider := function(value._param), value._param):
         return _normalised_anew(value, wider)  # type: ignore[return-value]
@@ -66,8 +69,9 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
     if isinstance(value, _InverseTransform):
         return _mapped(value.inv, function).inv  # type: ignore[return-value]
 
-    clone = copy.copy(value)
-    clone.__dict__.update({name: _mapped(item, function) for name, item in _parts(value)})
+    clone = twin_of(value)
+    held = {name: item for name, item in _parts(value) if isinstance(item, _MAPPED)}
+    vars(clone).update({name: _mapped(item, function) for name, item in held.items()})
     if isinstance(clone, Transform):
         clone._inv = None
         clone._cached_x_y = None, None
@@ -94,6 +98,15 @@ def _finer(first: Tensor, second: Tensor) -> bool:
     return torch.finfo(first.dtype).eps < torch.finfo(second.dtype).eps
 
 
+def twin_of(value: T) -> T:
+    """A copy of a distribution or a transform that shares its tensors."""
+    if not _is_torch(value):
+        return copy.copy(value)
+    twin = object.__new__(type(value))  # what copy.copy does, by many detours
+    vars(twin).update(vars(value))
+    return twin
+
+
 def place_of(distribution: Distribution) -> tuple[torch.dtype, torch.device]:
     """The floating type and the device of a distribution's parameters; torch's where it has none.
 
@@ -112,7 +125,7 @@ def _tensors(value: object) -> Iterator[Tensor]:
     for item in items:
         if isinstance(item, Tensor):
             yield item
-        elif isinstance(item, list | tuple | Distribution | Transform):
+        elif isinstance(item, _NESTED) and not isinstance(item, torch.Size):
             yield from _tensors(item)
 
 

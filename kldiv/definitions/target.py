@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from collections.abc import Callable
 from functools import cached_property
 
@@ -16,7 +14,7 @@ from torch.distributions.constraints import Constraint
 from kldiv.definitions.grid import grid_density
 from kldiv.definitions.log_density import log_density_of
 from kldiv.definitions.numbers import as_shape
-from kldiv.definitions.precision import as_double, place_of
+from kldiv.definitions.precision import as_double, place_of, twin_of
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.support import interior_point, is_whole, support_of
 from kldiv.errors import InvalidArgument, InvalidType, NotAvailable, ShapeMismatch
@@ -232,7 +230,7 @@ class DistributionTarget(Target):
     def __init__(self, distribution: Distribution) -> None:
         self.original = distribution
         self._dtype, self._device = place_of(distribution)
-        double = copy.copy if self._dtype == torch.float64 else as_double
+        double = twin_of if self._dtype == torch.float64 else as_double
         self._distribution = double(distribution)
         if self._distribution is not distribution:
             self._distribution._validate_args = False  # a target checks its points itself

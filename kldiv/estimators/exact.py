@@ -7,6 +7,8 @@ the error is what the value moves.
 
 from __future__ import annotations
 
+import math
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -69,9 +71,11 @@ class Exact:
         raise NotAvailable(f"no closed form covers {p!r} and {q!r} under {divergence}")
 
     def _estimate(self, problem: Problem, value: Tensor, error: Tensor) -> Estimate:
-        infinite, reason = value.isinf(), ""
-        if infinite.any():
-            reason, error = problem.why_infinite, torch.where(infinite, 0.0, error)
+        reason = ""
+        if not math.isfinite(value.detach().sum().item()):  # a sum may overflow, and be no sign
+            infinite = value.isinf()
+            reason = problem.why_infinite if infinite.any() else ""
+            error = torch.where(infinite, 0.0, error)
         shape = problem.batch_shape
         if value.shape != shape or error.shape != shape:
             value, error = value.expand(shape), error.expand(shape)

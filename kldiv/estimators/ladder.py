@@ -66,7 +66,7 @@ class Ladder:
             estimate = rung.estimate(problem)
         except NotAvailable:  # a closed form may decline
             return later.estimate(problem)
-        if not estimate.value.isnan().any() or later.explain(problem).method is None:
+        if not estimate.undefined or later.explain(problem).method is None:
             return estimate
         return later.estimate(problem)
 

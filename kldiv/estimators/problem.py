@@ -141,8 +141,10 @@ def _ends(side: Target, batch: torch.Size) -> Interval | None:
 
 
 def _broadcast(first: torch.Size, second: torch.Size) -> torch.Size:
-    if first == second:
+    if first == second or not second:
         return first
+    if not first:
+        return second
     try:
         shape: torch.Size = torch.broadcast_shapes(first, second)
     except RuntimeError as error:

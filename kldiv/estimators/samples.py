@@ -35,6 +35,8 @@ __all__ = ["Samples"]
 
 _CONFIDENCE = 3.0
 _FEWEST = 20
+_SEEN = 5  # dimensions, of which few points show the tails;
+_EACH = 12  # points for each dimension show them in more
 _MOST_COORDINATES = 50
 
 
@@ -113,7 +115,11 @@ class Samples:
             torch.tensor(number, dtype=torch.float64, device=p.device)
             for number in (found.value, found.error, found.stderr)
         )
-        return Estimate(value, error, self.name, stderr, len(pool.first))
+        reason, size = "", problem.event_shape.numel()
+        if size > _SEEN and min(_worth(p), _worth(q)) < _EACH * size:
+            error = torch.full_like(error, torch.inf)
+            reason = f"so few points do not show the tails in {size} dimensions"
+        return Estimate(value, error, self.name, stderr, len(pool.first), reason)
 
     def _drawn(self, problem: Problem, divergence: SampleDivergence) -> Estimate:
         batch = problem.batch_shape

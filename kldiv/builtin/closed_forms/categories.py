@@ -99,8 +99,8 @@ class CategoriesRule:
             _kind(p) in self.types
             and _kind(q) in self.types
             and _parts(p).event_shape == _parts(q).event_shape
-            and bool((_trials(_parts(p)) == _trials(_parts(q))).all())
             and (type(divergence) is RenyiAtInfinity or follows(divergence, powers=False))
+            and _as_many(_parts(p), _parts(q))
         )
 
     def function(self, p: Distribution, q: Distribution, divergence: Divergence) -> Tensor:
@@ -131,6 +131,13 @@ def _kind(distribution: Distribution) -> type[Distribution] | None:
     if isinstance(distribution, Independent) and distribution.base_dist.event_shape:
         return None
     return type(_parts(distribution))
+
+
+def _as_many(p: Distribution, q: Distribution) -> bool:
+    """Whether both have as many trials."""
+    if not (hasattr(p, "total_count") or hasattr(q, "total_count")):
+        return True
+    return bool((_trials(p) == _trials(q)).all())
 
 
 def _trials(distribution: Distribution) -> Tensor:
