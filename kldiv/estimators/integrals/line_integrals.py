@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,7 +20,7 @@ from kldiv.estimators.integrals.on_lines import OnLines
 from kldiv.estimators.integrals.power_tails import PowerTail, powers_of
 from kldiv.estimators.integrals.tails import Ends, ends_of
 
-__all__ = ["Kinks", "LineIntegrals", "cuts_of", "joined", "line_integrals"]
+__all__ = ["Kinks", "LineIntegrals", "added_up", "cuts_of", "joined", "line_integrals"]
 
 Roots = tuple[Tensor, Tensor]
 """Coordinates and their lines, with shape (C)."""
@@ -83,16 +83,9 @@ class LineIntegrals:
         Arguments:
             edges: Edges of the supports that nodes are to move with, each with shape :math:`(B)`.
         """
-        total = torch.zeros_like(self.values)
-        for nodes in self.nodes:
-            values = self._values(nodes, edges)
-            usable = values.isfinite() & (nodes.weights > 0)
-            parts = torch.where(usable, torch.where(usable, values, 0.0) * nodes.weights, 0.0)
-            total = total.index_add(1, self.group.of_line[nodes.line], parts.sum(1))
-        for tail in self.beyond:
-            parts = tail.integrals(self.function)
-            total = total.index_add(1, self.group.of_line[tail.line], parts)
-        return torch.where(self.values.isfinite(), total, self.values)
+        at_nodes = ((nodes, self._values(nodes, edges)) for nodes in self.nodes)
+        beyond = ((tail.line, tail.integrals(self.function)) for tail in self.beyond)
+        return added_up(self.values, self.group, at_nodes, beyond)
 
     def rule(self) -> Iterator[tuple[Tensor, ...]]:
         """Points, weights, the weights of the coarser rule and elements, each of shape (N, C)."""
@@ -112,6 +105,30 @@ class LineIntegrals:
             places = replace(places, x=x, log_slope=places.log_slope + stretch.log())
         logs = here.formula.logs(here.points(places.x), here.elements)
         return here.sample(*here.unrounded(places, logs), noise=False).values
+
+
+def added_up(
+    known: Tensor,
+    group: Group,
+    at_nodes: Iterable[tuple[Nodes, Tensor]],
+    beyond: Iterable[tuple[Tensor, Tensor]],
+) -> Tensor:
+    r"""Integrals of elements with the graph of what they are sums of, with shape :math:`(k, B)`.
+
+    Arguments:
+        known: Their values; those that are infinite stay so.
+        group: The element of each line.
+        at_nodes: Nodes, and the integrands there, with shape :math:`(k, N, C)`.
+        beyond: Lines, and the integrals of their tails, with shape :math:`(k, C)`.
+    """
+    total = torch.zeros_like(known)
+    for nodes, values in at_nodes:
+        usable = values.isfinite() & (nodes.weights > 0)
+        parts = torch.where(usable, torch.where(usable, values, 0.0) * nodes.weights, 0.0)
+        total = total.index_add(1, group.of_line[nodes.line], parts.sum(1))
+    for line, parts in beyond:
+        total = total.index_add(1, group.of_line[line], parts)
+    return torch.where(known.isfinite(), total, known)
 
 
 def line_integrals(function: OnLines, demand: Demand, kinks: Kinks) -> LineIntegrals:

@@ -21,7 +21,7 @@ from kldiv.estimators.integrals.elements import Elements
 from kldiv.estimators.integrals.formulas import Formula
 from kldiv.estimators.integrals.groups import Group
 from kldiv.estimators.integrals.layout import lines_of
-from kldiv.estimators.integrals.line_integrals import cuts_of, joined
+from kldiv.estimators.integrals.line_integrals import added_up, cuts_of, joined
 from kldiv.estimators.integrals.lines import Nodes
 from kldiv.estimators.integrals.on_lines import Verdicts
 from kldiv.estimators.integrals.power_tails import PowerTail, outermost
@@ -59,18 +59,10 @@ class PlaneIntegrals:
 
     def differentiable(self, edges: list[Tensor]) -> Tensor:
         r"""The same integrals with a graph, with shape :math:`(k, B)`."""
-        inner, total = self._again, torch.zeros_like(self.values)
-        for nodes in self.nodes:
-            places = self.inner.chart.pick(nodes.line).places(nodes.w)
-            values = inner.densities(places.x, (), places.log_slope, nodes.line)
-            values = values * inner.unrounded(places, nodes.line)[1]
-            usable = values.isfinite() & (nodes.weights > 0)
-            parts = torch.where(usable, torch.where(usable, values, 0.0) * nodes.weights, 0.0)
-            total = total.index_add(1, self.group.of_line[nodes.line], parts.sum(1))
-        for tail in self.beyond:
-            parts = tail.integrals(inner)
-            total = total.index_add(1, self.group.of_line[tail.line], parts)
-        return torch.where(self.values.isfinite(), total, self.values)
+        inner = self._again
+        at_nodes = ((nodes, _values(inner, nodes)) for nodes in self.nodes)
+        beyond = ((tail.line, tail.integrals(inner)) for tail in self.beyond)
+        return added_up(self.values, self.group, at_nodes, beyond)
 
     def rule(self) -> Iterator[tuple[Tensor, ...]]:
         """Points, weights, the weights of the coarser rule and elements, each of shape (N, C)."""
@@ -131,6 +123,12 @@ def plane_integrals(formula: Formula, plane: Plane, demand: Demand) -> PlaneInte
         found.nodes,
         ends.beyond,
     )
+
+
+def _values(inner: Inner, nodes: Nodes) -> Tensor:
+    places = inner.chart.pick(nodes.line).places(nodes.w)
+    values = inner.densities(places.x, (), places.log_slope, nodes.line)
+    return values * inner.unrounded(places, nodes.line)[1]
 
 
 def _roots(inner: Inner, grid: Grid) -> tuple[Tensor, Tensor]:
