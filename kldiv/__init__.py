@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         AmbiguousName,
         ConvergenceWarning,
         InvalidArgument,
+        InvalidFile,
         InvalidType,
         KldivError,
         LawBroken,
@@ -41,8 +42,9 @@ if TYPE_CHECKING:
     from kldiv.fitting import Fit, explain_fit, fit
     from kldiv.hookspecs import hookimpl
     from kldiv.lazy import Lazy
+    from kldiv.loading import load_fit
     from kldiv.registries import divergences, families, targets
-    from kldiv.solvers import Descent, MomentMatching, QuasiNewton
+    from kldiv.solvers import Descent, FixedDraws, MomentMatching, QuasiNewton
 
     __version__: str
 
@@ -57,8 +59,10 @@ __all__ = [
     "FDivergence",
     "Family",
     "Fit",
+    "FixedDraws",
     "IntegralDivergence",
     "InvalidArgument",
+    "InvalidFile",
     "InvalidType",
     "KldivError",
     "LawBroken",
@@ -88,6 +92,7 @@ __all__ = [
     "families",
     "fit",
     "hookimpl",
+    "load_fit",
     "targets",
 ]
 
@@ -98,17 +103,18 @@ _NAMES = {
     "definitions.sample_divergence": "SampleDivergence",
     "definitions.score_divergence": "ScoreDivergence",
     "definitions.target": "Target",
-    "errors": "AmbiguousName ConvergenceWarning InvalidArgument InvalidType KldivError "
-    "LawBroken NotAvailable NotFinite PluginError PluginWarning ShapeMismatch SupportMismatch "
-    "ToleranceNotMet UnknownName",
+    "errors": "AmbiguousName ConvergenceWarning InvalidArgument InvalidFile InvalidType "
+    "KldivError LawBroken NotAvailable NotFinite PluginError PluginWarning ShapeMismatch "
+    "SupportMismatch ToleranceNotMet UnknownName",
     "estimate": "Estimate",
     "estimators": "Exact MonteCarlo Quadrature Samples Sum",
     "evaluating": "divergence explain",
     "fitting": "Fit explain_fit fit",
     "hookspecs": "hookimpl",
     "lazy": "Lazy",
+    "loading": "load_fit",
     "registries": "divergences families targets",
-    "solvers": "Descent MomentMatching QuasiNewton",
+    "solvers": "Descent FixedDraws MomentMatching QuasiNewton",
 }
 _MODULES = {name: f"kldiv.{module}" for module, names in _NAMES.items() for name in names.split()}
 

@@ -15,6 +15,7 @@ __all__ = [
     "AmbiguousName",
     "ConvergenceWarning",
     "InvalidArgument",
+    "InvalidFile",
     "InvalidType",
     "KldivError",
     "LawBroken",
@@ -39,6 +40,10 @@ class InvalidArgument(KldivError, ValueError):
 
 class InvalidType(KldivError, TypeError):
     """An argument is of a type that is not allowed."""
+
+
+class InvalidFile(KldivError, OSError, ValueError):
+    """A file cannot be read or written, or holds something else than what was asked for."""
 
 
 class UnknownName(KldivError, LookupError):

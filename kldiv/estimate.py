@@ -74,17 +74,15 @@ class Estimate:
         return float(self.value.detach())
 
     def __repr__(self) -> str:
-        suffix = " + constant" if self.up_to_constant else ""
+        unit = " + constant nats" if self.up_to_constant else " nats"
+        error = float(self.error.max())
+        bound = {0.0: "", math.inf: " ± ∞"}.get(error, f" ± {error:.1e}")
         if self.value.numel() == 1:
-            value, error = float(self), float(self.error.max())
-            text = f"{value:.7g}{suffix} nats ± {error:.1e}"
+            text = f"{float(self):.7g}{unit}{bound}"
         else:
             low, high = float(self.value.min()), float(self.value.max())
-            error = float(self.error.max())
-            shape = tuple(self.value.shape)
-            text = f"{shape} values in [{low:.6g}, {high:.6g}]{suffix} nats ± {error:.1e} at most"
-        if not math.isfinite(error) or error == 0:
-            text = text.replace(" ± inf", " ± ∞").replace(" ± 0.0e+00", "")
+            values = f"{tuple(self.value.shape)} values in [{low:.6g}, {high:.6g}]"
+            text = f"{values}{unit}{bound}{' at most' if bound else ''}"
         origin = (
             f"{self.method}, {self.evaluations} evaluations" if self.evaluations else self.method
         )

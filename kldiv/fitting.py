@@ -18,8 +18,17 @@ from kldiv.estimators import Estimator, Explanation, Ladder
 from kldiv.evaluating import in_precision
 from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
 from kldiv.results import Fit, History
-from kldiv.solvers import Descent, MomentMatching, Objective, QuasiNewton, Run, Solver, Step
-from kldiv.solvers.optima import distinct, endpoints
+from kldiv.solvers import (
+    Descent,
+    FixedDraws,
+    MomentMatching,
+    Objective,
+    QuasiNewton,
+    Run,
+    Solver,
+    Step,
+)
+from kldiv.solvers.optima import Endpoints, distinct, endpoints
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import Starts, first_points
 from kldiv.verdicts import verdict_on
@@ -29,6 +38,7 @@ __all__ = ["Fit", "explain_fit", "fit"]
 _SOLVERS: tuple[Solver, ...] = (
     MomentMatching(),
     QuasiNewton(),
+    FixedDraws(),
     Descent(steps=2_000, lr=0.02, unconstrained=True),
 )
 
@@ -207,7 +217,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         problem = objective.problem(theta)
         value = in_precision(estimator.estimate(problem), target.dtype).detach()
         optima = distinct(objective, ends)
-    settled = ends.pick(ends.settled.unsqueeze(-1)).squeeze(-1)
+    settled = _picked(ends, ends.settled)
     converged = bool(settled.all()) and not run.stopped
     single = target.batch_shape == ()
     paths = _history(objective, run.steps)
@@ -226,8 +236,9 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         paths=paths,
         diagnostics={
             "gradient_norm": ends.pick(run.gradient).norm(dim=-1),
-            "newton_decrement": ends.pick(ends.decrement.unsqueeze(-1)).squeeze(-1),
+            "newton_decrement": _picked(ends, ends.decrement),
             "signature": ends.pick(ends.signature),
+            **({} if ends.excess is None else {"excess": _picked(ends, ends.excess)}),
         },
         evaluations=objective.evaluations + objective.gradients,
         target=target,
@@ -235,6 +246,11 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         objective=objective.divergence,
         solver=solver.name,
     )
+
+
+def _picked(ends: Endpoints, values: Tensor) -> Tensor:
+    """Of one number for each end, that of the best."""
+    return ends.pick(values.unsqueeze(-1)).squeeze(-1)
 
 
 def _history(objective: Objective, steps: list[Step]) -> History:

@@ -5,6 +5,8 @@ Names, torch objects, arrays and classes become definitions.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from torch.distributions import Distribution
@@ -21,6 +23,7 @@ from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import InvalidArgument, InvalidType, UnknownName
 from kldiv.estimators import Estimator, Exact, Ladder, MonteCarlo, Quadrature, Samples, Sum
 from kldiv.registries import closed_forms, divergences, families, targets
+from kldiv.specs import parse
 
 __all__ = ["as_divergence", "as_estimator", "as_target", "family_for", "ladder"]
 
@@ -47,7 +50,7 @@ def as_target(value: object, argument: str) -> Target:
         argument: What it was given for, for messages.
     """
     if isinstance(value, str):
-        value = _by_name(value)
+        return _by_name(value, argument)
     if isinstance(value, torch.nn.Module) and not isinstance(value, Distribution):
         value = _member(value, argument)
     if isinstance(value, Target):
@@ -159,16 +162,19 @@ def family_for(family: object, target: Target) -> Family:
     return found.fitted_to(target.event_shape, int(last) + 1 if last < 1e6 else None)
 
 
-def _by_name(name: str) -> object:
-    """A target, or a family with all its parameters given."""
+def _by_name(name: str, argument: str) -> Target:
+    """A target, which remembers its name, or a family with all its parameters given."""
     try:
-        return targets.create(name)
+        found = as_target(targets.create(name), argument)
     except UnknownName:
         try:
-            return families.create(name)
+            return as_target(families.create(name), argument)
         except UnknownName:
             pass
         raise
+    spec = parse(name)
+    found.spec = replace(spec, plugin=targets[spec.qualified_name].plugin)
+    return found
 
 
 def _is_array(value: object) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from torch import Tensor
 from torch.distributions import Distribution
@@ -15,8 +15,8 @@ from kldiv.definitions.family import Family
 from kldiv.definitions.target import Target
 from kldiv.estimate import Estimate
 from kldiv.pictures.fits import animate_fit, plot_fit
-from kldiv.solvers.optima import Optimum
-from kldiv.tables import text_table
+from kldiv.saving.fits import save_fit
+from kldiv.summaries import html_summary, text_summary
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -107,30 +107,32 @@ class Fit:
         """
         return animate_fit(self, **options)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the fit to a file of tensors and JSON, which :func:`kldiv.load_fit` reads.
+
+        The file holds no code. A target, family or divergence that is a function or a class of
+        yours is described in it, to be given back when it is loaded. An older file of this name
+        is replaced in one step, when the new one is whole.
+
+        Arguments:
+            path: Where to; ``.safetensors`` is the usual ending.
+
+        Raises:
+            InvalidType: If the path is none.
+            InvalidFile: If it cannot be written there; it is also an ``OSError``.
+
+        Example:
+            >>> import kldiv
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     kldiv.fit("bimodal", "normal").save(f"{folder}/fit.safetensors")
+            ...     kldiv.load_fit(f"{folder}/fit.safetensors").family
+            normal
+        """
+        save_fit(self, path)
+
     def __repr__(self) -> str:
-        arrow = "p‖q" if self.direction == "forward" else "q‖p"
-        lines = [
-            f"Fit of {self.family!r} by {self.objective}({arrow}): {self.verdict}",
-            f"  divergence  {self.divergence!r}",
-        ]
-        lines += [f"  {name:<11} {_shown(value)}" for name, value in self.parameters.items()]
-        if len(self.optima) > 1 and all(isinstance(each, Optimum) for each in self.optima):
-            rows = [
-                [
-                    f"{each.value:.6g}",
-                    ", ".join(f"{k}={_shown(v)}" for k, v in each.parameters.items()),
-                    len(each.starts),
-                ]
-                for each in self.optima
-            ]
-            table = text_table(["optimum (nats)", "parameters", "starts"], rows)
-            lines += ["  " + line for line in table.splitlines()]
-        return "\n".join(lines)
+        return text_summary(self)
 
-
-def _shown(value: Tensor) -> str:
-    if value.numel() == 1:
-        return f"{float(value):.7g}"
-    if value.numel() <= 9:
-        return str(torch.round(value.detach(), decimals=5).tolist())
-    return f"tensor of shape {tuple(value.shape)}"
+    def _repr_html_(self) -> str:
+        return html_summary(self)

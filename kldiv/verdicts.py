@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.optima import Endpoints, Optimum
+from kldiv.solvers.optima import EXCESS, Endpoints, Optimum
 from kldiv.solvers.run import Run, Solver
 
 __all__ = ["verdict_on"]
@@ -50,10 +50,20 @@ def verdict_on(
         )
     number = len(optima[0])
     which = "the only local minimum" if number == 1 else f"the best of {number} local minima"
-    return f"Converged: {which} reached from {count}, in {steps} steps."
+    found = f"Converged: {which} reached from {count}, in {steps} steps"
+    if ends.excess is None:
+        return f"{found}."
+    left = float(ends.pick(ends.excess.unsqueeze(-1)).max())
+    return f"{found}; more draws would gain no more than about {left:.1g} nats."
 
 
 def _why_not_converged(run: Run, ends: Endpoints, steps: int) -> str:
+    unseen = 0.0 if ends.excess is None else float(ends.pick(ends.excess.unsqueeze(-1)).max())
+    if unseen > EXCESS:
+        return (
+            f"Not converged: with the most draws that are allowed, other draws would gain about "
+            f"{unseen:.2g} nats; give solver=kldiv.FixedDraws(most=...) more."
+        )
     left = ends.pick(ends.decrement.unsqueeze(-1)).square().max() / 2
     norm = ends.pick(run.gradient).norm(dim=-1).max()
     saddle = (ends.pick(ends.signature) < 0).any()

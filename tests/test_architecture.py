@@ -24,8 +24,9 @@ LAYERS = (
     ("registries",),
     ("estimators",),
     ("pictures", "resolving", "solvers"),
-    ("evaluating", "results", "verdicts"),
-    ("fitting",),
+    ("evaluating", "saving", "summaries", "verdicts"),
+    ("results",),
+    ("fitting", "loading"),
     ("testing",),
     ("cli", "sphinxext"),
 )

@@ -65,6 +65,7 @@ def test_an_estimate_cannot_be_changed():
             estimate([0.0, 2.0], [0.1, 0.2]),
             "Estimate((2,) values in [0, 2] nats ± 2.0e-01 at most, exact)",
         ),
+        (estimate([0.0, 2.0]), "Estimate((2,) values in [0, 2] nats, exact)"),
         (
             estimate(1.0, 0.5, "samples", up_to_constant=True),
             "Estimate(1 + constant nats ± 5.0e-01, samples)",

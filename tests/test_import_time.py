@@ -12,7 +12,7 @@ import pytest
 
 import kldiv
 
-HEAVY = ("torch", "matplotlib", "scipy.stats", "pluggy", "numpy")
+HEAVY = ("torch", "matplotlib", "scipy.stats", "pluggy", "numpy", "safetensors")
 
 
 def run(code):

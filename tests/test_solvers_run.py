@@ -1,5 +1,7 @@
 """Steps are recorded, shown and listened to, and starts are found or given."""
 
+import re
+
 import pytest
 import torch
 
@@ -86,15 +88,137 @@ def test_an_interrupt_before_the_first_step_is_an_interrupt():
         raise KeyboardInterrupt
 
 
-def test_progress_is_shown_on_standard_error(capsys):
-    recorder = Recorder(progress=True, total=2)
+def shown_after(capsys, *steps):
+    """What the bar shows of losses and gradients when it is closed."""
+    recorder = Recorder(progress=True, total=len(steps))
     with recorder.watching():
-        record(recorder, [1.25, 7.0])
-        record(recorder, [0.5, 7.0])
+        for loss, gradient in steps:
+            loss, gradient = (torch.tensor(each, dtype=F64) for each in (loss, gradient))
+            recorder.record(loss, {"loc": loss}, gradient.unsqueeze(-1))
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "2/2" in shown.err
-    assert "loss 0.5" in shown.err
+    return shown.err.rpartition("\r")[2]
+
+
+def test_progress_shows_steps_time_objective_and_gradient_on_standard_error(capsys):
+    shown = shown_after(capsys, ([1.25, 7.0], [3.0, 0.1]), ([0.5, 7.0], [0.25, 0.1]))
+    assert re.search(r"2/2 \[\d\d:\d\d.*objective 0\.5, gradient 2\.5e-01", shown)
+
+
+def test_progress_shows_of_a_batch_the_problem_that_is_worst_off(capsys):
+    loss, gradient = [[0.0, 3.0, 5.0], [1.0, 2.0, 6.0]], [[0.1, 0.9, 0.2], [0.8, 0.3, 0.7]]
+    assert "objective 5, gradient 3.0e-01" in shown_after(capsys, (loss, gradient))
+
+
+def test_progress_shows_a_loss_that_is_no_number_as_infinite(capsys):
+    shown = shown_after(capsys, ([float("nan")], [0.1]))
+    assert "objective inf" in shown
+
+
+def test_progress_of_a_fit_is_shown_to_its_end(capsys):
+    kldiv.fit("bimodal", "normal", direction="reverse", progress=True)
+    shown = capsys.readouterr().err
+    assert "objective 0.693147, gradient" in shown.rpartition("\r")[2]
+    assert shown.endswith("\n")
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_the_bar_is_closed_whatever_happens(error, capsys):
+    recorder = Recorder(progress=True)
+    with pytest.raises(error), recorder.watching():
+        raise error
+    assert capsys.readouterr().err.endswith("\n")
+    assert recorder._bar is None
+
+
+def test_an_error_of_a_callback_is_the_users():
+    def complain(step):
+        raise RuntimeError("of mine")
+
+    with pytest.raises(RuntimeError, match="of mine"):
+        kldiv.fit("bimodal", "normal", callback=complain)
+
+
+SOLVERS = {
+    "moment_matching": {"solver": "moment_matching"},
+    "quasi_newton": {"solver": "quasi_newton", "direction": "reverse"},
+    "descent": {"solver": Descent(lr=0.1, steps=20)},
+    "descent on real numbers": {"solver": Descent(lr=0.1, steps=20, unconstrained=True)},
+    "descent by chance": {
+        "solver": Descent(lr=0.1, steps=20),
+        "estimator": kldiv.MonteCarlo(50),
+    },
+    "L-BFGS": {"solver": Descent(torch.optim.LBFGS, steps=3)},
+}
+
+
+def interrupting(at):
+    def callback(step):
+        if step.index == at:
+            raise KeyboardInterrupt
+
+    return callback
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("case", SOLVERS)
+def test_an_interrupt_in_a_callback_keeps_the_best_and_says_so(case, at):
+    with pytest.warns(kldiv.ConvergenceWarning, match="interrupted"):
+        found = kldiv.fit("bimodal", "normal", callback=interrupting(at), **SOLVERS[case])
+    assert found.verdict == (
+        f"Not converged: it was interrupted at step {at}; this is the best so far."
+    )
+    assert not found.converged
+    assert len(found.history) == at + 1
+    assert all(value.isfinite().all() for value in found.parameters.values())
+    if "chance" not in case:
+        assert float(found.divergence) <= float(found.paths.loss.min()) + 1e-9
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("case", SOLVERS)
+def test_a_callback_can_stop_every_solver_at_any_step(case, at):
+    with pytest.warns(kldiv.ConvergenceWarning, match=f"the callback stopped it at step {at}"):
+        found = kldiv.fit(
+            "bimodal", "normal", callback=lambda step: step.index == at, **SOLVERS[case]
+        )
+    assert not found.converged
+    assert all(value.isfinite().all() for value in found.parameters.values())
+
+
+class Interrupted(kldiv.FDivergence):
+    """The Kullback-Leibler divergence, whose evaluation is interrupted once when it is armed."""
+
+    armed = False
+
+    def generator(self, log_u):
+        if self.armed:
+            self.armed = False
+            raise KeyboardInterrupt
+        return log_u.exp() * log_u
+
+
+@pytest.mark.parametrize("at", [0, 4])
+@pytest.mark.parametrize("solver", [QuasiNewton(), Descent(lr=0.1, steps=20)])
+def test_an_interrupt_in_the_middle_of_a_step_keeps_the_best(solver, at):
+    divergence, reached = Interrupted(), []
+
+    def callback(step):
+        reached.append(float(step.loss.min()))
+        divergence.armed = step.index == at
+
+    with pytest.warns(kldiv.ConvergenceWarning, match=f"interrupted at step {at}"):
+        found = kldiv.fit("bimodal", "laplace", divergence, solver=solver, callback=callback)
+    assert len(found.history) <= at + 2  # where the last step led may be looked at
+    assert float(found.divergence) <= min(reached) + 1e-9
+
+
+@pytest.mark.parametrize("solver", [QuasiNewton(), Descent()])
+def test_an_interrupt_before_the_first_step_of_a_fit_is_an_interrupt(solver):
+    divergence = Interrupted()
+    divergence.armed = True
+    with pytest.raises(KeyboardInterrupt):
+        kldiv.fit("bimodal", "laplace", divergence, solver=solver)
 
 
 def test_starts_are_the_target_as_a_whole_its_modes_and_others_around():

@@ -28,7 +28,7 @@ from torch.distributions import (
 
 from kldiv.definitions.counts import log_binomial, log_negative_binomial, log_poisson
 
-__all__ = ["LOG_PROBABILITIES", "log_probabilities"]
+__all__ = ["LOG_PROBABILITIES", "log_probabilities", "was_given_probs"]
 
 
 def log_probabilities(distribution: Distribution) -> Tensor:
@@ -39,7 +39,7 @@ def log_probabilities(distribution: Distribution) -> Tensor:
     """
     own: Any = getattr(distribution, "_categorical", distribution)
     two = isinstance(distribution, Bernoulli | Binomial)
-    if not _was_given_probs(own):
+    if not was_given_probs(own):
         logits: Tensor = own.logits
         both = torch.stack([torch.zeros_like(logits), logits], -1) if two else logits
         return both.log_softmax(-1)
@@ -66,7 +66,7 @@ def _multinomial(distribution: Multinomial, x: Tensor) -> Tensor:
 
 
 def _bernoulli(distribution: Bernoulli, x: Tensor) -> Tensor:
-    if not _was_given_probs(distribution):
+    if not was_given_probs(distribution):
         return distribution.log_prob(x)  # type: ignore[no-any-return]
     return torch.where(x > 0, _log(distribution.probs), _log(1 - distribution.probs))
 
@@ -94,12 +94,12 @@ def _count(distribution: Binomial | NegativeBinomial, x: Tensor) -> Tensor:
 
 def _odds(distribution: Binomial | NegativeBinomial) -> tuple[Tensor, Tensor]:
     """The probabilities of success and of failure, each from what was given."""
-    if _was_given_probs(distribution):
+    if was_given_probs(distribution):
         return distribution.probs, 1 - distribution.probs
     return distribution.logits.sigmoid(), (-distribution.logits).sigmoid()
 
 
-def _was_given_probs(distribution: Distribution) -> bool:
+def was_given_probs(distribution: Distribution) -> bool:
     """Whether its parameter is probabilities, and not logits that they were computed from."""
     probs = vars(distribution).get("probs")
     if probs is None:

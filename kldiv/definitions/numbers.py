@@ -7,9 +7,9 @@ import torch
 
 from torch import Tensor
 
-from kldiv.errors import InvalidType
+from kldiv.errors import InvalidArgument, InvalidType
 
-__all__ = ["as_numbers"]
+__all__ = ["as_numbers", "as_shape"]
 
 
 def as_numbers(argument: str, value: object) -> Tensor:
@@ -49,3 +49,22 @@ def _as_tensor(argument: str, value: object) -> Tensor:
         raise InvalidType(f"{argument} must be real numbers, got {kind}: {value!r}")
     single = array.dtype.kind == "f" and array.dtype.itemsize <= np.float32().itemsize
     return torch.from_numpy(np.require(array, np.float32 if single else np.float64, ["C", "W"]))
+
+
+def as_shape(event_shape: object) -> torch.Size:
+    """The shape of a point.
+
+    Raises:
+        InvalidArgument: If it is no tuple of positive integers.
+    """
+    if isinstance(event_shape, torch.Size) and 0 not in event_shape:
+        return event_shape
+    whole = isinstance(event_shape, tuple | list) and all(
+        isinstance(size, int) and size > 0 for size in event_shape
+    )
+    if not whole:
+        raise InvalidArgument(
+            "event_shape must be a tuple of positive integers such as (2,), or () for scalars, "
+            f"got {event_shape!r}"
+        )
+    return torch.Size(event_shape)  # type: ignore[arg-type]

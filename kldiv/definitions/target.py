@@ -13,10 +13,12 @@ from torch.distributions.constraints import Constraint
 
 from kldiv.definitions.grid import grid_density
 from kldiv.definitions.log_density import log_density_of
+from kldiv.definitions.numbers import as_shape
 from kldiv.definitions.precision import as_double, place_of, twin_of
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.support import interior_point, is_whole, support_of
 from kldiv.errors import InvalidArgument, InvalidType, NotAvailable, ShapeMismatch
+from kldiv.specs import Spec
 
 __all__ = ["DistributionTarget", "Target"]
 
@@ -65,7 +67,7 @@ class Target:
                 "support must be a constraint of torch.distributions, such as "
                 f"constraints.positive, got {support!r}"
             )
-        self.event_shape = _as_shape(event_shape)
+        self.event_shape = as_shape(event_shape)
         extra = len(self.event_shape) - support.event_dim
         if extra < 0:
             raise ShapeMismatch(
@@ -77,6 +79,7 @@ class Target:
         self._sample = sample
         self._probe: Tensor | None = None
         self.cuts: tuple[Tensor, ...] = ()
+        self.spec: Spec | None = None  # the registered name that it was made by, if it was
 
     @staticmethod
     def on_grid(
@@ -221,25 +224,11 @@ def _check_floating(value: object) -> None:
         raise InvalidType(f"log_prob must return real numbers, got a tensor of {value.dtype}")
 
 
-def _as_shape(event_shape: object) -> torch.Size:
-    if isinstance(event_shape, torch.Size) and 0 not in event_shape:
-        return event_shape
-    whole = isinstance(event_shape, tuple | list) and all(
-        isinstance(size, int) and size > 0 for size in event_shape
-    )
-    if not whole:
-        raise InvalidArgument(
-            "event_shape must be a tuple of positive integers such as (2,), or () for scalars, "
-            f"got {event_shape!r}"
-        )
-    return torch.Size(event_shape)  # type: ignore[arg-type]
-
-
 class DistributionTarget(Target):
     """A torch distribution as a target: normalised, with a sampler where it has one."""
 
     def __init__(self, distribution: Distribution) -> None:
-        self._original = distribution
+        self.original = distribution
         self._dtype, self._device = place_of(distribution)
         double = twin_of if self._dtype == torch.float64 else as_double
         self._distribution = double(distribution)
@@ -281,7 +270,7 @@ class DistributionTarget(Target):
     @property
     def batch_shape(self) -> torch.Size:
         """The distribution's batch shape."""
-        return self._original.batch_shape
+        return self.original.batch_shape
 
     @property
     def dtype(self) -> torch.dtype:
@@ -295,6 +284,6 @@ class DistributionTarget(Target):
 
     def __repr__(self) -> str:
         try:
-            return repr(self._original)
+            return repr(self.original)
         except NotImplementedError:  # torch asks for arg_constraints, which some do not state
-            return f"{type(self._original).__name__}()"
+            return f"{type(self.original).__name__}()"

@@ -6,9 +6,19 @@ start ended and the way it took.
 """
 
 from kldiv.solvers.descent import Descent
+from kldiv.solvers.fixed_draws import FixedDraws
 from kldiv.solvers.moment_matching import MomentMatching
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.quasi_newton import QuasiNewton
 from kldiv.solvers.run import Run, Solver, Step
 
-__all__ = ["Descent", "MomentMatching", "Objective", "QuasiNewton", "Run", "Solver", "Step"]
+__all__ = [
+    "Descent",
+    "FixedDraws",
+    "MomentMatching",
+    "Objective",
+    "QuasiNewton",
+    "Run",
+    "Solver",
+    "Step",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 
@@ -16,6 +17,13 @@ from kldiv.definitions.support import box
 from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import KldivError, NotFinite
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Sum
+from kldiv.estimators.sampling.draws import Plan, draw
+from kldiv.solvers.held_draws import (
+    HeldDraws,
+    is_seen_by_the_first,
+    points_of,
+    why_none_move,
+)
 from kldiv.solvers.rules import Rule, rule_for
 
 __all__ = ["Objective"]
@@ -54,6 +62,7 @@ class Objective:
         self._chosen: Estimator | None = None
         self._rule: Rule | None = None
         self._draws = 0
+        self._held: HeldDraws | None = None
 
     def problem(self, theta: Tensor) -> Problem:
         """The divergence at real vectors, as a problem for an estimator."""
@@ -64,13 +73,43 @@ class Objective:
         return self._estimator(self.problem(theta))
 
     @property
+    def sampled(self) -> bool:
+        """Whether it is an average over draws."""
+        return isinstance(self._chosen, MonteCarlo)
+
+    @property
     def stochastic(self) -> bool:
         """Whether two calls at the same point differ."""
-        return isinstance(self._chosen, MonteCarlo)
+        return self.sampled and self._held is None
+
+    def why_not_held(self) -> str | None:
+        """Why draws cannot be held fixed, in one sentence; ``None`` where they can."""
+        if not isinstance(self.divergence, IntegralDivergence):
+            return f"{self.divergence} is no integral of the two densities alone"
+        immobile = why_none_move(self.family.at(self.family.present()))
+        if not self.forward:
+            return immobile
+        if not (self.target.normalized and self.target.has_sampler):
+            return f"{self.target!r} has no sampler"
+        return None if is_seen_by_the_first(self.divergence) else immobile
+
+    def hold(self, count: int, seed: int) -> None:
+        """From now on the objective is an average over so many draws that stay the same."""
+        member = self.family.at(self.family.present())
+        first_only = is_seen_by_the_first(self.divergence)
+        cube = points = None
+        if not (first_only and self.forward):
+            cube = points_of(member, count, seed)
+        if self.target.normalized and self.target.has_sampler and (self.forward or not first_only):
+            own = replace(self._problem(self.target), q=self.target, p=self.target)
+            points = draw(self.target, own, Plan(1, count), seed + 1)
+        self._held = HeldDraws(cube, points, self.forward)
 
     @property
     def resolution(self) -> float:
         """The relative error of the objective: what a fit may still have to gain unseen."""
+        if self.sampled:
+            return 1e-7
         plane = isinstance(self._chosen, Quadrature) and self.target.event_shape.numel() == 2
         return 1e-7 if plane else 5e-11
 
@@ -112,6 +151,9 @@ class Objective:
 
     def _of(self, member: Distribution) -> Tensor:
         q = DistributionTarget(member)
+        if self._held is not None:
+            self.evaluations += self._held.count * max(q.batch_shape.numel(), 1)
+            return self._held.value(self._problem(q))
         if (
             isinstance(self.divergence, IntegralDivergence)
             and self._rule is not None

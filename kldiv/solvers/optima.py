@@ -12,11 +12,14 @@ from torch import Tensor
 
 from kldiv.definitions.randomness import seeded
 from kldiv.solvers.curvature import decrement, hessian, signature
+from kldiv.solvers.lanczos import decrement_of_many, signature_of_many
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
 
-__all__ = ["Endpoints", "Optimum", "distinct", "endpoints"]
+__all__ = ["EXCESS", "Endpoints", "Optimum", "distinct", "endpoints"]
 
+EXCESS = 1e-3  # nats that draws may leave to be gained
+_MANY = 64  # parameters: beyond, a few products with the Hessian must do
 _SAME = 1e-3  # in the log density of members, at points of both
 
 
@@ -51,9 +54,12 @@ class Endpoints:
         theta: The real vectors, with shape :math:`(S, *, P)`.
         loss: The objective there, with shape :math:`(S, *)`.
         decrement: The Newton decrement, with shape :math:`(S, *)`.
-        signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`.
+        signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`; of some
+            of them where parameters are many.
         resolution: What the objective can tell apart, relative to :math:`1 + |\text{loss}|`.
         proven: Whether theory says that they are minima.
+        excess: How many nats they may be above the optimum because draws are few, with shape
+            :math:`(S, *)`.
     """
 
     theta: Tensor
@@ -62,6 +68,7 @@ class Endpoints:
     signature: Tensor
     resolution: float
     proven: bool = False
+    excess: Tensor | None = None
 
     @property
     def settled(self) -> Tensor:
@@ -69,6 +76,8 @@ class Endpoints:
         if self.proven:
             return torch.ones_like(self.loss, dtype=torch.bool)
         still = self.decrement.square() / 2 <= self.resolution * (1 + self.loss.abs())
+        if self.excess is not None:
+            still = still & (self.excess <= EXCESS)
         return still & (self.signature >= 0).all(-1) & self.loss.isfinite()
 
     @property
@@ -90,10 +99,30 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
         unknown = torch.full_like(run.loss, math.inf)
         signs = torch.zeros_like(run.theta, dtype=torch.int32)
         return Endpoints(run.theta, run.loss, unknown, signs, objective.resolution, run.proven)
-    matrix = hessian(objective, run.theta)
-    left = decrement(matrix, run.gradient)
-    signs = signature(matrix)
-    return Endpoints(run.theta, run.loss, left, signs, objective.resolution, run.proven)
+    rows, home = _distinct_rows(run.theta)
+    theta, gradient = run.theta[rows], run.gradient[rows]
+    if theta.shape[-1] > _MANY:
+        left = decrement_of_many(objective, theta, gradient)
+        signs = signature_of_many(objective, theta)
+    else:
+        matrix = hessian(objective, theta)
+        left, signs = decrement(matrix, gradient), signature(matrix)
+    return Endpoints(
+        run.theta,
+        run.loss,
+        left[home],
+        signs[home],
+        objective.resolution,
+        run.proven,
+        run.excess,
+    )
+
+
+def _distinct_rows(theta: Tensor) -> tuple[Tensor, Tensor]:
+    """The first of equal rows, and for each row its number among these."""
+    _, home = torch.unique(theta.flatten(1), dim=0, return_inverse=True)
+    first = [(home == k).int().argmax() for k in range(int(home.max()) + 1)]
+    return torch.stack(first), home
 
 
 def distinct(objective: Objective, ends: Endpoints) -> list[tuple[Optimum, ...]]:
@@ -101,14 +130,18 @@ def distinct(objective: Objective, ends: Endpoints) -> list[tuple[Optimum, ...]]
     starts, size = ends.theta.shape[0], ends.theta.shape[-1]
     theta = ends.theta.reshape(starts, -1, size)
     loss, settled = ends.loss.reshape(starts, -1), ends.settled.reshape(starts, -1)
-    signs = ends.signature.reshape(starts, -1, size)
-    problems = []
+    signs = ends.signature.reshape(starts, -1, ends.signature.shape[-1])
+    problems, apart = [], _resolved(ends)
     for index in range(theta.shape[1]):
         order = [s for s in loss[:, index].argsort().tolist() if settled[s, index]]
         groups: list[list[int]] = []
         for start in order:
             home = next(
-                (g for g in groups if _same(objective, theta[g[0], index], theta[start, index])),
+                (
+                    group
+                    for group in groups
+                    if _same(objective, theta[group[0], index], theta[start, index], apart)
+                ),
                 None,
             )
             groups.append([start]) if home is None else home.append(start)
@@ -116,6 +149,14 @@ def distinct(objective: Objective, ends: Endpoints) -> list[tuple[Optimum, ...]]
             tuple(_optimum(objective, theta, loss, signs, index, group) for group in groups)
         )
     return problems
+
+
+def _resolved(ends: Endpoints) -> float:
+    """How far apart in log density two ends must be to be two: draws blur where a minimum is."""
+    if ends.excess is None:
+        return _SAME
+    unseen = ends.excess[ends.excess.isfinite()]
+    return max(_SAME, 5 * math.sqrt(2 * float(unseen.max()))) if len(unseen) else math.inf
 
 
 def _optimum(
@@ -130,7 +171,7 @@ def _optimum(
     )
 
 
-def _same(objective: Objective, first: Tensor, second: Tensor) -> bool:
+def _same(objective: Objective, first: Tensor, second: Tensor, apart: float) -> bool:
     """Whether two members are the same distribution, components permuted perhaps."""
     if torch.allclose(first, second, rtol=1e-5, atol=1e-5):
         return True
@@ -138,7 +179,7 @@ def _same(objective: Objective, first: Tensor, second: Tensor) -> bool:
     with seeded(0), torch.no_grad():
         points = torch.cat([one.sample(torch.Size([32])), two.sample(torch.Size([32]))])
         try:
-            return bool(((one.log_prob(points) - two.log_prob(points)).abs() < _SAME).all())
+            return bool(((one.log_prob(points) - two.log_prob(points)).abs() < apart).all())
         except ValueError:  # a point of one outside of the other's support
             return False
 

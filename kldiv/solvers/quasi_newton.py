@@ -27,14 +27,13 @@ from torch import Tensor
 
 from kldiv.errors import InvalidArgument
 from kldiv.solvers.curvature import absolute_inverse, hessian, newton_step
+from kldiv.solvers.line_search import backtrack
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["QuasiNewton"]
 
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
-_ARMIJO = 1e-4
-_HALVINGS = 25
 _POLISH = 4
 _REFRESH = 10  # steps between two Hessians
 _MANY = 64  # parameters: beyond, the identity must do
@@ -102,14 +101,12 @@ class QuasiNewton:
             if index % _REFRESH == _REFRESH - 1:
                 inverse = _fresh(objective, theta)
             direction = _direction(inverse, gradient)
-            moved, new_loss, new_gradient, fell = _search(
-                objective, theta, loss, gradient, direction, ~settled
-            )
-            settled = settled | ~fell
-            progress = loss - new_loss > 1e-14 * (1 + loss.abs())
+            moved = backtrack(objective, (theta, loss, gradient), direction, ~settled)
+            settled = settled | ~moved.fell
+            progress = loss - moved.loss > 1e-14 * (1 + loss.abs())
             stalled = torch.where(progress, 0.0, stalled + 1)
-            inverse = _updated(inverse, moved - theta, new_gradient - gradient)
-            theta, loss, gradient = moved, new_loss, new_gradient
+            inverse = _updated(inverse, moved.theta - theta, moved.gradient - gradient)
+            theta, loss, gradient = moved.theta, moved.loss, moved.gradient
             yield theta, loss, gradient
 
 
@@ -128,37 +125,6 @@ def _direction(inverse: Tensor, gradient: Tensor) -> Tensor:
     direction = torch.where(uphill, -gradient, direction)
     longest = direction.abs().amax(-1, keepdim=True).clamp_min(1e-300)
     return direction * (_LONGEST / longest).clamp_max(1)
-
-
-def _search(
-    objective: Objective,
-    theta: Tensor,
-    loss: Tensor,
-    gradient: Tensor,
-    direction: Tensor,
-    active: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Halves the step of each active row until its loss has fallen; without a fall a row stays."""
-    slope = (direction * gradient).sum(-1)
-    noise = 1e-14 * (1 + loss.abs())
-    length = active.to(theta.dtype)
-    waiting = active.clone()
-    moved, new_loss, new_gradient = theta, loss, gradient
-    for _ in range(_HALVINGS):
-        trial = theta + length.unsqueeze(-1) * direction
-        trial = torch.where(waiting.unsqueeze(-1), trial, moved)
-        trial_loss, trial_gradient = objective.value_and_gradient(trial)
-        enough = trial_loss <= loss + _ARMIJO * length * slope + noise
-        taken = waiting & enough & trial_gradient.isfinite().all(-1)
-        moved = torch.where(taken.unsqueeze(-1), trial, moved)
-        new_loss = torch.where(taken, trial_loss, new_loss)
-        new_gradient = torch.where(taken.unsqueeze(-1), trial_gradient, new_gradient)
-        waiting = waiting & ~taken
-        if not waiting.any():
-            break
-        length = torch.where(waiting, length / 2, length)
-    fell = active & ~waiting & (moved != theta).any(-1)
-    return moved, new_loss, new_gradient, fell | ~active
 
 
 def _updated(inverse: Tensor, step: Tensor, change: Tensor) -> Tensor:

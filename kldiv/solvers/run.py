@@ -51,6 +51,8 @@ class Run:
         stopped: Why it ended early, or ``""``: a callback, an interrupt, a step out of the domain.
         proven: Whether theory says that the end is the minimum, whatever a sampled objective
             says.
+        excess: How many nats each end may be above the optimum because draws are few, with shape
+            :math:`(S, *)`; ``None`` where nothing is drawn.
     """
 
     theta: Tensor
@@ -59,6 +61,7 @@ class Run:
     steps: list[Step]
     stopped: str = ""
     proven: bool = False
+    excess: Tensor | None = None
 
 
 @runtime_checkable
@@ -99,10 +102,7 @@ class Recorder:
         )
         self.steps.append(step)
         if self._bar is not None:
-            best = torch.where(step.loss.isfinite(), step.loss, torch.inf).min()
-            self._bar.set_postfix_str(
-                f"loss {float(best):.6g}, gradient {float(step.gradient_norm.min()):.1e}"
-            )
+            self._bar.set_postfix_str(_state(step), refresh=False)
             self._bar.update()
         if self.callback is not None and not self.stopped and self.callback(step) is True:
             self.stopped = f"the callback stopped it at step {step.index}"
@@ -134,3 +134,12 @@ class Recorder:
             if self._bar is not None:
                 self._bar.close()
                 self._bar = None
+
+
+def _state(step: Step) -> str:
+    """The objective and the gradient at the best start, of the problem that is worst off."""
+    loss = step.loss.nan_to_num(torch.inf)
+    best = loss.argmin(0, keepdim=True)
+    objective = torch.take_along_dim(loss, best, 0).max()
+    gradient = torch.take_along_dim(step.gradient_norm, best, 0).max()
+    return f"objective {float(objective):.6g}, gradient {float(gradient):.1e}"

@@ -1,0 +1,127 @@
+r"""Fits of sampled objectives: draws are held fixed, and more are taken as the fit settles.
+
+With N draws the optimum is off by :math:`O(N^{-1/2})` at most, and its divergence by
+:math:`O(1/N)`. What it is off is seen with the next, larger set: the old optimum is above the new
+one there by a gap, of which :math:`N_{\text{old}} / N_{\text{new}}` is left at most. The fit ends
+where that is small enough.
+
+References:
+    Black Box Variational Inference with a Deterministic Objective: Faster, More Accurate, and
+    Even More Black Box (Giordano, Ingram and Broderick, 2024), section 3, arXiv:2304.05527.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+
+from kldiv.errors import InvalidArgument
+from kldiv.solvers.limited_memory import LimitedMemory, State
+from kldiv.solvers.natural_steps import nearer
+from kldiv.solvers.objective import Objective
+from kldiv.solvers.run import Recorder, Run
+
+__all__ = ["FixedDraws"]
+
+_GROWTH = 8
+_NEAR = 1e-2  # nats, and of real parameters: ends that more draws would not tell apart
+_FOR_CURVATURE = 256  # draws are enough to tell the signs of the Hessian
+
+
+@dataclass(frozen=True)
+class FixedDraws:
+    """L-BFGS on draws that are held fixed, then on more of them.
+
+    Arguments:
+        first: How many draws to begin with.
+        most: How many at most.
+        tolerance: How many nats the end may be above the optimum.
+
+    Raises:
+        InvalidArgument: If there are fewer than 16 draws or the tolerance is not positive.
+
+    Example:
+        >>> import kldiv
+        >>> import torch
+        >>> target = kldiv.Target(lambda x: -x.square().sum(-1), event_shape=(3,))
+        >>> found = kldiv.fit(target, "diagonal_normal", direction="reverse")
+        >>> found.solver, [round(float(scale), 4) for scale in found.parameters["scale"]]
+        ('fixed_draws', [0.7071, 0.7071, 0.7071])
+    """
+
+    first: int = 64
+    most: int = 65_536
+    tolerance: float = 1e-4
+
+    name = "fixed_draws"
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.first <= self.most or not self.tolerance > 0:
+            raise InvalidArgument(
+                "first and most must be at least 16, first no more than most, and tolerance "
+                f"positive, got {self.first}, {self.most} and {self.tolerance}"
+            )
+
+    def why_not(self, objective: Objective) -> str | None:
+        """Any sampled objective whose draws can be held."""
+        if not objective.sampled:
+            return "the objective is no average over draws"
+        return objective.why_not_held()
+
+    def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
+        """Moves all rows with few draws, then with more, until these change nothing."""
+        count = self.first
+        objective.hold(count, objective.seed + count)
+        state, home = self._settle(objective, nearer(objective, starts), recorder)
+        excess = torch.full_like(state[1], torch.inf)
+        while count * _GROWTH <= self.most and not recorder.stopped:
+            count *= _GROWTH
+            objective.hold(count, objective.seed + count)
+            before = objective(state[0]).detach()
+            state, again = self._settle(objective, state[0], recorder, home)
+            excess = ((before - state[1][again]).clamp_min(0.0) / _GROWTH)[_first_of(again)]
+            home = again[home]
+            if bool((excess.amin(0) <= self.tolerance).all()):
+                break
+        objective.hold(min(count, _FOR_CURVATURE), objective.seed)
+        theta, loss, gradient = (each[home] for each in state)
+        return Run(theta, loss, gradient, recorder.steps, recorder.stopped, excess=excess[home])
+
+    def _settle(
+        self,
+        objective: Objective,
+        theta: Tensor,
+        recorder: Recorder,
+        home: Tensor | None = None,
+    ) -> tuple[State, Tensor]:
+        """Where rows end; those that ended together become one. And which became which."""
+        rows = torch.arange(len(theta), device=theta.device)
+        home = rows if home is None else home
+        with recorder.watching():
+            for state in LimitedMemory().states(objective, theta):
+                last = state
+                parameters = objective.family.space.constrain(state[0][home])
+                recorder.record(state[1][home], parameters, state[2][home])
+                if recorder.stopped:
+                    break
+        same = _together(last[0], last[1])
+        kept = _first_of(same)
+        return (last[0][kept], last[1][kept], last[2][kept]), same
+
+
+def _together(theta: Tensor, loss: Tensor) -> Tensor:
+    """The number of the group of each row, with shape (S); rows of a group ended together."""
+    near = ((theta.unsqueeze(1) - theta).abs() <= _NEAR * (1 + theta.abs())).all(-1)
+    near = near & ((loss.unsqueeze(1) - loss).abs() <= _NEAR)
+    near = near.reshape(*near.shape[:2], -1).all(-1)
+    first = near.int().argmax(1)
+    groups: Tensor = torch.unique(first, return_inverse=True)[1]
+    return groups
+
+
+def _first_of(groups: Tensor) -> Tensor:
+    """The first row of each group."""
+    return torch.stack([(groups == k).int().argmax() for k in range(int(groups.max()) + 1)])

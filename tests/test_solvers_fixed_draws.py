@@ -1,0 +1,85 @@
+"""Fits in many dimensions: exact for normal targets, certified for others."""
+
+import math
+
+import pytest
+import torch
+
+from torch.distributions import Independent, Laplace, MultivariateNormal, StudentT
+
+import kldiv
+
+F64 = torch.float64
+SIZE = 10
+
+
+@pytest.fixture
+def normal():
+    generator = torch.Generator().manual_seed(0)
+    root = torch.randn(SIZE, SIZE, generator=generator, dtype=F64)
+    covariance = root @ root.mT / SIZE + 0.1 * torch.eye(SIZE, dtype=F64)
+    return MultivariateNormal(torch.arange(SIZE, dtype=F64), covariance)
+
+
+def hidden(distribution):
+    """A target of which only the log density is known, up to a constant."""
+    return kldiv.Target(
+        lambda x: distribution.log_prob(x) + 3, event_shape=tuple(distribution.event_shape)
+    )
+
+
+def test_a_mean_field_fit_to_a_normal_vector_is_the_formula(normal):
+    found = kldiv.fit(hidden(normal), "diagonal_normal", direction="reverse")
+    precision = normal.precision_matrix.diagonal()
+    assert found.solver == "fixed_draws"
+    assert found.converged
+    torch.testing.assert_close(found.parameters["scale"], precision.rsqrt(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(found.parameters["loc"], normal.loc, rtol=0, atol=1e-4)
+
+
+def test_a_full_fit_to_a_normal_vector_finds_it(normal):
+    found = kldiv.fit(hidden(normal), "full_normal", direction="reverse", starts=1)
+    assert found.converged
+    matrix = found.parameters["covariance_matrix"]
+    torch.testing.assert_close(matrix, normal.covariance_matrix, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("divergence", ["kl", "jensen_shannon", "squared_hellinger"])
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_the_end_is_within_the_excess_of_a_fit_with_many_more_draws(divergence, direction):
+    target = Independent(StudentT(torch.full((3,), 8.0, dtype=F64), 1.0, 2.0), 1)
+    chosen = {"divergence": divergence, "direction": direction, "starts": 1}
+    if (divergence, direction) == ("kl", "forward"):
+        chosen["solver"] = "fixed_draws"  # matching moments would be exact
+    found = kldiv.fit(target, "diagonal_normal", **chosen)
+    solver = kldiv.FixedDraws(first=1 << 13, most=1 << 16, tolerance=1e-6)
+    more = kldiv.fit(target, "diagonal_normal", **{**chosen, "solver": solver})
+    assert found.converged
+    assert float(found.diagnostics["excess"]) <= 1e-3
+    for name, value in found.parameters.items():
+        torch.testing.assert_close(value, more.parameters[name], rtol=0.03, atol=0.05)
+
+
+def test_the_verdict_says_how_much_the_draws_may_have_missed():
+    target = Independent(Laplace(torch.zeros(3, dtype=F64), 1.0), 1)
+    found = kldiv.fit(target, "diagonal_normal", direction="reverse")
+    assert found.verdict.startswith("Converged: the only local minimum reached from 6 starts")
+    assert "more draws would gain no more than about" in found.verdict
+
+
+def test_with_too_few_draws_a_fit_is_not_converged():
+    target = Independent(Laplace(torch.zeros(3, dtype=F64), 1.0), 1)
+    few = kldiv.FixedDraws(first=16, most=16)
+    with pytest.warns(kldiv.ConvergenceWarning, match="other draws would gain"):
+        found = kldiv.fit(target, "diagonal_normal", direction="reverse", solver=few)
+    assert not found.converged
+    assert float(found.diagnostics["excess"]) == math.inf
+
+
+def test_the_same_seed_gives_the_same_fit():
+    target = Independent(Laplace(torch.zeros(3, dtype=F64), 1.0), 1)
+    first, second, other = (
+        kldiv.fit(target, "diagonal_normal", direction="reverse", seed=seed) for seed in (1, 1, 2)
+    )
+    assert torch.equal(first.parameters["scale"], second.parameters["scale"])
+    assert not torch.equal(first.parameters["scale"], other.parameters["scale"])
