@@ -45,6 +45,15 @@ def test_the_divergence_between_normal_vectors_is_exact(name, count):
     torch.testing.assert_close(found, kl_divergence(full, TARGET), rtol=1e-11, atol=1e-11)
 
 
+def test_a_member_that_is_hardly_wider_than_rounding_has_its_own_log_densities():
+    """Inverting its map would make of rounding a divergence far below zero."""
+    narrow = torch.diag(torch.tensor([1.0, 1e-13, 1e-15, 1e-17], dtype=F64)) + 0.1 * ROOT.tril(-1)
+    loc = torch.full((SIZE,), 1e3, dtype=F64)
+    member = MultivariateNormal(loc, scale_tril=narrow, validate_args=False)
+    found = moving(member, 64, seed=3).value(problem(member, TARGET))
+    torch.testing.assert_close(found, kl_divergence(member, TARGET), rtol=1e-9, atol=0)
+
+
 def _covariance(member):
     known = getattr(member, "covariance_matrix", None)
     return torch.diag_embed(member.variance) if known is None else known

@@ -94,3 +94,16 @@ def test_in_the_plane_the_resolution_is_coarser():
     for objective in (line, plane):
         objective.estimator(torch.zeros(1, objective.family.space.size, dtype=F64))
     assert plane.resolution > line.resolution
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3)], ids=str)
+def test_a_start_out_of_the_domain_is_infinite_alone(shape):
+    objective = objective_of()
+    theta = THETA[0].expand(*shape, 2).clone()
+    expected = torch.full(shape, float(objective(THETA[:1])), dtype=F64)
+    theta[..., 1, 1] = -1e4  # a scale of 0
+    expected[..., 1] = math.inf
+    value, gradient = objective.value_and_gradient(theta)
+    assert torch.allclose(value, expected, rtol=1e-6)
+    assert (gradient[..., 1, :] == 0).all()
+    assert (gradient[..., 0, :] != 0).all()

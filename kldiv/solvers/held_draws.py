@@ -19,12 +19,14 @@ References:
 
 from __future__ import annotations
 
+import math
+
 from dataclasses import dataclass
 
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution, MixtureSameFamily
+from torch.distributions import Distribution, MixtureSameFamily, MultivariateNormal
 
 from kldiv.definitions.divergence import Divergence, FDivergence
 from kldiv.estimators.integrands import Densities
@@ -59,21 +61,30 @@ class HeldDraws:
 
     def value(self, problem: Problem) -> Tensor:
         """The divergence, averaged over them, differentiable."""
-        member = problem.q if self.forward else problem.p
-        drawn = []
+        member = (problem.q if self.forward else problem.p).distribution
+        totals = []
         if self.cube is not None:
-            drawn.append(_pushed(member.distribution, self.cube))
+            x, weights = _pushed(member, self.cube)
+            own = _own_logs(member, self.cube)
+            totals.append((self._terms(problem, x, own) * weights).sum(1))
         if self.points is not None:
-            drawn.append(_spread(self.points, problem))
-        totals = [(self._terms(problem, x) * weights).sum(1) for x, weights in drawn]
+            x, weights = _spread(self.points, problem)
+            totals.append((self._terms(problem, x) * weights).sum(1))
         integrals = torch.stack(torch.broadcast_tensors(*totals)).mean(0)
         divergence = problem.divergence
         value: Tensor = divergence.combine(*integrals)  # type: ignore[attr-defined]
         return value
 
-    def _terms(self, problem: Problem, x: Tensor) -> Tensor:
-        """The integrands over the density drawn from, with shape (k, N, *)."""
-        log_p, log_q = problem.p.log_prob(x), problem.q.log_prob(x)
+    def _terms(self, problem: Problem, x: Tensor, own: Tensor | None = None) -> Tensor:
+        """The integrands over the density drawn from, with shape (k, N, *).
+
+        The member's log densities are given where they are known without the points.
+        """
+        if own is None:
+            log_p, log_q = problem.p.log_prob(x), problem.q.log_prob(x)
+        else:
+            log_p, log_q = own, (problem.p if self.forward else problem.q).log_prob(x)
+            log_p, log_q = (log_q, log_p) if self.forward else (log_p, log_q)
         both = self.cube is not None and self.points is not None
         log_m = log_mean(log_p, log_q, 0.5) if both else log_p
         divergence = problem.divergence
@@ -131,6 +142,16 @@ def _pushed(member: Distribution | None, cube: Tensor) -> tuple[Tensor, Tensor]:
     points = points.movedim(1 + len(batch), 0).flatten(0, 1)
     weights = member.mixture_distribution.probs.movedim(-1, 0) * share
     return points, weights.repeat_interleave(len(cube), 0)
+
+
+def _own_logs(member: Distribution | None, cube: Tensor) -> Tensor | None:
+    """The log densities of a normal vector at its draws: to go back to them loses the digits."""
+    if not isinstance(member, MultivariateNormal):
+        return None
+    z = torch.special.ndtri(cube)
+    exponent = (z.square().sum(-1) + z.shape[-1] * math.log(2 * math.pi)) / 2
+    log_root = member.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    return -exponent.reshape(-1, *(1,) * log_root.ndim) - log_root
 
 
 def _spread(points: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:

@@ -141,13 +141,21 @@ class Objective:
     def _at(self, theta: Tensor) -> Tensor:
         try:
             member = self.family.at(theta)
+        except NotFinite:  # a module moved out of its domain
+            return self._in_halves(theta)
         except ValueError as error:  # torch refuses parameters that have overflowed
             if isinstance(error, KldivError):
                 raise
-            return _nowhere(theta)
-        except NotFinite:  # a module moved out of its domain
-            return _nowhere(theta)
+            return self._in_halves(theta)
         return self._of(member)
+
+    def _in_halves(self, theta: Tensor) -> Tensor:
+        """Each start by itself in the end: one that is out of the domain is infinite alone."""
+        starts = theta.shape[: theta.ndim - 1 - len(self.target.batch_shape)]
+        axis = next((axis for axis, size in enumerate(starts) if size > 1), None)
+        if axis is None:
+            return _nowhere(theta)
+        return torch.cat([self._at(half) for half in theta.chunk(2, axis)], axis)
 
     def _of(self, member: Distribution) -> Tensor:
         q = DistributionTarget(member)
