@@ -10,6 +10,7 @@ import torch
 
 from torch import Generator, Tensor
 
+from kldiv.certificate import certify
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.precision import as_dtype
 from kldiv.definitions.randomness import as_seed
@@ -28,7 +29,7 @@ from kldiv.solvers import (
     Solver,
     Step,
 )
-from kldiv.solvers.optima import Endpoints, distinct, endpoints
+from kldiv.solvers.optima import distinct, endpoints
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import Starts, first_points
 from kldiv.verdicts import verdict_on
@@ -217,7 +218,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         problem = objective.problem(theta)
         value = in_precision(estimator.estimate(problem), target.dtype).detach()
         optima = distinct(objective, ends)
-    settled = _picked(ends, ends.settled)
+    settled = ends.at_best(ends.settled)
     converged = bool(settled.all()) and not run.stopped
     single = target.batch_shape == ()
     paths = _history(objective, run.steps)
@@ -234,23 +235,13 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         optima=optima[0] if single else tuple(optima),
         history=_of_start(paths, best),
         paths=paths,
-        diagnostics={
-            "gradient_norm": ends.pick(run.gradient).norm(dim=-1),
-            "newton_decrement": _picked(ends, ends.decrement),
-            "signature": ends.pick(ends.signature),
-            **({} if ends.excess is None else {"excess": _picked(ends, ends.excess)}),
-        },
+        diagnostics=certify(objective, run, ends),
         evaluations=objective.evaluations + objective.gradients,
         target=target,
         direction="forward" if objective.forward else "reverse",
         objective=objective.divergence,
         solver=solver.name,
     )
-
-
-def _picked(ends: Endpoints, values: Tensor) -> Tensor:
-    """Of one number for each end, that of the best."""
-    return ends.pick(values.unsqueeze(-1)).squeeze(-1)
 
 
 def _history(objective: Objective, steps: list[Step]) -> History:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 
 from torch import Tensor
@@ -58,6 +60,10 @@ class SampleTarget(Target):
     def has_sampler(self) -> bool:
         """Samples cannot be drawn anew."""
         return False
+
+    def chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """All points and their weights, one lot after the other; here all at once."""
+        yield self.points, self.weights
 
     def __repr__(self) -> str:
         count, *event = self.points.shape
