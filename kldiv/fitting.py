@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from kldiv.certificate import certify
+from kldiv.definitions.chunked_target import ChunkedTarget
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.precision import as_dtype
 from kldiv.definitions.randomness import as_seed
@@ -29,6 +30,7 @@ from kldiv.solvers import (
     Solver,
     Step,
 )
+from kldiv.solvers.chunked_objective import ChunkedObjective
 from kldiv.solvers.optima import distinct, endpoints
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import Starts, first_points
@@ -65,7 +67,7 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
 
     Arguments:
         target: Whatever p may be in :func:`kldiv.divergence`. A batched target is fitted all at
-            once.
+            once. Data larger than memory are an iterable of arrays, each read when it is needed.
         family: A name with arguments (those given are held fixed), a ``torch.distributions``
             class, a :class:`kldiv.Family`, or any torch module whose ``forward()`` returns a
             distribution.
@@ -150,7 +152,8 @@ def _objective(
     if direction not in ("forward", "reverse"):
         raise InvalidArgument(f"direction must be 'forward' or 'reverse', got {direction!r}")
     found = as_target(target, "target")
-    objective = Objective(
+    kind = ChunkedObjective if isinstance(found, ChunkedTarget) else Objective
+    objective = kind(
         found,
         family_for(family, found),
         as_divergence(divergence),

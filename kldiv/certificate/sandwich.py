@@ -58,7 +58,8 @@ def sandwich(objective: Objective, theta: Tensor) -> Tensor:
             inner = inner + scores.T @ scores
     real = torch.linalg.pinv(outer, hermitian=True)
     slopes = _slopes(objective, theta)
-    return slopes @ real @ inner @ real @ slopes.T
+    covariance: Tensor = slopes @ real @ inner @ real @ slopes.T
+    return covariance
 
 
 def _scores(objective: Objective, theta: Tensor, points: Tensor) -> Tensor:
