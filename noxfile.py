@@ -23,6 +23,8 @@ ROOT = Path(__file__).parent
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 SITE = Path("docs", "_build", "html")
+PROGRAMS = ("front_door", "quadrature", "two_samples")
+PEERS = ("torch", "jax")
 GROUPS = ("lint", "types", "tests", "docs", "build")
 
 
@@ -80,12 +82,15 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure beside the peers; `-- front_door` the programs with that in their name."""
+    """Measure beside the peers; `-- G5` one goal, `-- front_door` one of the other programs."""
     python = prepare(session, "bench", ("bench", "build"))
-    for program in sorted(ROOT.glob("benchmarks/*.py")):
-        wanted = all(word in program.stem for word in session.posargs)
-        if wanted and program.stem != "timing":
-            python("-m", f"benchmarks.{program.stem}", env={"OMP_NUM_THREADS": "1"})
+    programs = [word for word in session.posargs if word in PROGRAMS]
+    for program in programs or ([] if session.posargs else PROGRAMS):
+        python("-m", f"benchmarks.{program}", env={"OMP_NUM_THREADS": "1"})
+    rest = [word for word in session.posargs if word not in PROGRAMS]
+    if rest or not session.posargs:
+        peers = [word for side in PEERS for word in (f"--{side}", peer(session, side))]
+        python("-m", "benchmarks", *peers, *rest)
 
 
 @nox.session
@@ -132,6 +137,21 @@ def prepare(
     editable = [word for folder in (ROOT, *PLUGINS) for word in ("--editable", str(folder))]
     python(*pip, "--no-build-isolation", *editable)  # so that the build backend is pinned too
     stamp.write_text(wanted)
+    return python
+
+
+def peer(session: nox.Session, side: str) -> str:
+    """Makes the environment of some peers, or updates it, and returns its Python."""
+    environment = ROOT / ".nox" / f"bench-{side}-{VERSION}"
+    python = str(environment / ("Scripts" if os.name == "nt" else "bin") / "python")
+    pinned, stamp = Path("benchmarks", "peers", f"{side}.txt"), environment / "installed"
+    wanted = pinned.read_text(encoding="utf-8")
+    if not (stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
+        session.log(f"Installing what {pinned} names in {environment}: some minutes.")
+        session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(environment))
+        pip = (python, "-m", "pip", "install", "--quiet", "--requirement", str(pinned))
+        session.run(*pip, external=True)
+        stamp.write_text(wanted, encoding="utf-8")
     return python
 
 

@@ -10,6 +10,8 @@ import torch
 
 from torch import Generator, Tensor
 
+from kldiv.certificate import certify
+from kldiv.definitions.chunked_target import ChunkedTarget
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.precision import as_dtype
 from kldiv.definitions.randomness import as_seed
@@ -28,7 +30,8 @@ from kldiv.solvers import (
     Solver,
     Step,
 )
-from kldiv.solvers.optima import Endpoints, distinct, endpoints
+from kldiv.solvers.chunked_objective import ChunkedObjective
+from kldiv.solvers.optima import distinct, endpoints
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import Starts, first_points
 from kldiv.verdicts import verdict_on
@@ -64,7 +67,7 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
 
     Arguments:
         target: Whatever p may be in :func:`kldiv.divergence`. A batched target is fitted all at
-            once.
+            once. Data larger than memory are an iterable of arrays, each read when it is needed.
         family: A name with arguments (those given are held fixed), a ``torch.distributions``
             class, a :class:`kldiv.Family`, or any torch module whose ``forward()`` returns a
             distribution.
@@ -149,7 +152,8 @@ def _objective(
     if direction not in ("forward", "reverse"):
         raise InvalidArgument(f"direction must be 'forward' or 'reverse', got {direction!r}")
     found = as_target(target, "target")
-    objective = Objective(
+    kind = ChunkedObjective if isinstance(found, ChunkedTarget) else Objective
+    objective = kind(
         found,
         family_for(family, found),
         as_divergence(divergence),
@@ -217,7 +221,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         problem = objective.problem(theta)
         value = in_precision(estimator.estimate(problem), target.dtype).detach()
         optima = distinct(objective, ends)
-    settled = _picked(ends, ends.settled)
+    settled = ends.at_best(ends.settled)
     converged = bool(settled.all()) and not run.stopped
     single = target.batch_shape == ()
     paths = _history(objective, run.steps)
@@ -234,23 +238,13 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         optima=optima[0] if single else tuple(optima),
         history=_of_start(paths, best),
         paths=paths,
-        diagnostics={
-            "gradient_norm": ends.pick(run.gradient).norm(dim=-1),
-            "newton_decrement": _picked(ends, ends.decrement),
-            "signature": ends.pick(ends.signature),
-            **({} if ends.excess is None else {"excess": _picked(ends, ends.excess)}),
-        },
+        diagnostics=certify(objective, run, ends),
         evaluations=objective.evaluations + objective.gradients,
         target=target,
         direction="forward" if objective.forward else "reverse",
         objective=objective.divergence,
         solver=solver.name,
     )
-
-
-def _picked(ends: Endpoints, values: Tensor) -> Tensor:
-    """Of one number for each end, that of the best."""
-    return ends.pick(values.unsqueeze(-1)).squeeze(-1)
 
 
 def _history(objective: Objective, steps: list[Step]) -> History:

@@ -5,13 +5,16 @@ Names, torch objects, arrays and classes become definitions.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
+from typing import Any
 
 import torch
 
 from torch.distributions import Distribution
 
 from kldiv.adapters import as_distribution, is_frozen
+from kldiv.definitions.chunked_target import ChunkedTarget
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.family import Family, as_family
 from kldiv.definitions.module_family import ModuleFamily
@@ -82,16 +85,18 @@ def _member(module: torch.nn.Module, argument: str) -> Distribution:
 
 
 def _data(value: object, argument: str) -> SampleTarget:
-    """Samples from a tensor, an array, a list or a data frame."""
+    """Samples from a tensor, an array, a list, a data frame, or chunks of these."""
     if isinstance(value, type):
         raise InvalidType(
             f"{argument} must be a distribution, got the class {value.__name__}; "
             "give its parameters"
         )
+    if _is_chunked(value):
+        return ChunkedTarget(_blocks(value))
     if not isinstance(value, list | tuple) and not _is_array(value):
         raise InvalidType(
             f"{argument} must be a torch or scipy.stats distribution, a kldiv.Target, a name such "
-            "as 'normal(loc=0, scale=1)', or an array of samples, got "
+            "as 'normal(loc=0, scale=1)', an array of samples, or an iterable of arrays, got "
             f"{type(value).__name__}: {value!r}"
         )
     points = as_numbers(argument, value)
@@ -153,12 +158,8 @@ def family_for(family: object, target: Target) -> Family:
         found = as_family(family)
     ends = lattice(target.support) if not target.event_shape else None
     last = float(ends.upper.max()) if ends is not None else float("inf")
-    if (
-        isinstance(target, SampleTarget)
-        and not target.event_shape
-        and bool((target.points == target.points.round()).all())
-    ):
-        last = float(target.points.max())
+    if isinstance(target, SampleTarget) and not target.event_shape and target.whole:
+        last = float(target.ends[1])
     return found.fitted_to(target.event_shape, int(last) + 1 if last < 1e6 else None)
 
 
@@ -180,3 +181,20 @@ def _by_name(name: str, argument: str) -> Target:
 def _is_array(value: object) -> bool:
     """Whether it can be turned into a numpy array: a tensor, an array, a data frame."""
     return hasattr(value, "__array__") or hasattr(value, "to_numpy")
+
+
+def _is_chunked(value: object) -> bool:
+    """Whether it gives arrays one by one, as a Dask array gives its blocks."""
+    if hasattr(value, "numblocks"):
+        return True
+    plain = isinstance(value, list | tuple | Mapping | Set | bytes)
+    return isinstance(value, Iterable) and not plain and not _is_array(value)
+
+
+def _blocks(value: Any) -> Iterable[object]:  # noqa: ANN401 (anything with numblocks)
+    """The blocks of rows of a Dask array, each computed when it is read."""
+    if not hasattr(value, "numblocks"):
+        chunks: Iterable[object] = value
+        return chunks
+    rows = value.rechunk({axis: -1 for axis in range(1, value.ndim)})
+    return [rows.blocks[index] for index in range(rows.numblocks[0])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +67,14 @@ class Fit:
             for batched targets.
         history: The way of the start that won.
         paths: The ways of all starts, with shapes :math:`(T, S, *)`.
-        diagnostics: The gradient norm, the Newton decrement (an estimate of
-            :math:`\sqrt{2\,(\text{value} - \text{minimum})}`) and the Hessian's signature.
+        diagnostics: What speaks for it, by name; the last four are computed when they are first
+            asked for, where they make sense. ``gradient_norm``; ``newton_decrement``, an estimate
+            of :math:`\sqrt{2\,(\text{value} - \text{minimum})}`; ``signature``, the signs of the
+            Hessian's eigenvalues; ``gap``, how many nats a start ended lower in a place that is no
+            minimum; ``excess``, how many nats it may be above the optimum because draws are few.
+            ``natural_gradient_norm``, the gradient in units of the Fisher information;
+            ``pareto_k`` and ``effective_sample_size`` of 2000 draws of q as a proposal for p;
+            ``covariance``, that of the free parameters, in their order, fitted to data.
         evaluations: How many log densities and gradients of the target were evaluated.
         target: The target.
         direction: ``"forward"`` or ``"reverse"``.
@@ -84,7 +91,7 @@ class Fit:
     optima: tuple[Any, ...]
     history: History
     paths: History
-    diagnostics: dict[str, Tensor]
+    diagnostics: Mapping[str, Tensor]
     evaluations: int
     target: Target = field(repr=False)
     direction: str

@@ -60,8 +60,10 @@ def _rows(fit: Fit) -> Iterable[Row]:
     yield "divergence", repr(fit.divergence).removeprefix("Estimate(").removesuffix(")")
     if batch:
         yield "worst", _worst(fit.divergence.value)
+    doubts = _standard_errors(fit)
     for name in list(fit.parameters)[:_MOST]:
-        yield name, _shown(fit.parameters[name])
+        doubt = f" ± {float(doubts[name]):.2g}" if name in doubts else ""
+        yield name, _shown(fit.parameters[name]) + doubt
     if len(fit.parameters) > _MOST:
         yield "…", f"and {len(fit.parameters) - _MOST} parameters more"
     optima = _optima(fit)
@@ -70,7 +72,22 @@ def _rows(fit: Fit) -> Iterable[Row]:
             "optimum",
             f"{_hessian(fit, optima[0])}, from {_count(len(optima[0].starts), 'start')}",
         )
+    if fit.direction == "reverse" and "pareto_k" in fit.diagnostics and not batch:
+        shape, size = (fit.diagnostics[each] for each in ("pareto_k", "effective_sample_size"))
+        yield "as a proposal", f"Pareto k {shape:.2f}, {size:.0f} of 2000 draws effective"
     yield "solver", _effort(fit)
+
+
+def _standard_errors(fit: Fit) -> dict[str, Tensor]:
+    """Those of parameters that are single numbers, where they were fitted to data."""
+    if "covariance" not in fit.diagnostics or not fit.diagnostics["covariance"].ndim:
+        return {}
+    parameters = fit.family.space.parameters
+    sizes = [fit.parameters[name].numel() for name in parameters]
+    pieces = fit.diagnostics["covariance"].diagonal().sqrt().split(sizes)
+    return {
+        name: piece[0] for name, piece in zip(parameters, pieces, strict=True) if len(piece) == 1
+    }
 
 
 def _optima(fit: Fit) -> Sequence[Optimum]:

@@ -53,18 +53,18 @@ def verdict_on(
     found = f"Converged: {which} reached from {count}, in {steps} steps"
     if ends.excess is None:
         return f"{found}."
-    left = float(ends.pick(ends.excess.unsqueeze(-1)).max())
+    left = float(ends.at_best(ends.excess).max())
     return f"{found}; more draws would gain no more than about {left:.1g} nats."
 
 
 def _why_not_converged(run: Run, ends: Endpoints, steps: int) -> str:
-    unseen = 0.0 if ends.excess is None else float(ends.pick(ends.excess.unsqueeze(-1)).max())
+    unseen = 0.0 if ends.excess is None else float(ends.at_best(ends.excess).max())
     if unseen > EXCESS:
         return (
             f"Not converged: with the most draws that are allowed, other draws would gain about "
             f"{unseen:.2g} nats; give solver=kldiv.FixedDraws(most=...) more."
         )
-    left = ends.pick(ends.decrement.unsqueeze(-1)).square().max() / 2
+    left = ends.at_best(ends.decrement).square().max() / 2
     norm = ends.pick(run.gradient).norm(dim=-1).max()
     saddle = (ends.pick(ends.signature) < 0).any()
     most = 1 + float(run.loss.abs().min())

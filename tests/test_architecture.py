@@ -24,7 +24,7 @@ LAYERS = (
     ("registries",),
     ("estimators",),
     ("pictures", "resolving", "solvers"),
-    ("evaluating", "saving", "summaries", "verdicts"),
+    ("certificate", "evaluating", "saving", "summaries", "verdicts"),
     ("results",),
     ("fitting", "loading"),
     ("testing",),

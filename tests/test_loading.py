@@ -5,6 +5,7 @@ import json
 import os
 import warnings
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 
 import pytest
@@ -52,7 +53,7 @@ def same(first, second):
         return first.dtype == second.dtype and torch.equal(
             first.nan_to_num(7.0), second.nan_to_num(7.0)
         )
-    if isinstance(first, dict):
+    if isinstance(first, Mapping):
         return list(first) == list(second) and all(same(first[k], second[k]) for k in first)
     if isinstance(first, tuple):
         return len(first) == len(second) and all(map(same, first, second))

@@ -48,3 +48,13 @@ def test_without_a_gradient_nothing_is_to_be_gained():
     objective = Quadratic(POSITIVE)
     nothing = torch.zeros(1, SIZE, dtype=F64)
     assert float(decrement_of_many(objective, nothing, nothing)) == 0
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_few_different_eigenvalues_are_found_and_no_more(number):
+    eigenvalues = 1.0 + torch.arange(SIZE, dtype=F64) % number
+    objective = Quadratic(eigenvalues)
+    value, gradient = objective.value_and_gradient(THETA)
+    found = decrement_of_many(objective, THETA, gradient)
+    torch.testing.assert_close(found.square() / 2, value, rtol=1e-6, atol=0)
+    assert (signature_of_many(objective, THETA) == 1).all()

@@ -98,7 +98,7 @@ def test_the_hessian_is_told_in_words(signature, word, found):
 
 
 def test_a_hessian_that_was_not_computed_is_no_flat_one(found):
-    unknown = found.diagnostics | {"newton_decrement": one(float("inf"))}
+    unknown = {**found.diagnostics, "newton_decrement": one(float("inf"))}
     shown = replace(with_optima(found, (0, 0)), diagnostics=unknown)
     assert "  optimum     not computed, from 1 start" in text_summary(shown)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import torch
 
 from torch import Tensor
@@ -10,7 +12,7 @@ from kldiv.definitions.numbers import as_numbers
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable, ShapeMismatch
 
-__all__ = ["SampleTarget"]
+__all__ = ["SampleTarget", "check_points"]
 
 
 class SampleTarget(Target):
@@ -29,7 +31,7 @@ class SampleTarget(Target):
     """
 
     def __init__(self, points: object, weights: object = None) -> None:
-        numbers = _checked_points(as_numbers("samples", points))
+        numbers = check_points(as_numbers("samples", points))
         if weights is None:
             count = len(numbers)
             self.points = numbers
@@ -59,9 +61,38 @@ class SampleTarget(Target):
         """Samples cannot be drawn anew."""
         return False
 
+    @property
+    def number(self) -> int:
+        """How many points there are."""
+        return len(self.points)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all points are whole numbers."""
+        return bool((self.points == self.points.round()).all())
+
+    @property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """The smallest and the largest number of each coordinate, where there is weight."""
+        kept = self.points[self.weights > 0].double()
+        return kept.amin(0), kept.amax(0)
+
+    def mean(self, function: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        r"""The means of functions of the points, each of shape :math:`(N, *)` before."""
+        totals = None
+        for points, weights in self.chunks():
+            found = [torch.tensordot(weights, each, 1) for each in function(points.double())]
+            totals = (
+                found if totals is None else [a + b for a, b in zip(totals, found, strict=True)]
+            )
+        return tuple(totals or ())
+
+    def chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """All points and their weights, one lot after the other; here all at once."""
+        yield self.points, self.weights
+
     def __repr__(self) -> str:
-        count, *event = self.points.shape
-        return f"{count} samples of event shape {tuple(event)}"
+        return f"{self.number} samples of event shape {tuple(self.event_shape)}"
 
 
 def _no_density(x: Tensor) -> Tensor:
@@ -70,7 +101,12 @@ def _no_density(x: Tensor) -> Tensor:
     )
 
 
-def _checked_points(points: Tensor) -> Tensor:
+def check_points(points: Tensor) -> Tensor:
+    """The points, if there are some and all are finite.
+
+    Raises:
+        InvalidArgument: Otherwise.
+    """
     if points.ndim == 0 or points.shape[0] == 0:
         raise InvalidArgument(f"samples must not be empty, got shape {tuple(points.shape)}")
     if not points.isfinite().all():

@@ -113,7 +113,7 @@ def _check_kinds(p: Target, q: Target) -> None:
     for data, name, other in ((p, "p", q), (q, "q", p)):
         if isinstance(data, SampleTarget):
             whole = isinstance(other, SampleTarget) or not _discrete(other)
-            if not whole and bool((data.points != data.points.round()).any()):
+            if not whole and not data.whole:
                 first = float(data.points[data.points != data.points.round()][0])
                 raise SupportMismatch(
                     f"{name} = {data!r} holds {first:g}, which {other!r} cannot draw; if {name} "

@@ -92,17 +92,10 @@ class Samples:
         return self._crossed(p, q)
 
     def _crossed(self, p: SampleTarget, q: Target) -> Estimate:
-        count = p.points.shape[0]
-        points = p.points.double().reshape(count, *(1,) * len(q.batch_shape), *p.event_shape)
-        surprise = -q.log_prob(points.expand(count, *q.batch_shape, *p.event_shape))
-        weights = p.weights.reshape(count, *(1,) * (surprise.ndim - 1))
-        value = (torch.where(weights > 0, surprise, 0.0) * weights).sum(0)
-        with torch.no_grad():
-            stderr = (weights.square() * (surprise - value).square()).sum(0).sqrt()
-            stderr = torch.where(value.isfinite(), stderr, 0.0)
+        value, stderr = _cross_entropy(p, q)
         reason = "q has no mass at some of the samples" if value.isinf().any() else ""
         return Estimate(
-            value, _CONFIDENCE * stderr, self.name, stderr, count, reason, up_to_constant=True
+            value, _CONFIDENCE * stderr, self.name, stderr, p.number, reason, up_to_constant=True
         )
 
     def _compared(self, problem: Problem, p: SampleTarget, q: SampleTarget) -> Estimate:
@@ -135,6 +128,31 @@ class Samples:
         )
         count = sum(len(side[0].points) for side in sides)
         return Estimate(value, error, self.name, stderr, count)
+
+
+def _cross_entropy(p: SampleTarget, q: Target) -> tuple[Tensor, Tensor]:
+    """The mean of -log q over the points, with its standard error."""
+    value, pivot = torch.zeros(q.batch_shape, dtype=torch.float64, device=p.device), None
+    first, second, shares = value.clone(), value.clone(), value.clone()
+    for points, weights in p.chunks():
+        count, ones = len(points), (1,) * len(q.batch_shape)
+        x = points.double().reshape(count, *ones, *p.event_shape)
+        surprise = -q.log_prob(x.expand(count, *q.batch_shape, *p.event_shape))
+        weights = weights.reshape(count, *(1,) * (surprise.ndim - 1))
+        mean = (torch.where(weights > 0, surprise, 0.0) * weights).sum(0)
+        value = value + mean
+        with torch.no_grad():
+            pivot = mean / weights.sum(0) if pivot is None else pivot
+            off, squares = surprise - pivot, weights.square()
+            first, second = (
+                first + (squares * off).sum(0),
+                second + (squares * off.square()).sum(0),
+            )
+            shares = shares + squares.sum(0)
+    with torch.no_grad():
+        moved = value - (0.0 if pivot is None else pivot)
+        stderr = (second - 2 * moved * first + moved.square() * shares).clamp_min(0.0).sqrt()
+    return value, torch.where(value.isfinite(), stderr, 0.0)
 
 
 def _why_not_drawn(problem: Problem) -> str | None:

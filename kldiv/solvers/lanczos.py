@@ -24,6 +24,7 @@ __all__ = ["decrement_of_many", "signature_of_many"]
 _STEPS = 10
 _DIFFERENCE = 1e-4
 _FLAT = 1e-6  # of the largest eigenvalue, and in nats
+_NOTHING = 1e-9  # of an image: what is left of it beyond the vectors before is rounding
 
 
 def signature_of_many(objective: Objective, theta: Tensor) -> Tensor:
@@ -48,7 +49,10 @@ def decrement_of_many(objective: Objective, theta: Tensor, gradient: Tensor) -> 
 
 
 def _tridiagonal(objective: Objective, theta: Tensor, start: Tensor) -> Tensor:
-    """The matrix T, with shape (S, *, k, k), its vectors kept orthogonal to all before."""
+    """The matrix T, with shape (S, *, k, k), its vectors kept orthogonal to all before.
+
+    Where these vectors are all that there is, the first number of the diagonal fills the rest.
+    """
     count = min(_STEPS, theta.shape[-1])
     vector = start / start.norm(dim=-1, keepdim=True).clamp_min(1e-300)
     basis, columns = [vector], []
@@ -57,12 +61,16 @@ def _tridiagonal(objective: Objective, theta: Tensor, start: Tensor) -> Tensor:
         stacked = torch.stack(basis, -2)
         column = (stacked @ image.unsqueeze(-1)).squeeze(-1)
         columns.append(torch.nn.functional.pad(column, (0, count - column.shape[-1])))
+        size = image.norm(dim=-1, keepdim=True)
         for _ in range(2):  # once is not enough in floating-point numbers
             inner = (stacked @ image.unsqueeze(-1)).squeeze(-1)
             image = image - (stacked.mT @ inner.unsqueeze(-1)).squeeze(-1)
-        basis.append(image / image.norm(dim=-1, keepdim=True).clamp_min(1e-300))
+        left = image.norm(dim=-1, keepdim=True)
+        basis.append(torch.where(left > _NOTHING * size, image / left.clamp_min(1e-300), 0.0))
     upper = torch.stack(columns, -1).triu()
-    matrix: Tensor = upper + upper.triu(1).mT
+    ended = torch.stack([(vector == 0).all(-1) for vector in basis[:count]], -1)
+    fill = torch.where(ended, upper[..., :1, 0], 0.0)
+    matrix: Tensor = upper + upper.triu(1).mT + torch.diag_embed(fill)
     return matrix
 
 

@@ -98,8 +98,8 @@ def _means(objective: Objective) -> tuple[Tensor, ...]:
         return found
 
     if isinstance(target, SampleTarget):
-        objective.evaluations += target.points.shape[0]
-        return tuple((target.weights * each).sum(0) for each in statistics(target.points.double()))
+        objective.evaluations += target.number
+        return target.mean(statistics)
     rung = rung_for(target)
     if rung is None:
         points = target.sample(torch.Size([MonteCarlo().samples]), objective.seed)

@@ -92,6 +92,10 @@ class Endpoints:
         index = self.best.reshape(1, *self.best.shape, 1)
         return torch.take_along_dim(stacked, index, 0).squeeze(0)
 
+    def at_best(self, values: Tensor) -> Tensor:
+        r"""Of one number for each end, :math:`(S, *)`, that of the best, :math:`(*)`."""
+        return self.pick(values.unsqueeze(-1)).squeeze(-1)
+
 
 def endpoints(objective: Objective, run: Run) -> Endpoints:
     """What the Hessian says of each end; ends of a stochastic objective are never minima."""

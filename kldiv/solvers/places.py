@@ -80,10 +80,14 @@ def _spread_over(target: SampleTarget) -> Tensor:
 
 
 def _of_samples(target: SampleTarget) -> Place:
-    points = target.points.double().reshape(len(target.points), -1)
-    mean = target.weights @ points
-    centred = points - mean
-    covariance = (centred * target.weights.unsqueeze(-1)).T @ centred
+    size = target.event_shape.numel()
+    (mean,) = target.mean(lambda x: (x.reshape(-1, size),))
+
+    def squares(x: Tensor) -> tuple[Tensor]:
+        centred = x.reshape(-1, size) - mean
+        return (centred.unsqueeze(-1) * centred.unsqueeze(-2),)
+
+    (covariance,) = target.mean(squares)
     if not target.event_shape:
         return Place(mean.squeeze(-1), covariance.squeeze().clamp_min(1e-12))
     return Place(mean, covariance.diagonal().clamp_min(1e-12), covariance)

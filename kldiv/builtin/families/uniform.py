@@ -137,8 +137,7 @@ class _Ends(ParameterSpace):
 def _reach(target: Target) -> Interval | None:
     """From where to where a target has mass."""
     if isinstance(target, SampleTarget):
-        kept = target.points[target.weights > 0].double()
-        return Interval(kept.amin(0), kept.amax(0))
+        return Interval(*target.ends)
     if box(target.support) is None:
         return None
     ends = coordinate_ends(target.support, target.batch_shape, target.event_shape)

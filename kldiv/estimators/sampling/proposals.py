@@ -16,7 +16,7 @@ from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.estimators.integrands import Densities, unsuited
 from kldiv.estimators.problem import Problem
 
-__all__ = ["Proposals", "proposals", "why_none"]
+__all__ = ["Proposals", "log_slopes", "proposals", "why_none"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def proposals(problem: Problem) -> Proposals | None:
     p, q = problem.p, problem.q
     if isinstance(problem.divergence, ScoreDivergence):  # the score of q is enough
         return Proposals(True, False) if p.normalized and p.has_sampler else None
-    slope_p, slope_q = _slopes(problem)
+    slope_p, slope_q = log_slopes(problem)
     known_p, known_q = (side.normalized and side.has_sampler for side in (p, q))
     if not any(side.normalize and not side.normalized for side in (p, q)):
         found = Proposals(known_p, known_q)
@@ -79,7 +79,8 @@ def why_none(problem: Problem) -> str | None:
     return f"{missing} has no sampler, and draws from {other} do not reach all of it"
 
 
-def _slopes(problem: Problem) -> tuple[float | None, float | None]:
+def log_slopes(problem: Problem) -> tuple[float | None, float | None]:
+    """What the logarithms of the masses of p and of q add to the divergence, if they do."""
     divergence = problem.divergence
     if not isinstance(divergence, IntegralDivergence):
         return None, None

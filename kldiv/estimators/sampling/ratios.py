@@ -23,7 +23,7 @@ from kldiv.estimators.scores import expectand
 from kldiv.estimators.terms import is_homogeneous
 from kldiv.numerics import log_mean, product
 
-__all__ = ["Ratios", "bounds_of", "is_plain", "levelled", "ratios_at", "score_terms_at"]
+__all__ = ["Ratios", "bounds_of", "is_plain", "levelled", "over", "ratios_at", "score_terms_at"]
 
 _PILOT = Plan(1, 64)  # draws that tell by what an unknown mass is off
 _ELSEWHERE = 1 << 61  # their seeds are far from all others
@@ -49,7 +49,7 @@ def ratios_at(sides: Densities, source: Proposals, plan: Plan) -> Ratios:
     with torch.no_grad():
         log_m = _log_proposal(log_p, log_q, source)
         control = _control(problem, log_p, log_q, source)
-    return Ratios(_over(sides, log_p, log_q, log_m, source), control)
+    return Ratios(over(sides, log_p, log_q, log_m, source), control)
 
 
 def score_terms_at(problem: Problem, plan: Plan) -> Ratios:
@@ -100,7 +100,7 @@ def _log_proposal(log_p: Tensor, log_q: Tensor, source: Proposals) -> Tensor:
     return log_mean(log_p.clamp_min(floor), log_q.clamp_min(floor), 0.5).detach()
 
 
-def _over(
+def over(
     sides: Densities, log_p: Tensor, log_q: Tensor, log_m: Tensor, source: Proposals
 ) -> Tensor:
     """The integrands over the density drawn from, with shape (k, N, *)."""

@@ -1,0 +1,190 @@
+"""What a comparison is: sides that measure, and claims on what they measured.
+
+Each side runs in a process of its own, since it has an environment of its own, and yields
+:class:`Record` after record. All sides run once in every round, one after the other, so that
+whatever slows the machine slows all; a claim is a number made of the records of one round, and
+its smallest, median and largest value over the rounds are reported.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+__all__ = [
+    "Claim",
+    "Goal",
+    "Record",
+    "Round",
+    "Side",
+    "called",
+    "median_seconds",
+    "no_more",
+    "ratio",
+]
+
+Record = dict[str, object]
+"""``case``, ``method``, ``seconds``, ``evaluations`` and whatever else was measured."""
+
+Side = Callable[[float], Iterator[Record]]
+"""Measures; its argument is how many seconds one setting of a peer may take."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """The records of all sides of one round."""
+
+    records: Sequence[Record]
+
+    def of(self, case: str, method: str) -> list[Record]:
+        """Those of one case by methods whose name begins so."""
+        return [
+            record
+            for record in self.records
+            if record["case"] == case and str(record["method"]).startswith(method)
+        ]
+
+    def best(self, case: str, method: str, key: str = "seconds") -> float | None:
+        """The smallest number of this name among the settings of a method, if one has it."""
+        found = self.setting(case, method, key)
+        return None if found is None else float(found[key])  # type: ignore[arg-type]
+
+    def setting(self, case: str, method: str, key: str = "seconds") -> Record | None:
+        """The record that has this number."""
+        found = [record for record in self.of(case, method) if record.get(key) is not None]
+        return min(found, key=lambda record: float(record[key]), default=None)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A number that a goal asks for.
+
+    Arguments:
+        text: What it says.
+        wanted: The number that is asked for.
+        of: The number of one round, ``None`` where a side is absent.
+        at_least: Whether it must not be below the number that is asked for, else not above.
+        prototype: What the prototype reached, in words.
+        efforts: The seconds and evaluations behind it, of kldiv and of the peer.
+    """
+
+    text: str
+    wanted: float
+    of: Callable[[Round], float | None]
+    at_least: bool = True
+    prototype: str = ""
+    efforts: Callable[[Round], Record] = lambda _: {}
+
+    def summary(self, rounds: Sequence[Round]) -> Record:
+        """The smallest, the median and the largest value, and whether the median is enough."""
+        found = [(self.of(each), each) for each in rounds]
+        values = [value for value, _ in found if value is not None]
+        row: Record = {
+            "claim": self.text,
+            "wanted": f"{'≥' if self.at_least else '≤'} {self.wanted:g}",
+            "prototype": self.prototype,
+        }
+        if not values:
+            return row | {"min": None, "median": None, "max": None, "reached": None}
+        middle = statistics.median(values)
+        reached = middle >= self.wanted if self.at_least else middle <= self.wanted
+        nearest = min(
+            (pair for pair in found if pair[0] is not None),
+            key=lambda pair: abs(pair[0] - middle),  # type: ignore[operator]
+        )[1]
+        return row | {
+            **self.efforts(nearest),
+            "min": min(values),
+            "median": middle,
+            "max": max(values),
+            "reached": reached,
+        }
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A goal of PERFORMANCE: what is compared and what is claimed.
+
+    Arguments:
+        name: Its number, such as ``"G5"``.
+        title: What is compared, in a sentence.
+        sides: What measures, by environment: ``"kldiv"``, ``"torch"``, ``"jax"``.
+        claims: What is asked for.
+        shortfall: Why a claim is missed, where one is.
+    """
+
+    name: str
+    title: str
+    sides: Mapping[str, Side]
+    claims: Sequence[Claim]
+    shortfall: str = field(default="")
+
+
+def ratio(
+    case: str,
+    peer: str,
+    wanted: float,
+    *,
+    key: str = "seconds",
+    own: str = "seconds",
+    text: str = "",
+    prototype: str = "",
+) -> Claim:
+    """How many times as much as kldiv a peer takes, of its best setting.
+
+    A peer that never arrives is taken for one that does so when it was stopped: the ratio is a
+    lower bound then.
+    """
+
+    def of(found: Round) -> float | None:
+        ours = found.best(case, "kldiv", own)
+        theirs = found.best(case, peer, key)
+        theirs = found.best(case, peer, "stopped") if theirs is None else theirs
+        return None if ours is None or theirs is None else theirs / ours
+
+    def efforts(found: Round) -> Record:
+        used = key if found.best(case, peer, key) is not None else "stopped"
+        ours, theirs = found.setting(case, "kldiv", own), found.setting(case, peer, used)
+        return {"kldiv": _effort(ours, own), "peer": _effort(theirs, used)}
+
+    title = text or f"{case}: {peer}, {key} / kldiv"
+    return Claim(title, wanted, of, prototype=prototype, efforts=efforts)
+
+
+def no_more(case: str, key: str, wanted: float, *, text: str = "", prototype: str = "") -> Claim:
+    """A number of kldiv's own that must not be above another."""
+    return Claim(
+        text or f"{case}: {key} of kldiv",
+        wanted,
+        lambda found: found.best(case, "kldiv", key),
+        at_least=False,
+        prototype=prototype,
+        efforts=lambda found: {"kldiv": _effort(found.setting(case, "kldiv", key), "seconds")},
+    )
+
+
+def _effort(record: Record | None, key: str) -> str:
+    """Seconds, and evaluations beside them."""
+    if record is None or record.get(key) is None:
+        return ""
+    count = record.get(f"{key}_evaluations", record.get("evaluations"))
+    evaluations = f", {float(count):.3g} ev." if count else ""  # type: ignore[arg-type]
+    arrived = ", not there" if key == "stopped" else ""
+    return f"{float(record[key]):.3g} s{evaluations}{arrived}"  # type: ignore[arg-type]
+
+
+def called(function: Callable[[], object]) -> tuple[float, object]:
+    """The seconds that one call takes, and what it returns."""
+    began = time.perf_counter()
+    found = function()
+    return time.perf_counter() - began, found
+
+
+def median_seconds(function: Callable[[], object], calls: int = 7, warm: int = 1) -> float:
+    """The median of the seconds of some calls, after others that warm up."""
+    for _ in range(warm):
+        function()
+    return statistics.median(called(function)[0] for _ in range(calls))

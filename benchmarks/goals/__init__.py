@@ -1,0 +1,1 @@
+"""The goals: one comparison a file, each with its peers."""

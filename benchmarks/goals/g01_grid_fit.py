@@ -1,0 +1,93 @@
+"""G1: an isotropic normal onto a correlated one, against 25 gradient steps on 4 000 000 points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.comparison import Goal, Record, called, no_more, ratio
+from benchmarks.problems.lines import COVARIANCE, plane_excess
+
+__all__ = ["GOAL", "grid_loss"]
+
+DIRECTIONS = ("forward", "reverse")
+
+
+def kldiv_side(_: float) -> Iterator[Record]:
+    """One fit in each direction."""
+    import torch
+
+    from torch.distributions import MultivariateNormal
+
+    from benchmarks.own import record_of
+
+    target = MultivariateNormal(torch.zeros(2).double(), torch.from_numpy(COVARIANCE))
+    for direction in DIRECTIONS:
+        record = record_of(target, "isotropic_normal", direction=direction)
+        values = record.pop("fit").parameters
+        mean, variance = values["loc"].numpy(), float(values["scale"].square().mean())
+        excess = plane_excess(mean, variance, forward=direction == "forward")
+        yield {"case": direction, "method": "kldiv", **record, "excess": excess}
+
+
+def grid_loss(points, density, mean, variance, *, forward):  # noqa: ANN001, ANN201
+    """The loss of the experiment this project began with, in its own steps."""
+    import torch
+
+    from torch.distributions import MultivariateNormal
+
+    log_q = MultivariateNormal(mean, torch.eye(2) * variance).log_prob(points)
+    q, reference = (density, log_q) if forward else (log_q.exp(), density)
+    usable = ~((q == 0) | reference.isinf())
+    q = q[usable]
+    return (q * (q.log() - reference[usable])).sum()
+
+
+def torch_side(_: float) -> Iterator[Record]:
+    """25 steps of gradient descent on the grid."""
+    import torch
+
+    from scipy.stats import multivariate_normal
+
+    axis = np.mgrid[-5:5:0.005, -5:5:0.005].reshape(2, -1).T
+    density = torch.tensor(multivariate_normal.pdf(axis, np.zeros(2), COVARIANCE)).float()
+    points = torch.tensor(axis).float()
+    for direction in DIRECTIONS:
+        forward = direction == "forward"
+        known = density if forward else density.log()
+        mean = torch.tensor([0.3, -0.2], requires_grad=True)
+        variance = torch.tensor(1.0, requires_grad=True)
+
+        def run(forward=forward, known=known, mean=mean, variance=variance) -> None:  # noqa: ANN001
+            optimizer = torch.optim.SGD([mean, variance], lr=5e-6)
+            for _ in range(25):
+                optimizer.zero_grad()
+                grid_loss(points, known, mean, variance, forward=forward).backward()
+                optimizer.step()
+
+        seconds, _none = called(run)
+        excess = plane_excess(mean.detach().numpy(), float(variance), forward=forward)
+        yield {
+            "case": direction,
+            "method": "25 steps of SGD on the grid",
+            "seconds": seconds,
+            "evaluations": 25 * len(points),
+            "excess": excess,
+        }
+
+
+GOAL = Goal(
+    "G1",
+    "Seed 000, from densities to 1e-6 nats, against its script of 25 steps",
+    {"kldiv": kldiv_side, "torch": torch_side},
+    [
+        claim
+        for direction in DIRECTIONS
+        for claim in (
+            ratio(direction, "25 steps", 500, prototype="about 1300"),
+            no_more(direction, "excess", 1e-6),
+        )
+    ],
+    "a call finds its places, checks its end by a Hessian and estimates the value afresh.",
+)

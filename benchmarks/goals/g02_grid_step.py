@@ -1,0 +1,73 @@
+"""G2: the same fit on the experiment's own grid of 4 000 000 points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.comparison import Goal, Record, median_seconds, no_more, ratio
+from benchmarks.goals.g01_grid_fit import DIRECTIONS, grid_loss
+from benchmarks.problems.lines import COVARIANCE, plane_excess
+
+__all__ = ["GOAL"]
+
+
+def kldiv_side(_: float) -> Iterator[Record]:
+    """A fit of the density on the grid, given as an array."""
+    from scipy.stats import multivariate_normal
+
+    import kldiv
+
+    from benchmarks.own import record_of
+
+    axis = np.arange(-5, 5, 0.005)
+    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1)
+    density = multivariate_normal.pdf(points, np.zeros(2), COVARIANCE)
+    target = kldiv.Target.on_grid((axis, axis), density)
+    record = record_of(target, "isotropic_normal", calls=1, direction="forward")
+    values = record.pop("fit").parameters
+    variance = float(values["scale"].square().mean())
+    excess = plane_excess(values["loc"].numpy(), variance, forward=True)
+    yield {"case": "forward", "method": "kldiv", **record, "excess": excess}
+
+
+def torch_side(_: float) -> Iterator[Record]:
+    """One step of the experiment: a value and its gradient."""
+    import torch
+
+    from scipy.stats import multivariate_normal
+
+    axis = np.mgrid[-5:5:0.005, -5:5:0.005].reshape(2, -1).T
+    density = torch.tensor(multivariate_normal.pdf(axis, np.zeros(2), COVARIANCE)).float()
+    points = torch.tensor(axis).float()
+    for direction in DIRECTIONS:
+        forward = direction == "forward"
+        known = density if forward else density.log()
+        mean = torch.tensor([0.3, -0.2], requires_grad=True)
+        variance = torch.tensor(1.0, requires_grad=True)
+
+        def step(forward=forward, known=known, mean=mean, variance=variance) -> None:  # noqa: ANN001
+            grid_loss(points, known, mean, variance, forward=forward).backward()
+
+        one = median_seconds(step, 3)
+        yield {
+            "case": direction,
+            "method": "25 steps of SGD",
+            "seconds": 25 * one,
+            "one_step": one,
+            "evaluations": 25 * len(points),
+        }
+
+
+GOAL = Goal(
+    "G2",
+    "Seed 000 on its own 4e6 grid: a whole fit against its 25 steps",
+    {"kldiv": kldiv_side, "torch": torch_side},
+    [
+        ratio("forward", "25 steps", 100, prototype="30 to 58 a step, 6 steps for 25"),
+        no_more("forward", "excess", 1e-4, text="forward: excess of kldiv (the grid is coarse)"),
+    ],
+    "a density on a grid is taken as its interpolant, whose moments are integrated cell by cell "
+    "in float64; a fused pass for reverse fits on grids is not offered.",
+)

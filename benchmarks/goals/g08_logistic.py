@@ -1,0 +1,89 @@
+"""G8: logistic regression with 21 coefficients, given as a log density and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.comparison import Claim, Goal, Record, Round, no_more, ratio
+from benchmarks.peers.settings import settings
+from benchmarks.problems.posteriors import POSTERIORS
+
+__all__ = ["GOAL", "jax_on", "kldiv_on", "torch_on"]
+
+FAMILIES = {"mean-field": False, "full rank": True}
+STEPS = 8000
+
+
+def kldiv_on(problem: str) -> Iterator[Record]:
+    """A fit of each family."""
+    from benchmarks.own import fitted
+
+    for family, full in FAMILIES.items():
+        record = fitted(POSTERIORS[problem], full=full)
+        fit = record.pop("fit")
+        record["pareto_k"] = float(fit.diagnostics["pareto_k"])
+        yield {"case": f"{problem}, {family}", "method": "kldiv", **record}
+
+
+def torch_on(problem: str, budget: float) -> Iterator[Record]:
+    """Pyro, and a loop in torch."""
+    from benchmarks.peers.torch_peers import hand_loop, pyro_svi
+
+    for family, full in FAMILIES.items():
+        for name, method in (("Pyro", pyro_svi), ("torch loop", hand_loop)):
+            for setting in settings(STEPS)[1:]:
+                path = method(POSTERIORS[problem], setting, budget, full=full)
+                found = path.scored(
+                    lambda pair, full=full: POSTERIORS[problem].excess(*pair, full)
+                )
+                case = f"{problem}, {family}"
+                yield {"case": case, "method": f"{name}, {setting}", **found}
+
+
+def jax_on(problem: str, budget: float) -> Iterator[Record]:
+    """NumPyro and BlackJAX, warm; they share a name where the best of both counts."""
+    from benchmarks.peers.jax_peers import blackjax_vi, numpyro_svi
+
+    for family, full in FAMILIES.items():
+        for name, method in (("NumPyro", numpyro_svi), ("BlackJAX", blackjax_vi)):
+            for setting in settings(STEPS)[1:]:
+                last = name == "NumPyro" and setting.last < 1
+                own = {"call": True} if last else {}
+                found = method(POSTERIORS[problem], setting, budget, full=full, **own)
+                case = f"{problem}, {family}"
+                yield {"case": case, "method": f"JAX: {name}, {setting}", **found}
+
+
+def _fewer(family: str) -> Claim:
+    case = f"logistic, {family}"
+
+    def of(found: Round) -> float | None:
+        ours = found.best(case, "kldiv", "evaluations")
+        arrived = [found.best(case, peer, "stay_evaluations") for peer in ("JAX", "torch", "Pyro")]
+        theirs = min((each for each in arrived if each is not None), default=None)
+        return None if ours is None or theirs is None else theirs / ours
+
+    return Claim(f"{case}: evaluations of the best peer / kldiv", 40, of, prototype="55")
+
+
+GOAL = Goal(
+    "G8",
+    "Logistic regression, 500 rows and 21 coefficients, to 1e-3 nats",
+    {
+        "kldiv": lambda budget: kldiv_on("logistic"),
+        "torch": lambda budget: torch_on("logistic", budget),
+        "jax": lambda budget: jax_on("logistic", budget),
+    },
+    [
+        claim
+        for family in FAMILIES
+        for claim in (
+            _fewer(family),
+            ratio(f"logistic, {family}", "JAX", 20, key="stay", prototype="26"),
+            ratio(f"logistic, {family}", "torch loop", 200, key="stay", prototype="270"),
+            no_more(f"logistic, {family}", "excess", 1e-3),
+        )
+    ],
+    "more draws are taken until other draws would gain less than 1e-4 nats, where the prototype "
+    "stopped at the first that were within 1e-3.",
+)

@@ -1,0 +1,50 @@
+"""G9: eight schools, a funnel and a banana, against warm JAX and against everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.comparison import Goal, Record, no_more, ratio
+from benchmarks.goals.g08_logistic import FAMILIES, jax_on, kldiv_on, torch_on
+
+__all__ = ["GOAL"]
+
+PROBLEMS = ("schools", "funnel", "banana")
+CASES = [f"{problem}, {family}" for problem in PROBLEMS for family in FAMILIES]
+
+
+def kldiv_side(_: float) -> Iterator[Record]:
+    """Fits of generic log densities."""
+    for problem in PROBLEMS:
+        yield from kldiv_on(problem)
+
+
+def torch_side(budget: float) -> Iterator[Record]:
+    """Pyro and a loop in torch."""
+    for problem in PROBLEMS:
+        yield from torch_on(problem, budget)
+
+
+def jax_side(budget: float) -> Iterator[Record]:
+    """NumPyro and BlackJAX."""
+    for problem in PROBLEMS:
+        yield from jax_on(problem, budget)
+
+
+GOAL = Goal(
+    "G9",
+    "Eight schools, funnel and banana: 1e-3 nats and staying there",
+    {"kldiv": kldiv_side, "torch": torch_side, "jax": jax_side},
+    [
+        claim
+        for case in CASES
+        for claim in (
+            ratio(case, "JAX", 1.5, key="stay", prototype="1.9 to 7.5"),
+            ratio(case, "torch loop", 80, key="stay", prototype="79 to 460"),
+            ratio(case, "JAX: NumPyro", 80, key="call", prototype="79 to 460"),
+            no_more(case, "excess", 1e-3),
+        )
+    ],
+    "the time of kldiv includes its certificate, more draws until 1e-4 nats, and a value with "
+    "its error; that of JAX excludes compilation.",
+)

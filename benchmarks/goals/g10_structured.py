@@ -1,0 +1,35 @@
+"""G10: structured posteriors to 1e-6 nats, where no peer gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.comparison import Goal, Record, no_more
+from benchmarks.goals.g08_logistic import FAMILIES, kldiv_on
+from benchmarks.problems.posteriors import POSTERIORS
+
+__all__ = ["GOAL"]
+
+CASES = [f"{problem}, {family}" for problem in POSTERIORS for family in FAMILIES]
+
+
+def kldiv_side(_: float) -> Iterator[Record]:
+    """Fits of the log densities as they stand."""
+    for problem in POSTERIORS:
+        yield from kldiv_on(problem)
+
+
+GOAL = Goal(
+    "G10",
+    "Structured posteriors to 1e-6 nats in 50 ms",
+    {"kldiv": kldiv_side},
+    [
+        claim
+        for case in CASES
+        for claim in (
+            no_more(case, "excess", 1e-6),
+            no_more(case, "seconds", 0.05, prototype="4 to 46 ms"),
+        )
+    ],
+    "these are generic log densities, fitted on draws; nothing is declared of them here.",
+)

@@ -1,0 +1,45 @@
+"""G13: closed forms of many pairs of normal vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.comparison import Goal, Record, median_seconds, ratio
+
+__all__ = ["GOAL"]
+
+SIZES = {"1e6 pairs, d = 2": (1_000_000, 2), "1e4 pairs, d = 10": (10_000, 10)}
+
+
+def kldiv_side(_: float) -> Iterator[Record]:
+    """Kldiv and torch on the same pairs."""
+    import torch
+
+    from torch.distributions import MultivariateNormal, kl_divergence
+
+    import kldiv
+
+    for case, (count, size) in SIZES.items():
+        generator = torch.Generator().manual_seed(0)
+        root = torch.randn(2, count, size, size, generator=generator).tril(-1)
+        root = root + torch.eye(size)
+        mean = torch.randn(2, count, size, generator=generator)
+        p, q = (
+            MultivariateNormal(m, scale_tril=r, validate_args=False)
+            for m, r in zip(mean, root, strict=True)
+        )
+        for method, function in (("kldiv", kldiv.divergence), ("torch", kl_divergence)):
+            seconds = median_seconds(lambda f=function, p=p, q=q: f(p, q), 3)
+            yield {"case": case, "method": method, "seconds": seconds, "evaluations": 0}
+
+
+GOAL = Goal(
+    "G13",
+    "Closed forms of normal vectors, many pairs",
+    {"kldiv": kldiv_side},
+    [
+        ratio("1e6 pairs, d = 2", "torch", 20, prototype="25, compiled 100"),
+        ratio("1e4 pairs, d = 10", "torch", 3, prototype="3.2"),
+    ],
+    "float32 pairs are computed in float64, with an error for each value.",
+)

@@ -1,0 +1,1 @@
+"""The peers: fits as their users would write them, and the versions that are installed."""

@@ -1,0 +1,117 @@
+"""What the comparisons are made of: scores that are exact, arrivals, claims."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import table
+from benchmarks.arrivals import arrivals
+from benchmarks.comparison import Claim, Round, no_more, ratio
+from benchmarks.problems.lines import LINES
+from benchmarks.problems.many import descended, mixtures, objective
+from benchmarks.problems.normal_vectors import moments, normal_vector
+from benchmarks.problems.posteriors import POSTERIORS
+from benchmarks.worker import goal_named, names
+
+
+def test_a_noisy_method_arrives_before_it_stays():
+    found = arrivals([1, 2, 3, 4], [1.0, 1e-4, 1.0, 1e-5], [10, 20, 30, 40])
+    assert (found["first"], found["first_evaluations"]) == (2.0, 20)
+    assert (found["stay"], found["stay_evaluations"]) == (4.0, 40)
+    never = arrivals([1, 2], [math.nan, 0.1], [1, 2])
+    assert never["first"] is None
+    assert never["stay"] is None
+    assert never["stopped"] == 2.0
+
+
+def rounds():
+    peers = [{"case": "a", "method": f"peer, {k}", "seconds": k, "evaluations": 5} for k in (4, 6)]
+    stuck = {"case": "b", "method": "peer", "stay": None, "stopped": 9.0}
+    own = [{"case": case, "method": "kldiv", "seconds": 2.0} for case in ("a", "b")]
+    return [Round([*peers, stuck, *own])]
+
+
+def test_the_best_setting_of_a_peer_counts():
+    found = ratio("a", "peer", 1.5).summary(rounds())
+    assert (found["median"], found["reached"]) == (2.0, True)
+    assert (found["kldiv"], found["peer"]) == ("2 s", "4 s, 5 ev.")
+
+
+def test_who_never_arrives_has_arrived_when_stopped():
+    found = ratio("b", "peer", 5, key="stay").summary(rounds())
+    assert (found["median"], found["reached"]) == (4.5, False)
+    assert found["peer"] == "9 s, not there"
+
+
+def test_a_claim_without_numbers_is_neither_reached_nor_missed():
+    assert no_more("absent", "seconds", 1).summary(rounds())["reached"] is None
+    assert Claim("c", 1, lambda _: None).summary(rounds())["median"] is None
+
+
+def test_every_goal_has_claims_and_the_side_of_kldiv():
+    assert list(names()) == [f"G{number}" for number in range(1, 18)]
+    for name in names():
+        goal = goal_named(name)
+        assert goal.name == name
+        assert goal.claims
+        assert "kldiv" in goal.sides
+
+
+def test_the_table_of_the_manual_is_that_of_the_results(tmp_path, monkeypatch):
+    written = table.TABLE.read_text(encoding="utf-8")
+    monkeypatch.setattr(table, "TABLE", tmp_path / "table.csv")
+    results = json.loads((table.ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    table.write_table(results)
+    assert table.TABLE.read_text(encoding="utf-8") == written
+    assert {len(row) for row in csv.reader(written.splitlines())} == {len(table.HEAD)}
+
+
+def test_a_score_is_the_divergence_above_that_of_the_optimum():
+    mean, covariance, precision = moments(10)
+    problem = normal_vector(10)
+    assert problem.excess(mean, np.linalg.cholesky(covariance), True) == pytest.approx(
+        0, abs=1e-12
+    )
+    best = 1 / np.sqrt(np.diag(precision))
+    assert problem.excess(mean, best, False) == pytest.approx(0, abs=1e-12)
+    assert problem.excess(mean + 0.01, best, False) > 1e-5
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_the_bound_of_a_posterior_is_the_mean_of_its_log_density(name, full):
+    problem, size = POSTERIORS[name], POSTERIORS[name].dimension
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(40_000, size, generator=generator, dtype=torch.float64)
+    scale = torch.linspace(0.1, 0.3, size, dtype=torch.float64)
+    root = torch.diag(scale) + 0.05 * torch.ones(size, size).double().tril(-1)
+    root = root if full else torch.diag(scale)
+    mean = torch.linspace(-0.2, 0.4, size, dtype=torch.float64)
+    values = problem.log_density(torch, "float64")(mean + noise @ root.T)
+    shifted = mean + 0.1
+    other = problem.log_density(torch, "float64")(shifted + noise @ root.T)
+    expected = float((values - other).mean())
+    found = problem.excess(shifted.numpy(), root.numpy(), full)
+    found -= problem.excess(mean.numpy(), root.numpy(), full)
+    spread = float((values - other).std()) / 200
+    assert found == pytest.approx(expected, abs=5 * spread)
+
+
+def test_the_lines_score_their_modes():
+    assert LINES["A1"].excess(np.array([-5.0]), np.array([1.0]), False) == pytest.approx(
+        0, abs=1e-9
+    )
+    scale = np.array([math.sqrt(2 / np.trace(np.linalg.inv([[0.9, -0.7], [-0.7, 0.9]])))])
+    assert LINES["B"].excess(np.zeros(2), scale, False) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_descent_of_one_of_many_ends_where_neighbours_are_higher():
+    parts = tuple(each[:3] for each in mixtures(3))
+    ends = np.array([descended(index, parts, 128) for index in range(3)])
+    least = objective(ends[:, 0], ends[:, 1], parts)
+    for shift in (0.01, -0.01):
+        assert (objective(ends[:, 0] + shift, ends[:, 1], parts) >= least - 1e-6).all()
