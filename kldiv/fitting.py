@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -35,12 +36,13 @@ from kldiv.verdicts import verdict_on
 
 __all__ = ["Fit", "explain_fit", "fit"]
 
-_SOLVERS: tuple[Solver, ...] = (
-    MomentMatching(),
-    QuasiNewton(),
-    FixedDraws(),
-    Descent(steps=2_000, lr=0.02, unconstrained=True),
-)
+_SOLVERS: dict[str, Callable[[], Solver]] = {
+    "moment_matching": MomentMatching,
+    "quasi_newton": QuasiNewton,
+    "fixed_draws": FixedDraws,
+    "descent": partial(Descent, steps=2_000, lr=0.02, unconstrained=True),
+}
+"""How each is made that can be asked for by name; a torch optimizer takes long to import."""
 
 
 def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
@@ -169,11 +171,11 @@ def _objective(
 
 def _explain(objective: Objective) -> Explanation:
     rejected: dict[str, str] = {}
-    for solver in _SOLVERS:
-        reason = solver.why_not(objective)
+    for name, make in _SOLVERS.items():
+        reason = make().why_not(objective)
         if reason is None:
-            return Explanation(solver.name, rejected)
-        rejected[solver.name] = reason
+            return Explanation(name, rejected)
+        rejected[name] = reason
     return Explanation(None, rejected)
 
 
@@ -183,13 +185,12 @@ def _solver(solver: object, objective: Objective) -> Solver:
     if solver == "auto":
         solver = _explain(objective).method
     if isinstance(solver, str):
-        names = {each.name: each for each in _SOLVERS}
-        if solver not in names:
+        if solver not in _SOLVERS:
             raise InvalidArgument(
-                f"solver must be 'auto', {', '.join(map(repr, names))}, an object "
+                f"solver must be 'auto', {', '.join(map(repr, _SOLVERS))}, an object "
                 f"or a torch.optim class, got {solver!r}"
             )
-        solver = names[solver]
+        solver = _SOLVERS[solver]()
     if isinstance(solver, type) or not isinstance(solver, Solver):
         raise InvalidType(
             f"solver must be a name, a solver object or a class of torch.optim, got {solver!r}"
@@ -231,7 +232,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         divergence=value,
         converged=converged,
         verdict=verdict_on(objective, solver, run, ends, optima, converged=converged),
-        optima=optima[0] if single else tuple(optima),
+        optima=optima[0] if single else optima,
         history=_of_start(paths, best),
         paths=paths,
         diagnostics={

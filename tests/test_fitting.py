@@ -425,7 +425,7 @@ def test_an_explanation_refuses_the_same(case):
 
 
 def test_no_solver_is_an_error_that_says_why(monkeypatch):
-    monkeypatch.setattr("kldiv.fitting._SOLVERS", (kldiv.MomentMatching(),))
+    monkeypatch.setattr("kldiv.fitting._SOLVERS", {"moment_matching": kldiv.MomentMatching})
     assert str(kldiv.explain_fit("bimodal", "laplace")).endswith("no estimator applies")
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.family import Family
+from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.parameters import as_parameter
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite
 from kldiv.solvers.objective import Objective
@@ -95,7 +96,7 @@ def _inside(family: Family, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         values[name].shape[: values[name].ndim - len(parameter.shape)]
         for name, parameter in parameters.items()
     ]
-    theta = torch.zeros((*torch.broadcast_shapes(*shapes), family.space.size), dtype=torch.float64)
+    theta = torch.zeros((*broadcast(*shapes), family.space.size), dtype=torch.float64)
     return family.space.constrain(theta)
 
 
