@@ -23,6 +23,7 @@ from kldiv.solvers import (
     Descent,
     FixedDraws,
     MomentMatching,
+    MovingNodes,
     Objective,
     QuasiNewton,
     Run,
@@ -31,13 +32,14 @@ from kldiv.solvers import (
 )
 from kldiv.solvers.optima import Endpoints, distinct, endpoints
 from kldiv.solvers.run import Recorder
-from kldiv.solvers.starts import Starts, first_points
+from kldiv.solvers.starts import Starts, check_finite, first_points
 from kldiv.verdicts import verdict_on
 
 __all__ = ["Fit", "explain_fit", "fit"]
 
 _SOLVERS: dict[str, Callable[[], Solver]] = {
     "moment_matching": MomentMatching,
+    "moving_nodes": MovingNodes,
     "quasi_newton": QuasiNewton,
     "fixed_draws": FixedDraws,
     "descent": partial(Descent, steps=2_000, lr=0.02, unconstrained=True),
@@ -74,8 +76,8 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
         direction: ``"forward"`` for :math:`D(p \parallel q)`, ``"reverse"`` for
             :math:`D(q \parallel p)`.
         estimator: As for :func:`kldiv.divergence`.
-        solver: ``"auto"``, ``"moment_matching"``, ``"quasi_newton"``, ``"descent"``, a solver
-            object, or a class of ``torch.optim``.
+        solver: ``"auto"``, ``"moment_matching"``, ``"moving_nodes"``, ``"quasi_newton"``,
+            ``"fixed_draws"``, ``"descent"``, a solver object, or a class of ``torch.optim``.
         starts: How many starts, or the starts themselves: parameters by name, or a sequence of
             these.
         seed: What all randomness follows; the same seed gives the same result.
@@ -103,7 +105,7 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     objective = _objective(target, family, divergence, direction, estimator, seed)
     chosen = _solver(solver, objective)
     first = first_points(objective, starts, single=isinstance(chosen, Descent))
-    recorder = Recorder(callback, progress)
+    recorder = Recorder(callback, progress, partial(check_finite, objective))
     run = chosen.solve(objective, first, recorder)
     fitted = _result(objective, chosen, run, as_estimator(estimator))
     if not fitted.converged:
@@ -135,7 +137,7 @@ def explain_fit(
         >>> import kldiv
         >>> kldiv.explain_fit("bimodal", "normal", direction="reverse")
         moment_matching: no, kl in this direction has no closed-form optimum
-        quasi_newton: yes
+        moving_nodes: yes
     """
     return _explain(_objective(target, family, divergence, direction, estimator, seed=0))
 

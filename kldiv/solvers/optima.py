@@ -102,6 +102,17 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
         unknown = torch.full_like(run.loss, math.inf)
         signs = torch.zeros_like(run.theta, dtype=torch.int32)
         return Endpoints(run.theta, run.loss, unknown, signs, objective.resolution, run.proven)
+    if run.decrement is not None and run.signature is not None:
+        left, signs = run.decrement, run.signature
+    else:
+        left, signs = _looked_at(objective, run)
+    return Endpoints(
+        run.theta, run.loss, left, signs, objective.resolution, run.proven, run.excess
+    )
+
+
+def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:
+    """The Newton decrement and the signature of each end."""
     rows, home = _distinct_rows(run.theta)
     theta, gradient = run.theta[rows], run.gradient[rows]
     if theta.shape[-1] > _MANY:
@@ -110,15 +121,7 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
     else:
         matrix = hessian(objective, theta)
         left, signs = decrement(matrix, gradient), signature(matrix)
-    return Endpoints(
-        run.theta,
-        run.loss,
-        left[home],
-        signs[home],
-        objective.resolution,
-        run.proven,
-        run.excess,
-    )
+    return left[home], signs[home]
 
 
 def _distinct_rows(theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -189,7 +192,15 @@ def distinct(objective: Objective, ends: Endpoints) -> Optima:
         settled.take_along_dim(rank, 0),
     )
     signs = ends.signature.reshape(starts, -1, ends.signature.shape[-1])
-    return Optima(rank, leader, loss, signs, objective.family.values_at(theta))
+    family, shape = objective.family, ends.theta.shape[:-1]
+    declared = family.declare(family.size or 1)
+    values = {
+        name: value.expand(*shape, *declared[name].shape).reshape(
+            *loss.shape, *declared[name].shape
+        )
+        for name, value in family.values_at(ends.theta.detach()).items()
+    }
+    return Optima(rank, leader, loss, signs, values)
 
 
 def _leaders(members: _Members, loss: Tensor, settled: Tensor) -> Tensor:
