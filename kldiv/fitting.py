@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -24,6 +25,7 @@ from kldiv.solvers import (
     Descent,
     FixedDraws,
     MomentMatching,
+    MovingNodes,
     Objective,
     QuasiNewton,
     Run,
@@ -33,17 +35,19 @@ from kldiv.solvers import (
 from kldiv.solvers.chunked_objective import ChunkedObjective
 from kldiv.solvers.optima import distinct, endpoints
 from kldiv.solvers.run import Recorder
-from kldiv.solvers.starts import Starts, first_points
+from kldiv.solvers.starts import Starts, check_finite, first_points
 from kldiv.verdicts import verdict_on
 
 __all__ = ["Fit", "explain_fit", "fit"]
 
-_SOLVERS: tuple[Solver, ...] = (
-    MomentMatching(),
-    QuasiNewton(),
-    FixedDraws(),
-    Descent(steps=2_000, lr=0.02, unconstrained=True),
-)
+_SOLVERS: dict[str, Callable[[], Solver]] = {
+    "moment_matching": MomentMatching,
+    "moving_nodes": MovingNodes,
+    "quasi_newton": QuasiNewton,
+    "fixed_draws": FixedDraws,
+    "descent": partial(Descent, steps=2_000, lr=0.02, unconstrained=True),
+}
+"""How each is made that can be asked for by name; a torch optimizer takes long to import."""
 
 
 def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
@@ -75,8 +79,8 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
         direction: ``"forward"`` for :math:`D(p \parallel q)`, ``"reverse"`` for
             :math:`D(q \parallel p)`.
         estimator: As for :func:`kldiv.divergence`.
-        solver: ``"auto"``, ``"moment_matching"``, ``"quasi_newton"``, ``"descent"``, a solver
-            object, or a class of ``torch.optim``.
+        solver: ``"auto"``, ``"moment_matching"``, ``"moving_nodes"``, ``"quasi_newton"``,
+            ``"fixed_draws"``, ``"descent"``, a solver object, or a class of ``torch.optim``.
         starts: How many starts, or the starts themselves: parameters by name, or a sequence of
             these.
         seed: What all randomness follows; the same seed gives the same result.
@@ -104,7 +108,7 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     objective = _objective(target, family, divergence, direction, estimator, seed)
     chosen = _solver(solver, objective)
     first = first_points(objective, starts, single=isinstance(chosen, Descent))
-    recorder = Recorder(callback, progress)
+    recorder = Recorder(callback, progress, partial(check_finite, objective))
     run = chosen.solve(objective, first, recorder)
     fitted = _result(objective, chosen, run, as_estimator(estimator))
     if not fitted.converged:
@@ -136,7 +140,7 @@ def explain_fit(
         >>> import kldiv
         >>> kldiv.explain_fit("bimodal", "normal", direction="reverse")
         moment_matching: no, kl in this direction has no closed-form optimum
-        quasi_newton: yes
+        moving_nodes: yes
     """
     return _explain(_objective(target, family, divergence, direction, estimator, seed=0))
 
@@ -173,11 +177,11 @@ def _objective(
 
 def _explain(objective: Objective) -> Explanation:
     rejected: dict[str, str] = {}
-    for solver in _SOLVERS:
-        reason = solver.why_not(objective)
+    for name, make in _SOLVERS.items():
+        reason = make().why_not(objective)
         if reason is None:
-            return Explanation(solver.name, rejected)
-        rejected[solver.name] = reason
+            return Explanation(name, rejected)
+        rejected[name] = reason
     return Explanation(None, rejected)
 
 
@@ -187,13 +191,12 @@ def _solver(solver: object, objective: Objective) -> Solver:
     if solver == "auto":
         solver = _explain(objective).method
     if isinstance(solver, str):
-        names = {each.name: each for each in _SOLVERS}
-        if solver not in names:
+        if solver not in _SOLVERS:
             raise InvalidArgument(
-                f"solver must be 'auto', {', '.join(map(repr, names))}, an object "
+                f"solver must be 'auto', {', '.join(map(repr, _SOLVERS))}, an object "
                 f"or a torch.optim class, got {solver!r}"
             )
-        solver = names[solver]
+        solver = _SOLVERS[solver]()
     if isinstance(solver, type) or not isinstance(solver, Solver):
         raise InvalidType(
             f"solver must be a name, a solver object or a class of torch.optim, got {solver!r}"
@@ -235,7 +238,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         divergence=value,
         converged=converged,
         verdict=verdict_on(objective, solver, run, ends, optima, converged=converged),
-        optima=optima[0] if single else tuple(optima),
+        optima=optima[0] if single else optima,
         history=_of_start(paths, best),
         paths=paths,
         diagnostics=certify(objective, run, ends),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +63,8 @@ class Fit:
         divergence: The divergence from the target, estimated afresh.
         converged: Whether the answer is a local minimum as far as its gradient and Hessian tell.
         verdict: What to make of it, in one sentence.
-        optima: Every distinct local optimum that a start reached, best first; one tuple a problem
-            for batched targets.
+        optima: Every distinct local optimum that a start reached, best first; for batched targets
+            a sequence of one tuple a problem.
         history: The way of the start that won.
         paths: The ways of all starts, with shapes :math:`(T, S, *)`.
         diagnostics: What speaks for it, by name; the last four are computed when they are first
@@ -88,7 +88,7 @@ class Fit:
     divergence: Estimate
     converged: bool
     verdict: str
-    optima: tuple[Any, ...]
+    optima: Sequence[Any]
     history: History
     paths: History
     diagnostics: Mapping[str, Tensor]

@@ -8,7 +8,7 @@ import torch
 
 import kldiv
 
-from kldiv.definitions.numbers import as_numbers
+from kldiv.definitions.numbers import as_numbers, broadcast
 
 
 class Table:
@@ -85,3 +85,15 @@ REFUSED = {
 def test_what_is_no_number_is_refused_by_the_name_of_its_argument(name):
     with pytest.raises(kldiv.InvalidType, match=r"^weights must be (real numbers|a dense tensor)"):
         as_numbers("weights", REFUSED[name])
+
+
+@pytest.mark.parametrize(
+    "shapes", [[], [()], [(3,), ()], [(2, 1, 3), (4, 1)], [(0, 1), (1, 5)], [(1,), (1, 1)]]
+)
+def test_shapes_broadcast_as_in_torch(shapes):
+    assert broadcast(*shapes) == torch.broadcast_shapes(*shapes)
+
+
+def test_shapes_that_do_not_match_have_no_common_one():
+    with pytest.raises(RuntimeError, match=r"\(2,\), \(3,\) do not match"):
+        broadcast((2,), (3,))

@@ -301,7 +301,9 @@ def test_progress_is_shown_where_it_is_asked_for(capsys):
 def test_an_explanation_names_the_solver_and_what_does_not_apply():
     assert str(kldiv.explain_fit("bimodal", "normal")) == "moment_matching: yes"
     assert str(kldiv.explain_fit("bimodal", "laplace")) == (
-        "moment_matching: no, laplace is not known to be an exponential family\nquasi_newton: yes"
+        "moment_matching: no, laplace is not known to be an exponential family\n"
+        "moving_nodes: no, it is for the reverse kl, not for kl in this direction\n"
+        "quasi_newton: yes"
     )
     cube = Independent(Laplace(torch.zeros(3), 1.0), 1)
     assert kldiv.explain_fit(cube, "diagonal_normal", "chi2").method == "fixed_draws"
@@ -425,7 +427,7 @@ def test_an_explanation_refuses_the_same(case):
 
 
 def test_no_solver_is_an_error_that_says_why(monkeypatch):
-    monkeypatch.setattr("kldiv.fitting._SOLVERS", (kldiv.MomentMatching(),))
+    monkeypatch.setattr("kldiv.fitting._SOLVERS", {"moment_matching": kldiv.MomentMatching})
     assert str(kldiv.explain_fit("bimodal", "laplace")).endswith("no estimator applies")
 
 

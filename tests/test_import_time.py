@@ -87,3 +87,9 @@ def test_the_errors_and_warnings_are_all_public():
 def test_a_name_that_is_not_public_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'kldiv' has no attribute 'no_such_name'"):
         kldiv.no_such_name  # noqa: B018
+
+
+def test_a_fit_imports_none_of_what_torch_keeps_for_later():
+    later = ("torch._dynamo", "sympy", "scipy", "matplotlib")
+    code = "import kldiv; kldiv.fit('mixture', 'normal', direction='reverse')"
+    assert imported_after(code, *later) == []

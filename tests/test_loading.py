@@ -5,7 +5,7 @@ import json
 import os
 import warnings
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
 import pytest
@@ -55,7 +55,7 @@ def same(first, second):
         )
     if isinstance(first, Mapping):
         return list(first) == list(second) and all(same(first[k], second[k]) for k in first)
-    if isinstance(first, tuple):
+    if isinstance(first, Sequence) and not isinstance(first, str):
         return len(first) == len(second) and all(map(same, first, second))
     if isinstance(first, kldiv.Estimate | Optimum | type(FIRST.history)):
         return all(same(getattr(first, f.name), getattr(second, f.name)) for f in fields(first))

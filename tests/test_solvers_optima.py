@@ -85,7 +85,7 @@ def test_ends_of_a_sampled_objective_are_never_minima():
     objective = objective_of("bimodal", "normal", estimator=kldiv.MonteCarlo(samples=100))
     ends = ended_at(objective, logs((2.5, math.sqrt(57.25))))
     assert not ends.settled.any()
-    assert distinct(objective, ends) == [()]
+    assert list(distinct(objective, ends)) == [()]
 
 
 def test_starts_that_end_together_are_one_optimum():

@@ -8,7 +8,7 @@ from torch.distributions import Normal, Uniform
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite
 from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.starts import first_points
+from kldiv.solvers.starts import check_finite, first_points
 
 F64 = torch.float64
 
@@ -63,5 +63,7 @@ def test_what_is_no_start_is_refused(starts, error, message):
 
 def test_starts_that_are_all_infinite_are_refused_with_the_remedy():
     target = Uniform(torch.tensor(0.0, dtype=F64), torch.tensor(1.0, dtype=F64))
+    objective = objective_of(target, forward=False)
+    starts = first_points(objective, None, single=False)
     with pytest.raises(NotFinite, match=r"not finite at any start.*try the other direction"):
-        first_points(objective_of(target, forward=False), None, single=False)
+        check_finite(objective, objective(starts))

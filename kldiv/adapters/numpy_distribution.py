@@ -14,6 +14,7 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
 from kldiv.adapters.numpy_function import Array, NumpyFunction
+from kldiv.definitions.numbers import broadcast
 
 __all__ = ["NumpyDistribution"]
 
@@ -91,7 +92,7 @@ class NumpyDistribution(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """The log density, or the log probability of integers, at points."""
-        x = value.expand(torch.broadcast_shapes(value.shape, self.lower.shape))
+        x = value.expand(broadcast(value.shape, self.lower.shape))
         return self._function(x.detach() if self._discrete else x)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:

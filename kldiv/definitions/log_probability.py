@@ -27,6 +27,7 @@ from torch.distributions import (
 )
 
 from kldiv.definitions.counts import log_binomial, log_negative_binomial, log_poisson
+from kldiv.definitions.numbers import broadcast
 
 __all__ = ["LOG_PROBABILITIES", "log_probabilities", "was_given_probs"]
 
@@ -49,7 +50,7 @@ def log_probabilities(distribution: Distribution) -> Tensor:
 
 def _categorical(distribution: Categorical, x: Tensor) -> Tensor:
     logs = log_probabilities(distribution)
-    shape = torch.broadcast_shapes(x.shape, logs.shape[:-1])
+    shape = broadcast(x.shape, logs.shape[:-1])
     index = x.long().expand(shape).unsqueeze(-1)
     return logs.expand(*shape, -1).gather(-1, index).squeeze(-1)
 

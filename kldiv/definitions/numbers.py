@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kldiv.errors import InvalidArgument, InvalidType
 
-__all__ = ["as_numbers", "as_shape"]
+__all__ = ["as_numbers", "as_shape", "broadcast"]
 
 
 def as_numbers(argument: str, value: object) -> Tensor:
@@ -68,3 +68,17 @@ def as_shape(event_shape: object) -> torch.Size:
             f"got {event_shape!r}"
         )
     return torch.Size(event_shape)  # type: ignore[arg-type]
+
+
+def broadcast(*shapes: torch.Size | tuple[int, ...]) -> torch.Size:
+    """The common shape; torch's own function for it takes half a second to import.
+
+    Raises:
+        RuntimeError: If there is none.
+    """
+    ndim = max(map(len, shapes), default=0)
+    columns = zip(*((*(1,) * (ndim - len(shape)), *shape) for shape in shapes), strict=True)
+    sizes = [{*column} - {1} or {1} for column in columns]
+    if any(len(each) > 1 for each in sizes):
+        raise RuntimeError(f"shapes {', '.join(str(tuple(each)) for each in shapes)} do not match")
+    return torch.Size([each.pop() for each in sizes])

@@ -13,7 +13,7 @@ from torch.distributions.constraints import Constraint
 
 from kldiv.definitions.grid import grid_density
 from kldiv.definitions.log_density import log_density_of
-from kldiv.definitions.numbers import as_shape
+from kldiv.definitions.numbers import as_shape, broadcast
 from kldiv.definitions.precision import as_double, place_of, twin_of
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.support import interior_point, is_whole, support_of
@@ -193,7 +193,7 @@ class Target:
         _check_floating(value)
         points = x.shape[: x.ndim - len(self.event_shape)]
         try:
-            expected = torch.broadcast_shapes(points, self.batch_shape)
+            expected = broadcast(points, self.batch_shape)
         except RuntimeError:  # the batch shape of a wrong function is wrong too
             expected = points
         if value.shape != expected:

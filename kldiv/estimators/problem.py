@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import Interval, box, coordinate_ends, lattice, unwrap
 from kldiv.definitions.target import Target
@@ -146,7 +147,7 @@ def _broadcast(first: torch.Size, second: torch.Size) -> torch.Size:
     if not first:
         return second
     try:
-        shape: torch.Size = torch.broadcast_shapes(first, second)
+        shape: torch.Size = broadcast(first, second)
     except RuntimeError as error:
         raise ShapeMismatch(
             f"the batch shapes of p and q must broadcast, got {tuple(first)} and {tuple(second)}"

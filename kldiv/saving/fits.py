@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from importlib.metadata import version
 from itertools import chain
@@ -60,7 +60,7 @@ def _written(writer: Writer, name: str, value: Any) -> Json:  # noqa: ANN401 (an
     return writer.write(value, name) if write is None else write(writer, value)
 
 
-def _write_optima(writer: Writer, optima: tuple[Any, ...]) -> Json:
+def _write_optima(writer: Writer, optima: Sequence[Any]) -> Json:
     batched = any(isinstance(each, tuple) for each in optima)
     flat = list(chain.from_iterable(optima)) if batched else list(optima)
     return {

@@ -8,6 +8,7 @@ start ended and the way it took.
 from kldiv.solvers.descent import Descent
 from kldiv.solvers.fixed_draws import FixedDraws
 from kldiv.solvers.moment_matching import MomentMatching
+from kldiv.solvers.moving_nodes import MovingNodes
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.quasi_newton import QuasiNewton
 from kldiv.solvers.run import Run, Solver, Step
@@ -16,6 +17,7 @@ __all__ = [
     "Descent",
     "FixedDraws",
     "MomentMatching",
+    "MovingNodes",
     "Objective",
     "QuasiNewton",
     "Run",

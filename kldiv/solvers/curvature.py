@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kldiv.solvers.objective import Objective
 
-__all__ = ["absolute_inverse", "decrement", "hessian", "newton_step", "signature"]
+__all__ = ["absolute_inverse", "damped_step", "decrement", "hessian", "newton_step", "signature"]
 
 _DIFFERENCE = 1e-4
 _FLAT = 1e-7  # of the largest eigenvalue, and in nats: what differences can tell from 0
@@ -49,6 +49,42 @@ def absolute_inverse(matrix: Tensor) -> Tensor:
     magnitude = values.abs()
     floor = (1e-4 * magnitude.amax(-1, keepdim=True)).clamp_min(1e-8)
     return vectors @ (vectors / torch.maximum(magnitude, floor).unsqueeze(-2)).mT
+
+
+def damped_step(matrix: Tensor, gradient: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
+    r"""The step :math:`-(|\mathcal H| + \lambda I)^{-1} g`, and half the decrement's square.
+
+    Arguments:
+        matrix: Hessians, with shape :math:`(R, P, P)`.
+        gradient: With shape :math:`(R, P)`.
+        damping: The :math:`\lambda`, with shape :math:`(R)`.
+    """
+    if matrix.shape[-1] == 2:
+        return _damped_in_two(matrix, gradient, damping)
+    values, vectors = _eigen(matrix)
+    size = torch.maximum(values.abs(), _least(values))
+    along = (vectors.mT @ gradient.nan_to_num().unsqueeze(-1)).squeeze(-1)
+    step = vectors @ (along / (size + damping.unsqueeze(-1))).unsqueeze(-1)
+    return -step.squeeze(-1), (along.square() / size).sum(-1) / 2
+
+
+def _damped_in_two(matrix: Tensor, gradient: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for two parameters, by formulas: :math:`|H|` is the root of :math:`H^2`."""
+    a, b, c = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 1]
+    size = (a * c - b * b).abs()
+    scale = (a * a + 2 * b * b + c * c + 2 * size).sqrt().clamp_min(1e-150)
+    a, b, c = (a * a + b * b + size) / scale, b * (a + c) / scale, (b * b + c * c + size) / scale
+    floor = _FLAT * (a + c)
+    first, second = gradient.unbind(-1)
+
+    def solved(more: Tensor) -> tuple[Tensor, Tensor]:
+        one, two = a + more, c + more
+        determinant = one * two - b * b
+        return (two * first - b * second) / determinant, (one * second - b * first) / determinant
+
+    along = solved(floor)
+    step = torch.stack(solved(floor + damping), -1)
+    return -step, (along[0] * first + along[1] * second) / 2
 
 
 def decrement(matrix: Tensor, gradient: Tensor) -> Tensor:

@@ -23,11 +23,12 @@ from torch import Tensor
 
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.target import Target
-from kldiv.errors import NotAvailable
+from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimators import MonteCarlo
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import exact_place, rung_for
 from kldiv.solvers.run import Recorder, Run
+from kldiv.solvers.starts import check_finite
 
 __all__ = ["MomentMatching"]
 
@@ -56,8 +57,12 @@ class MomentMatching:
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """One step, from the first start to the optimum."""
         known = _known(objective)
-        values = known or objective.family.from_statistics(*_means(objective))
-        theta = objective.family.space.unconstrain(values)
+        try:
+            values = known or objective.family.from_statistics(*_means(objective))
+            theta = objective.family.space.unconstrain(values)
+        except (NotAvailable, InvalidArgument):
+            check_finite(objective, objective(starts).detach())
+            raise
         theta = theta.expand(1, *objective.target.batch_shape, theta.shape[-1])
         points = starts[:1], theta
         found = [objective.value_and_gradient(point) for point in points]

@@ -78,6 +78,11 @@ class Objective:
         return isinstance(self._chosen, MonteCarlo)
 
     @property
+    def by_quadrature(self) -> bool:
+        """Whether it is an integral on a line or a plane."""
+        return isinstance(self._chosen, Quadrature)
+
+    @property
     def stochastic(self) -> bool:
         """Whether two calls at the same point differ."""
         return self.sampled and self._held is None
@@ -130,7 +135,8 @@ class Objective:
             variable = theta.detach().requires_grad_()
             loss = self(variable)
             finite = loss.isfinite()
-            (gradient,) = torch.autograd.grad(torch.where(finite, loss, 0.0).sum(), variable)
+            total = torch.where(finite, loss, 0.0).sum()
+            (gradient,) = torch.autograd.grad(total + 0 * variable.sum(), variable)
         self.gradients += 1
         return loss.detach(), torch.where(finite.unsqueeze(-1), gradient, 0.0)
 

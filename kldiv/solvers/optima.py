@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import torch
 
@@ -16,11 +18,12 @@ from kldiv.solvers.lanczos import decrement_of_many, signature_of_many
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
 
-__all__ = ["EXCESS", "Endpoints", "Optimum", "distinct", "endpoints"]
+__all__ = ["EXCESS", "Endpoints", "Optima", "Optimum", "distinct", "endpoints"]
 
 EXCESS = 1e-3  # nats that draws may leave to be gained
 _MANY = 64  # parameters: beyond, a few products with the Hessian must do
 _SAME = 1e-3  # in the log density of members, at points of both
+_ALIKE = 1e-3  # relative, in the objective: what one and the same member has twice
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,17 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
         unknown = torch.full_like(run.loss, math.inf)
         signs = torch.zeros_like(run.theta, dtype=torch.int32)
         return Endpoints(run.theta, run.loss, unknown, signs, objective.resolution, run.proven)
+    if run.decrement is not None and run.signature is not None:
+        left, signs = run.decrement, run.signature
+    else:
+        left, signs = _looked_at(objective, run)
+    return Endpoints(
+        run.theta, run.loss, left, signs, objective.resolution, run.proven, run.excess
+    )
+
+
+def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:
+    """The Newton decrement and the signature of each end."""
     rows, home = _distinct_rows(run.theta)
     theta, gradient = run.theta[rows], run.gradient[rows]
     if theta.shape[-1] > _MANY:
@@ -111,15 +125,7 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
     else:
         matrix = hessian(objective, theta)
         left, signs = decrement(matrix, gradient), signature(matrix)
-    return Endpoints(
-        run.theta,
-        run.loss,
-        left[home],
-        signs[home],
-        objective.resolution,
-        run.proven,
-        run.excess,
-    )
+    return left[home], signs[home]
 
 
 def _distinct_rows(theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,30 +135,90 @@ def _distinct_rows(theta: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(first), home
 
 
-def distinct(objective: Objective, ends: Endpoints) -> list[tuple[Optimum, ...]]:
-    """The distinct minima of each problem of the batch, best first."""
-    starts, size = ends.theta.shape[0], ends.theta.shape[-1]
-    theta = ends.theta.reshape(starts, -1, size)
-    loss, settled = ends.loss.reshape(starts, -1), ends.settled.reshape(starts, -1)
-    signs = ends.signature.reshape(starts, -1, ends.signature.shape[-1])
-    problems, apart = [], _resolved(ends)
-    for index in range(theta.shape[1]):
-        order = [s for s in loss[:, index].argsort().tolist() if settled[s, index]]
-        groups: list[list[int]] = []
-        for start in order:
-            home = next(
-                (
-                    group
-                    for group in groups
-                    if _same(objective, theta[group[0], index], theta[start, index], apart)
-                ),
-                None,
-            )
-            groups.append([start]) if home is None else home.append(start)
-        problems.append(
-            tuple(_optimum(objective, theta, loss, signs, index, group) for group in groups)
+@dataclass(frozen=True)
+class Optima(Sequence[tuple[Optimum, ...]]):
+    r"""The distinct minima of each problem of a batch, best first, made when they are looked at.
+
+    Arguments:
+        rank: The numbers of the starts from the best to the worst, with shape :math:`(S, B)`.
+        leader: For each rank that of the first one in the same minimum, itself where it is the
+            first, and -1 where it is in none, with shape :math:`(S, B)`.
+        loss: The objective at the end of each start, with shape :math:`(S, B)`.
+        signature: The signs of the Hessian's eigenvalues there, with shape :math:`(S, B, P)`.
+        parameters: The parameters there by name, each with shape :math:`(S, B, *)`.
+    """
+
+    rank: Tensor
+    leader: Tensor
+    loss: Tensor
+    signature: Tensor
+    parameters: dict[str, Tensor]
+
+    def __len__(self) -> int:
+        return self.rank.shape[1]
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Optimum, ...]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[tuple[Optimum, ...], ...]: ...
+
+    def __getitem__(
+        self, index: int | slice
+    ) -> tuple[Optimum, ...] | tuple[tuple[Optimum, ...], ...]:
+        if isinstance(index, slice):
+            return tuple(self[number] for number in range(*index.indices(len(self))))
+        rank, leader = self.rank[:, index].tolist(), self.leader[:, index].tolist()
+        groups: dict[int, list[int]] = {}
+        for start, first in zip(rank, leader, strict=True):
+            if first >= 0:
+                groups.setdefault(rank[first], []).append(start)
+        return tuple(self._optimum(index, first, group) for first, group in groups.items())
+
+    def _optimum(self, index: int, first: int, group: list[int]) -> Optimum:
+        return Optimum(
+            float(self.loss[first, index]),
+            {name: value[first, index] for name, value in self.parameters.items()},
+            tuple(self.signature[first, index].tolist()),
+            tuple(sorted(group)),
         )
-    return problems
+
+
+def distinct(objective: Objective, ends: Endpoints) -> Optima:
+    """The distinct minima of each problem of the batch."""
+    starts, size = ends.theta.shape[0], ends.theta.shape[-1]
+    theta = ends.theta.detach().reshape(starts, -1, size)
+    loss, settled = ends.loss.reshape(starts, -1), ends.settled.reshape(starts, -1)
+    rank = torch.where(settled, loss, torch.inf).argsort(dim=0, stable=True)
+    leader = _leaders(
+        _Members(objective, theta.take_along_dim(rank.unsqueeze(-1), 0), _resolved(ends)),
+        loss.take_along_dim(rank, 0),
+        settled.take_along_dim(rank, 0),
+    )
+    signs = ends.signature.reshape(starts, -1, ends.signature.shape[-1])
+    family, shape = objective.family, ends.theta.shape[:-1]
+    declared = family.declare(family.size or 1)
+    values = {
+        name: value.expand(*shape, *declared[name].shape).reshape(
+            *loss.shape, *declared[name].shape
+        )
+        for name, value in family.values_at(ends.theta.detach()).items()
+    }
+    return Optima(rank, leader, loss, signs, values)
+
+
+def _leaders(members: _Members, loss: Tensor, settled: Tensor) -> Tensor:
+    """For each rank the first one that is the same, -1 where it is in no minimum."""
+    alike = _ALIKE * (1 + loss.abs()) if members.apart == _SAME else torch.full_like(loss, 1e300)
+    leader = torch.where(settled, torch.arange(len(loss), device=loss.device).unsqueeze(-1), -1)
+    for low in range(1, len(loss)):
+        for high in range(low):
+            asked = (leader[low] == low) & (leader[high] == high)
+            asked = asked & ((loss[low] - loss[high]).abs() <= alike[low])
+            if bool(asked.any()):
+                same = members.same(high, low, asked.nonzero().squeeze(-1))
+                leader[low, same] = high
+    return leader
 
 
 def _resolved(ends: Endpoints) -> float:
@@ -163,29 +229,43 @@ def _resolved(ends: Endpoints) -> float:
     return max(_SAME, 5 * math.sqrt(2 * float(unseen.max()))) if len(unseen) else math.inf
 
 
-def _optimum(
-    objective: Objective, theta: Tensor, loss: Tensor, signs: Tensor, index: int, group: list[int]
-) -> Optimum:
-    first = group[0]
-    return Optimum(
-        float(loss[first, index]),
-        objective.family.values_at(theta[first, index].detach()),
-        tuple(signs[first, index].tolist()),
-        tuple(sorted(group)),
-    )
+@dataclass(frozen=True)
+class _Members:
+    r"""Members at real vectors of shape :math:`(S, B, P)`, and how far apart two must be."""
 
+    objective: Objective
+    theta: Tensor
+    apart: float
 
-def _same(objective: Objective, first: Tensor, second: Tensor, apart: float) -> bool:
-    """Whether two members are the same distribution, components permuted perhaps."""
-    if torch.allclose(first, second, rtol=1e-5, atol=1e-5):
-        return True
-    one, two = objective.family.at(first), objective.family.at(second)
-    with seeded(0), torch.no_grad():
-        points = torch.cat([one.sample(torch.Size([32])), two.sample(torch.Size([32]))])
+    def same(self, first: int, second: int, problems: Tensor) -> Tensor:
+        """In which problems two ranks are the same distribution, components permuted perhaps."""
+        one, two = self.theta[first, problems], self.theta[second, problems]
+        near = torch.isclose(one, two, rtol=1e-5, atol=1e-5).all(-1)
+        far = (~near).nonzero().squeeze(-1)
+        if len(far):
+            near[far] = self._alike(one[far], two[far])
+        return problems[near]
+
+    def _alike(self, one: Tensor, two: Tensor) -> Tensor:
+        """Which pairs of real vectors (N, P) have the same density, at points of both."""
         try:
-            return bool(((one.log_prob(points) - two.log_prob(points)).abs() < apart).all())
+            if self.objective.family.batched or len(one) == 1:
+                return self._compared(one, two)
         except ValueError:  # a point of one outside of the other's support
-            return False
+            if len(one) == 1:
+                return torch.zeros(1, dtype=torch.bool, device=one.device)
+        rows = zip(one.split(1), two.split(1), strict=True)
+        return torch.cat([self._alike(*pair) for pair in rows])
+
+    def _compared(self, one: Tensor, two: Tensor) -> Tensor:
+        family = self.objective.family
+        first, second = (
+            family.at(each if family.batched else each.squeeze(0)) for each in (one, two)
+        )
+        with seeded(0), torch.no_grad():
+            points = torch.cat([first.sample(torch.Size([32])), second.sample(torch.Size([32]))])
+            gap = (first.log_prob(points) - second.log_prob(points)).abs()
+        return (gap < self.apart).all(0).expand(len(one))
 
 
 def _short(value: Tensor) -> str:

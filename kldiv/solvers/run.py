@@ -53,6 +53,9 @@ class Run:
             says.
         excess: How many nats each end may be above the optimum because draws are few, with shape
             :math:`(S, *)`; ``None`` where nothing is drawn.
+        decrement: The Newton decrement, with shape :math:`(S, *)`; ``None`` where the solver knows
+            no Hessian.
+        signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`, likewise.
     """
 
     theta: Tensor
@@ -62,6 +65,8 @@ class Run:
     stopped: str = ""
     proven: bool = False
     excess: Tensor | None = None
+    decrement: Tensor | None = None
+    signature: Tensor | None = None
 
 
 @runtime_checkable
@@ -81,10 +86,20 @@ class Solver(Protocol):
 
 @dataclass
 class Recorder:
-    """Keeps the steps, shows progress, and ends the fit where a callback returns ``True``."""
+    """Keeps the steps, shows progress, and ends the fit where a callback returns ``True``.
+
+    Arguments:
+        callback: Called with each step.
+        progress: Whether to show a progress bar.
+        check: Called with the objective at the starts; what it raises ends the fit.
+        total: How many steps there are, where that is known.
+        steps: The steps so far.
+        stopped: Why it ends early, or ``""``.
+    """
 
     callback: Callable[[Step], object] | None = None
     progress: bool = False
+    check: Callable[[Tensor], None] | None = None
     total: int | None = None
     steps: list[Step] = field(default_factory=list)
     stopped: str = ""
@@ -92,7 +107,9 @@ class Recorder:
     _bar: tqdm[Never] | None = None
 
     def record(self, loss: Tensor, parameters: Mapping[str, Tensor], gradient: Tensor) -> None:
-        """Takes note of one step."""
+        """Takes note of one step; the first one is at the starts."""
+        if self.check is not None and not self.steps:
+            self.check(loss.detach())
         step = Step(
             len(self.steps),
             loss.detach().clone(),

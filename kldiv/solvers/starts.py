@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.family import Family
+from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.parameters import as_parameter
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import draws, places
 
-__all__ = ["Starts", "first_points"]
+__all__ = ["Starts", "check_finite", "first_points"]
 
 Starts = int | Mapping[str, object] | Sequence[Mapping[str, object]] | None
 """How many starts, or the starts themselves: parameters by name, or a sequence of these."""
@@ -33,7 +34,6 @@ def first_points(objective: Objective, starts: Starts, *, single: bool) -> Tenso
     Raises:
         InvalidType: If ``starts`` is neither a number nor parameters by name.
         InvalidArgument: If there are none, or one does not fit the family.
-        NotFinite: If the objective is finite at none of them.
     """
     if isinstance(starts, Mapping):
         starts = [starts]
@@ -43,15 +43,25 @@ def first_points(objective: Objective, starts: Starts, *, single: bool) -> Tenso
         vectors = _given(objective.family, starts)
     batch = objective.target.batch_shape
     stacked = torch.stack([vector.expand((*batch, vector.shape[-1])) for vector in vectors])
-    stacked = stacked.to(objective.target.device)
-    loss = objective(stacked).detach()
+    return stacked.to(objective.target.device)
+
+
+def check_finite(objective: Objective, loss: Tensor) -> None:
+    r"""Raises unless some start of each problem has a finite objective.
+
+    Arguments:
+        objective: What is to be made small.
+        loss: It at the starts, with shape :math:`(S, *)`.
+
+    Raises:
+        NotFinite: If it is finite at none of them.
+    """
     if not loss.isfinite().any(0).all():
         raise NotFinite(
             f"{objective.divergence} between {objective.target!r} and {objective.family!r} is not "
             f"finite at any start ({loss.flatten()[0].item()}): the supports may not fit; try the "
             "other direction, another family or other starts"
         )
-    return stacked
 
 
 def _given(family: Family, starts: Sequence[Mapping[str, object]]) -> list[Tensor]:
@@ -95,7 +105,7 @@ def _inside(family: Family, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         values[name].shape[: values[name].ndim - len(parameter.shape)]
         for name, parameter in parameters.items()
     ]
-    theta = torch.zeros((*torch.broadcast_shapes(*shapes), family.space.size), dtype=torch.float64)
+    theta = torch.zeros((*broadcast(*shapes), family.space.size), dtype=torch.float64)
     return family.space.constrain(theta)
 
 

@@ -108,7 +108,7 @@ def _picked_target(target: Target, elements: Elements) -> Target | None:
     if not isinstance(target, DistributionTarget):
         return None
     numbers = torch.arange(own.numel(), device=target.device).reshape(own)
-    index = torch.unravel_index(numbers.expand(elements.batch).reshape(-1)[elements.index], own)
+    index = _unravelled(numbers.expand(elements.batch).reshape(-1)[elements.index], own)
     if _PICKABLE.get(target) is False:
         return None
     try:
@@ -119,6 +119,15 @@ def _picked_target(target: Target, elements: Elements) -> Target | None:
     if target not in _PICKABLE:
         _PICKABLE[target] = _agree(target, found, index)
     return found if _PICKABLE[target] else None
+
+
+def _unravelled(flat: Tensor, shape: torch.Size) -> Index:
+    """The indices along each axis; torch's own function takes half a second to import."""
+    axes = []
+    for size in reversed(shape):
+        axes.append(flat % size)
+        flat = flat // size
+    return tuple(reversed(axes))
 
 
 _PICKABLE: WeakKeyDictionary[Target, bool] = WeakKeyDictionary()

@@ -8,6 +8,7 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.support import Interval, coordinate_ends
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.charts import Chart, chart_of
@@ -70,7 +71,7 @@ def domain_of(p: Target, q: Target) -> Interval:
 
 def edges_of(p: Target, q: Target) -> list[Tensor]:
     r"""The ends of both supports, of p first, each with shape :math:`(*, d)`; differentiable."""
-    batch = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
+    batch = broadcast(p.batch_shape, q.batch_shape)
     edges = []
     for side in (p, q):
         ends = coordinate_ends(side.support, batch, side.event_shape)

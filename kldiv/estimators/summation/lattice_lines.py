@@ -14,6 +14,7 @@ from torch.distributions import (
     Poisson,
 )
 
+from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.support import Interval, lattice
 from kldiv.definitions.target import Target
 from kldiv.errors import NotAvailable
@@ -35,7 +36,7 @@ def lines_of(p: Target, q: Target) -> list[HalfLine]:
     Raises:
         NotAvailable: If a support is no set of consecutive integers.
     """
-    batch = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
+    batch = broadcast(p.batch_shape, q.batch_shape)
     ends, whole = [_ends(side, batch) for side in (p, q)], ends_of(p, q)
     lower, upper = whole.lower, whole.upper
     origin = torch.where(lower.isfinite(), lower, torch.where(upper.isfinite(), upper, 0.0))
@@ -51,7 +52,7 @@ def ends_of(p: Target, q: Target) -> Interval:
     Raises:
         NotAvailable: If a support is no set of consecutive integers.
     """
-    batch = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
+    batch = broadcast(p.batch_shape, q.batch_shape)
     first, second = (_ends(side, batch) for side in (p, q))
     lower, upper = (
         torch.minimum(first.lower, second.lower),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import NotAvailable
 from kldiv.estimators.integrands import Densities
@@ -48,7 +49,7 @@ def all_points(p: Target, q: Target, most: int) -> Tensor:
     Raises:
         NotAvailable: If they cannot be listed.
     """
-    batch = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
+    batch = broadcast(p.batch_shape, q.batch_shape)
     _, points = points_of(p, q, most)
     if points is None:
         box = box_around(p, q)
@@ -71,7 +72,7 @@ def listed(terms: Terms, p: Target, q: Target, problem: Problem | None, most: in
     Raises:
         NotAvailable: If they cannot be listed.
     """
-    batch = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
+    batch = broadcast(p.batch_shape, q.batch_shape)
     none = torch.zeros((1, *batch), dtype=torch.float64, device=p.device)
     _, points = points_of(p, q, most)
     if points is not None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import numpy as np
 
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from kldiv.estimators.two_samples.pooled import Array, Mask, Pool
 
@@ -66,6 +65,8 @@ def _moments(points: Array, weights: Array) -> tuple[Array, Array]:
 
 def _normal_log_density(points: Array, mean: Array, covariance: NDArray[np.float64]) -> Array:
     """Up to the constant that all normal densities share."""
+    from scipy.linalg import solve_triangular  # scipy takes long to import
+
     root = np.linalg.cholesky(covariance + _FLOOR * np.eye(len(mean)))
     distances = solve_triangular(root, (points - mean).T, lower=True)
     value: Array = -0.5 * (distances**2).sum(0) - np.log(np.diag(root)).sum()

@@ -27,8 +27,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.special import expit
 
 from kldiv.estimators.two_samples.discriminants import frequency_log_ratio, normal_log_ratios
 from kldiv.estimators.two_samples.neighbours import neighbour_log_ratio
@@ -179,6 +177,9 @@ class _Regression:
 
     def step(self, factors: Array) -> Array:
         """Newton's."""
+        from scipy.linalg import cho_factor, cho_solve
+        from scipy.special import expit  # scipy takes long to import
+
         chance = expit(self.offset + self.functions @ factors)
         slope = self.functions.T @ (self.weights * (chance - self.first))
         bend = self.weights * chance * (1 - chance)

@@ -21,7 +21,6 @@ from __future__ import annotations
 import numpy as np
 
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 __all__ = ["neighbour_log_ratio"]
 
@@ -54,6 +53,8 @@ def neighbour_log_ratio(
 def _log_density(
     points: Array, weights: Array, at: Array, counts: tuple[int, ...]
 ) -> Array | None:
+    from scipy.spatial import cKDTree  # scipy takes long to import
+
     places, place = np.unique(points, axis=0, return_inverse=True)
     most = max(counts) + 1
     if len(places) < most:

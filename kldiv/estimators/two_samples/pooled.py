@@ -22,8 +22,6 @@ from functools import cached_property
 import numpy as np
 
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
-from scipy.special import ndtri
 
 __all__ = ["FEW", "Array", "Mask", "Pool"]
 
@@ -131,6 +129,8 @@ class Pool:
         return self.points[:, self.points.min(0) < self.points.max(0)]
 
     def _bumps(self) -> Array:
+        from scipy.spatial.distance import cdist  # scipy takes long to import
+
         random = np.random.default_rng(self.seed)
         size = min(_BUMPS, len(self.white))
         centres = self.white[random.choice(len(self.white), size, replace=False)]
@@ -153,6 +153,8 @@ def _normal_scores(column: Array) -> Array:
 
     All points count the same: by weights, the gaps around a point would tell its side.
     """
+    from scipy.special import ndtri  # scipy takes long to import
+
     _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
     middle = (np.cumsum(counts) - counts / 2) / len(column)
     scores: Array = ndtri(middle[inverse])

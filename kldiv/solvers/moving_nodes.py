@@ -1,0 +1,234 @@
+r"""Newton's method for normals under the reverse Kullback-Leibler divergence, on nodes that move.
+
+For a normal q with nodes :math:`x_k = \mu + L z_k` the divergence is a plain sum,
+
+.. math:: D(q \parallel p) = -H(q) - \sum_k w_k \log p(x_k),
+
+and the gradients of :math:`\log p` there give all its derivatives. Equally spaced :math:`z_k`
+converge exponentially. Rows begin with few nodes, and go on with twice as many along each axis
+until these change nothing; rows that have ended together go on as one, those that have settled
+are left out, and blocks of rows are as large as the cache. Densities with kinks, and rows that no
+number of nodes settles, are left to a quasi-Newton method on rules of its own.
+
+References:
+    The Exponentially Convergent Trapezoidal Rule (Trefethen and Weideman, 2014), section 5,
+    doi:10.1137/130932132.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.support import is_whole
+from kldiv.definitions.target import Target
+from kldiv.estimators import Quadrature
+from kldiv.estimators.integrals.landmarks import landmarks
+from kldiv.solvers.curvature import decrement, signature
+from kldiv.solvers.newton_rows import Rows, State, evaluate, newton
+from kldiv.solvers.normal_charts import NormalChart, Tables, chart_of
+from kldiv.solvers.objective import Objective
+from kldiv.solvers.quasi_newton import QuasiNewton
+from kldiv.solvers.run import Recorder, Run
+
+__all__ = ["MovingNodes"]
+
+_LEVELS = {
+    1: ((0.6, 6.0), *((0.6 / 2**k, 7.5) for k in range(1, 7))),
+    2: ((0.8, 5.0), *((0.6 / 2**k, 7.5) for k in range(4))),
+}
+"""Spacing and reach of the nodes, by the number of coordinates."""
+_ROUGHLY = 1e-4  # nats left to be gained, where more nodes may still change the objective
+_FULLY = 1e-16
+_FEW, _MANY = 12, 60  # steps on nodes that are not believed, and on those that are
+_GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it
+_SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
+_BLOCK = 1 << 16  # nodes of all rows of a block
+_TOGETHER = 2e-2  # standard deviations between two ends that are one
+
+
+@dataclass(frozen=True)
+class MovingNodes:
+    """Reverse ``kl`` from normal members to densities on the whole line or plane."""
+
+    name = "moving_nodes"
+
+    def why_not(self, objective: Objective) -> str | None:
+        """Reverse ``kl`` of normals in one or two dimensions, a density without ends."""
+        target = objective.target
+        if objective.divergence.name != "kl" or objective.forward:
+            return f"it is for the reverse kl, not for {objective.divergence} in this direction"
+        if not objective.by_quadrature or not (target.normalize and is_whole(target.support)):
+            return f"{target!r} is not integrated over the whole line or plane"
+        if isinstance(target, SampleTarget) or chart_of(objective.family) is None:
+            return f"the members of {objective.family!r} are not normal"
+        return None
+
+    def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
+        """Moves all rows, level by level."""
+        chart = chart_of(objective.family)
+        if chart is None or any(each.sharp for each in landmarks(objective.target)):
+            return QuasiNewton().solve(objective, starts, recorder)
+        with torch.no_grad():
+            search = _Search.begun(objective, chart, starts)
+            with recorder.watching():
+                search.run(recorder)
+        objective.evaluations += -(-search.evaluations // objective.target.batch_shape.numel())
+        run = search.end(recorder)
+        if bool(search.trusted[search.home].all()) or recorder.stopped:
+            return run
+        return QuasiNewton().solve(objective, run.theta, recorder)
+
+
+@dataclass
+class _Search:
+    """All rows of a fit: problems times starts, the starts first."""
+
+    chart: NormalChart
+    rows: Rows
+    state: State
+    finest: Tensor
+    shape: torch.Size
+    home: Tensor
+    trusted: Tensor
+    evaluations: int = 0
+
+    @classmethod
+    def begun(cls, objective: Objective, chart: NormalChart, starts: Tensor) -> _Search:
+        """All rows where they start."""
+        target, shape = objective.target, starts.shape[:-1]
+        loc, root = chart.members(starts.reshape(-1, starts.shape[-1]))
+        numbers = torch.arange(len(loc), device=loc.device)
+        mass = (
+            torch.ones(target.batch_shape) if target.normalized else Quadrature().mass(target)[0]
+        )
+        rows = Rows(target, mass.log().to(loc).reshape(-1), numbers % target.batch_shape.numel())
+        finest = _finest(target).expand(target.batch_shape).reshape(-1)[rows.problem]
+        unknown = torch.zeros_like(numbers, dtype=torch.bool)
+        state = State.unseen(loc, root, starts.shape[-1])
+        return cls(chart, rows, state, finest, shape, numbers, unknown)
+
+    def run(self, recorder: Recorder) -> None:
+        """Newton's method on few nodes, then on more, until more change nothing."""
+        levels = _LEVELS[self.chart.size]
+        first = self.first_levels()
+        for number, level in enumerate(levels):
+            self.raise_to((first == number).nonzero()[:, 0], self.chart.tables(*level))
+        self.record(recorder)
+        for number, level in enumerate(levels):
+            tables = self.chart.tables(*level)
+            leading = self.home == torch.arange(len(self.home), device=self.home.device)
+            moving = (~self.trusted & leading & (first <= number)).nonzero()[:, 0]
+            if not len(moving):
+                continue
+            self.compare(moving[first[moving] < number], level)
+            for _ in self.descend(moving, tables):
+                self.record(recorder)
+                if recorder.stopped:
+                    return
+            self.home = _homes(self.state, self.shape)
+            self.state, self.trusted = self.state.pick(self.home), self.trusted[self.home]
+
+    def first_levels(self) -> Tensor:
+        """The least number of nodes with which each row sees its target."""
+        spread = self.state.root.norm(dim=-1).amax(-1)
+        spacing = torch.tensor([each for each, _ in _LEVELS[self.chart.size]]).to(spread)
+        unseen = spacing * spread.unsqueeze(-1) > _SEEN * self.finest.unsqueeze(-1)
+        found: Tensor = unseen.sum(-1).clamp_max(len(spacing) - 2)
+        return found
+
+    def compare(self, moving: Tensor, level: tuple[float, float]) -> None:
+        """More nodes, and whether they change little enough to be believed."""
+        before = self.state.loss[moving]
+        self.raise_to(moving, self.chart.tables(*level))
+        gap = (self.state.loss[moving] - before).abs()
+        spread = self.state.root[moving].norm(dim=-1).amax(-1)
+        seen = level[0] * spread <= _SEEN * self.finest[moving]
+        self.trusted[moving] = seen & (gap <= _GAP * (1 + before.abs()))
+
+    def descend(self, moving: Tensor, tables: Tables) -> Iterator[None]:
+        """Newton's method for some rows; a step for each of one block, or one for all blocks."""
+        blocks = moving.split(max(1, _BLOCK // len(tables.weights)))
+        for block in blocks:
+            part = self.state.pick(block)
+            tolerance = torch.where(self.trusted[block], _FULLY, _ROUGHLY)
+            rows = self.rows.pick(block)
+            most = torch.where(self.trusted[block], _MANY, _FEW)
+            for cost in newton(rows, self.chart, tables, part, tolerance, most):
+                self.evaluations += cost
+                if len(blocks) == 1:
+                    self.state.put(block, part)
+                    yield
+            self.state.put(block, part)
+        if len(blocks) > 1:
+            yield
+
+    def raise_to(self, moving: Tensor, tables: Tables) -> None:
+        """The state of some rows as other nodes see it."""
+        for block in moving.split(max(1, _BLOCK // len(tables.weights))):
+            part = self.state.pick(block)
+            found = evaluate(self.rows.pick(block), self.chart, tables, part.loc, part.root)
+            self.state.put(block, found)
+            self.evaluations += len(tables.weights) * len(block)
+
+    def end(self, recorder: Recorder) -> Run:
+        """Where all rows have ended."""
+        state = self.state.pick(self.home)
+        values = self.chart.parameters(state.loc, state.root)
+        theta = self.chart.family.space.unconstrain(values, check=False)
+        left = decrement(self.state.hessian, self.state.gradient)
+        left = torch.where(self.trusted, left, torch.inf)[self.home]
+        signs = signature(self.state.hessian)[self.home]
+        gradient = self.chart.real_gradient(state.root, state.gradient)
+        shape = self.shape
+        return Run(
+            theta.reshape(*shape, -1),
+            state.loss.reshape(shape),
+            gradient.reshape(*shape, -1),
+            recorder.steps,
+            recorder.stopped,
+            decrement=left.reshape(shape),
+            signature=signs.reshape(*shape, -1),
+        )
+
+    def record(self, recorder: Recorder) -> None:
+        """Takes note of where all rows are."""
+        state = self.state.pick(self.home)
+        values = self.chart.parameters(state.loc, state.root)
+        gradient = self.chart.real_gradient(state.root, state.gradient)
+        recorder.record(
+            state.loss.reshape(self.shape),
+            {name: each.reshape(*self.shape, *each.shape[1:]) for name, each in values.items()},
+            gradient.reshape(*self.shape, -1),
+        )
+
+
+def _finest(target: Target) -> Tensor:
+    """The least scale of a target in any direction, with the target's batch shape."""
+    scales = []
+    for each in landmarks(target):
+        tilt = torch.zeros(()) if each.correlation is None else each.correlation
+        scales.append(each.scale.amin(-1) * (1 - tilt.square()).sqrt())
+    return torch.stack(scales).amin(0)
+
+
+def _homes(state: State, shape: torch.Size) -> Tensor:
+    """For each row the first one of its problem that has ended in the same place."""
+    starts = shape[0]
+    rows = torch.arange(len(state.loss), device=state.loss.device).reshape(starts, -1)
+    loc, root = (each.reshape(starts, rows.shape[1], -1) for each in (state.loc, state.root))
+    width = _TOGETHER * root.abs().amax(-1)
+    near = (loc.unsqueeze(1) - loc).abs().amax(-1) <= width
+    near = near & ((root.unsqueeze(1) - root).abs().amax(-1) <= width)
+    leads = torch.ones_like(rows, dtype=torch.bool)
+    for low in range(1, starts):
+        same = near[low, :low] & leads[:low]
+        leads[low] = ~same.any(0)
+        first = rows[:low].gather(0, same.int().argmax(0, keepdim=True)).squeeze(0)
+        rows[low] = torch.where(leads[low], rows[low], first)
+    return rows.reshape(-1)

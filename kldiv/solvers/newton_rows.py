@@ -1,0 +1,175 @@
+"""Newton's method for many normals at once, each towards a log density of its own."""
+
+from __future__ import annotations
+
+import math
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.target import Target
+from kldiv.estimators.integrals.elements import Elements, log_density_at
+from kldiv.solvers.curvature import damped_step
+from kldiv.solvers.normal_charts import NormalChart, Tables
+
+__all__ = ["Rows", "State", "evaluate", "newton"]
+
+_LONGEST = 2.0, 1.0  # of a step, in standard deviations and in logarithms of scales
+_NOISE = 1e-14  # of 1 + |loss|: what rounding may raise
+_LESS, _MORE, _LEAST = 0.2, 8.0, 0.1  # damping after a step that was kept, or was not
+_NONE, _STUCK = 1e-3, 1e8  # damping that is none, and that lets nothing move
+_ENTROPY = (1 + math.log(2 * math.pi)) / 2
+_THIN = 0.7  # of the rows that still move: below it the others are left out
+
+
+@dataclass
+class State:
+    r"""Where R rows stand.
+
+    Arguments:
+        loc: The means, with shape :math:`(R, D)`.
+        root: The factors L, with shape :math:`(R, D, D)`.
+        loss: The divergences, with shape :math:`(R)`.
+        gradient: In the chart, with shape :math:`(R, P)`.
+        hessian: In the chart, with shape :math:`(R, P, P)`.
+    """
+
+    loc: Tensor
+    root: Tensor
+    loss: Tensor
+    gradient: Tensor
+    hessian: Tensor
+
+    @staticmethod
+    def unseen(loc: Tensor, root: Tensor, size: int) -> State:
+        """Rows of P parameters where nothing is known yet."""
+        loss, gradient = torch.full_like(loc[:, 0], torch.inf), loc.new_zeros(len(loc), size)
+        return State(loc, root, loss, gradient, loc.new_zeros(len(loc), size, size))
+
+    def pick(self, index: Tensor) -> State:
+        """The state of some rows."""
+        return State(*(each[index] for each in self._parts()))
+
+    def put(self, index: Tensor, other: State) -> None:
+        """Sets the state of some rows."""
+        for mine, new in zip(self._parts(), other._parts(), strict=True):
+            mine[index] = new
+
+    def where(self, choice: Tensor, other: State) -> State:
+        """This state where chosen, else the other."""
+        both = zip(self._parts(), other._parts(), strict=True)
+        choices = choice, choice.unsqueeze(-1), choice[:, None, None]
+        return State(*(torch.where(choices[own.ndim - 1], own, new) for own, new in both))
+
+    def _parts(self) -> tuple[Tensor, ...]:
+        return self.loc, self.root, self.loss, self.gradient, self.hessian
+
+
+@dataclass(frozen=True)
+class Rows:
+    r"""The log densities that R rows are fitted to.
+
+    Arguments:
+        target: The target, of a batch of problems.
+        log_mass: What its normaliser is, with shape :math:`(B)`.
+        problem: Which problem each row belongs to, with shape :math:`(R)`.
+    """
+
+    target: Target
+    log_mass: Tensor
+    problem: Tensor
+
+    def pick(self, index: Tensor) -> Rows:
+        """Some of the rows."""
+        return Rows(self.target, self.log_mass, self.problem[index])
+
+    def slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Log densities at points (K, R, D), and their gradients, not finite where unknown."""
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            points = x if self.target.event_shape else x.squeeze(-1)
+            log_p = self._log_prob(points)
+            if not log_p.requires_grad:
+                return log_p, torch.full_like(x, torch.nan)
+            (slope,) = torch.autograd.grad(log_p.sum(), x)
+        return log_p.detach() - self.log_mass[self.problem], slope
+
+    def _log_prob(self, points: Tensor) -> Tensor:
+        batch = self.target.batch_shape
+        if not batch:
+            return self.target.log_prob(points)
+        elements = Elements(self.problem, batch)
+        return log_density_at(self.target, points, elements)
+
+
+def evaluate(rows: Rows, chart: NormalChart, tables: Tables, loc: Tensor, root: Tensor) -> State:
+    """The divergence of rows, and its derivatives, on nodes that follow them."""
+    z, weights = tables.nodes, tables.weights
+    x = loc + (root @ z.mT).permute(2, 0, 1)
+    log_p, slope = rows.slopes(x)
+    pull = -(slope.unsqueeze(-2) @ root).squeeze(-2)
+    pull = pull.transpose(0, 1).flatten(1)
+    size, count = len(tables.traces), len(loc)
+    entropy = root.diagonal(dim1=-2, dim2=-1).log().sum(-1) + chart.size * _ENTROPY
+    return State(
+        loc,
+        root,
+        -entropy - weights @ log_p,
+        pull @ tables.slopes.mT - tables.traces,
+        (pull @ tables.bends.mT).reshape(count, size, size),
+    )
+
+
+def newton(
+    rows: Rows,
+    chart: NormalChart,
+    tables: Tables,
+    state: State,
+    tolerance: Tensor,
+    most: Tensor,
+) -> Iterator[int]:
+    """Moves rows until each has fewer nats to gain than its tolerance.
+
+    Arguments:
+        rows: What they are fitted to.
+        chart: The chart.
+        tables: The nodes.
+        state: Where they stand; it is changed in place.
+        tolerance: In nats, with shape :math:`(R)`.
+        most: The most steps, with shape :math:`(R)`.
+
+    Yields:
+        The number of points at which log densities were evaluated in a step.
+    """
+    active, here = torch.arange(len(state.loss), device=state.loss.device), state
+    damping = torch.zeros_like(state.loss)
+    for index in range(int(most.max())):
+        step, left = damped_step(here.hessian, here.gradient, damping)
+        live = (left > tolerance) & (left + here.loss).isfinite() & (damping < _STUCK)
+        live = live & (index < most)
+        if not bool(live.any()):
+            return
+        if int(live.sum()) < _THIN * len(live):
+            active, rows, here = active[live], rows.pick(live), here.pick(live)
+            step, damping = step[live], damping[live]
+            tolerance, most = tolerance[live], most[live]
+        moved = chart.moved(here.loc, here.root, _bounded(step, chart.shifts))
+        trial = evaluate(rows, chart, tables, *moved)
+        fell = trial.loss <= here.loss + _NOISE * (1 + here.loss.abs())
+        here = trial.where(fell, here)
+        damping = torch.where(fell, _LESS * damping, _MORE * (damping + _LEAST))
+        damping = torch.where(damping < _NONE, 0.0, damping)
+        state.put(active, here)
+        yield len(tables.weights) * len(active)
+
+
+def _bounded(step: Tensor, shifts: int) -> Tensor:
+    """A step that no density can have foreseen the end of is made shorter."""
+    parts = (step[..., :shifts], _LONGEST[0]), (step[..., shifts:], _LONGEST[1])
+    sizes = [part.abs().amax(-1) / most for part, most in parts if part.shape[-1]]
+    longest = torch.stack(sizes).amax(0).clamp_min(1.0)
+    return step / longest.unsqueeze(-1)

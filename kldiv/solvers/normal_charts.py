@@ -1,0 +1,196 @@
+r"""Normal families seen from inside: what a small step does, in units of the member itself.
+
+A member is :math:`x = \mu + L z` with a standard normal z. A step :math:`(a, B)` leads to
+:math:`x = \mu + L (a + e^B z)`, so that steps are counted in standard deviations and in ratios of
+scales: no change of units changes them. With :math:`\gamma = -L^\top \nabla \log p(x)` and the
+velocity :math:`\xi_i(z)` of the i-th parameter, :math:`e_i` or :math:`B_i z`, the derivatives of
+:math:`D(q \parallel p)` are averages of :math:`\gamma` alone, by Stein's identity:
+
+.. math::
+    g_i &= E[\gamma \cdot \xi_i] - \operatorname{tr} B_i, \\
+    \mathcal H_{ij} &= E[\gamma \cdot (\xi_i\, (z \cdot \xi_j - \operatorname{tr} B_j)
+        - B_i \xi_j + \tfrac12 (B_i B_j + B_j B_i) z)].
+
+References:
+    Fast and Simple Natural-Gradient Variational Inference with Mixture of Exponential-family
+    Approximations (Lin, Khan and Schmidt, 2019), section 4, arXiv:1906.02914.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from torch import Tensor
+from torch.distributions import Independent, MultivariateNormal, Normal
+
+from kldiv.definitions.family import Family
+
+__all__ = ["NormalChart", "Tables", "chart_of"]
+
+_NAMES = {"loc", "scale"}, {"loc", "covariance_matrix"}
+
+
+@dataclass(frozen=True)
+class Tables:
+    r"""Nodes of the standard normal, and what the derivatives take from each.
+
+    Arguments:
+        nodes: With shape :math:`(K, D)`.
+        weights: With shape :math:`(K)` and sum 1.
+        slopes: What the gradient takes of :math:`\gamma`, with shape :math:`(P, KD)`.
+        bends: What the Hessian takes, with shape :math:`(P P, KD)`.
+        traces: The :math:`\operatorname{tr} B_i`, with shape :math:`(P)`.
+    """
+
+    nodes: Tensor
+    weights: Tensor
+    slopes: Tensor
+    bends: Tensor
+    traces: Tensor
+
+
+@dataclass(frozen=True)
+class NormalChart:
+    """A family of normal members.
+
+    Arguments:
+        family: The family.
+        size: The number D of coordinates.
+        shape: ``"isotropic"``, ``"diagonal"`` or ``"full"``.
+    """
+
+    family: Family
+    size: int
+    shape: str
+
+    def members(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Means and factors L of members, with shapes :math:`(*, D)` and :math:`(*, D, D)`."""
+        member: Any = self.family.at(theta)
+        if isinstance(member, MultivariateNormal):
+            return member.loc, member.scale_tril
+        if isinstance(member, Independent):
+            member = member.base_dist
+        batch = (*theta.shape[:-1], self.size)
+        loc, scale = (each.reshape(batch) for each in (member.loc, member.scale))
+        return loc, torch.diag_embed(scale)
+
+    def parameters(self, loc: Tensor, root: Tensor) -> dict[str, Tensor]:
+        """The free parameters by name."""
+        scale = root.diagonal(dim1=-2, dim2=-1)
+        single = {"isotropic": scale[..., 0], "diagonal": scale}.get(self.shape)
+        known = {"loc": loc, "scale": single, "covariance_matrix": root @ root.mT}
+        free = self.family.space.parameters
+        return {
+            name: value.reshape(*loc.shape[:-1], *free[name].shape)
+            for name, value in known.items()
+            if name in free and value is not None
+        }
+
+    def moved(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        """Where a step in the chart leads."""
+        shifts, basis = _basis(self.size, self.shape, *self._free)
+        shift, change = step[..., : len(shifts)], step[..., len(shifts) :]
+        if len(shifts):
+            loc = loc + (root @ shift.unsqueeze(-1)).squeeze(-1)
+        if len(basis):
+            matrix = (change @ basis.flatten(1)).unflatten(-1, (self.size, self.size))
+            grown = torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1).exp())
+            root = root @ (grown + matrix.tril(-1))
+        return loc, root
+
+    def real_gradient(self, root: Tensor, gradient: Tensor) -> Tensor:
+        """The gradient in the family's real vectors, from that in the chart."""
+        of_loc, of_root = gradient[..., : self.shifts], gradient[..., self.shifts :]
+        if self.shape != "full":
+            scale = root.diagonal(dim1=-2, dim2=-1)
+            return torch.cat([of_loc / scale if self.shifts else of_loc, of_root], -1)
+        inverse = torch.linalg.inv(root).mT
+        if self.shifts:
+            of_loc = (inverse @ of_loc.unsqueeze(-1)).squeeze(-1)
+        if of_root.shape[-1]:
+            rows, columns = torch.tril_indices(self.size, self.size, device=root.device)
+            matrix = torch.zeros_like(root)
+            matrix[..., rows, columns] = of_root
+            entries, diagonal = ((each)[..., rows, columns] for each in (inverse @ matrix, root))
+            of_root = torch.where(rows == columns, entries * diagonal, entries)
+        return torch.cat([of_loc, of_root], -1)
+
+    def tables(self, spacing: float, reach: float) -> Tables:
+        """Equally spaced nodes of the standard normal."""
+        return _tables(self.size, self.shape, *self._free, spacing, reach)
+
+    @property
+    def shifts(self) -> int:
+        """How many of the chart's parameters move the mean; the others change the scale."""
+        return self.size if self._free[0] else 0
+
+    @property
+    def _free(self) -> tuple[bool, bool]:
+        names = self.family.space.parameters.keys()
+        return "loc" in names, bool(names - {"loc"})
+
+
+def chart_of(family: Family) -> NormalChart | None:
+    """The chart of a family of normals; ``None`` where its members are others."""
+    member = family.at(family.present())
+    names = {*family.space.parameters}
+    if isinstance(member, MultivariateNormal):
+        whole = names <= {"loc", "covariance_matrix"}
+        return NormalChart(family, member.event_shape[0], "full") if whole else None
+    inner = member.base_dist if isinstance(member, Independent) else member
+    if type(inner) is not Normal or member.event_shape.numel() != inner.batch_shape.numel():
+        return None
+    if not names <= {"loc", "scale"}:
+        return None
+    scale = family.space.parameters.get("scale")
+    single = scale is not None and not scale.shape and len(member.event_shape)
+    return NormalChart(family, member.event_shape.numel(), "isotropic" if single else "diagonal")
+
+
+@lru_cache(maxsize=32)
+def _basis(size: int, shape: str, loc: bool, scale: bool) -> tuple[Tensor, Tensor]:
+    """The shifts (k, D) and the matrices (P - k, D, D) that the parameters stand for."""
+    identity = torch.eye(size, dtype=torch.float64)
+    shifts = identity if loc else identity[:0]
+    matrices = {
+        "isotropic": identity.unsqueeze(0),
+        "diagonal": torch.diag_embed(identity),
+        "full": _entries(size),
+    }[shape]
+    return shifts, matrices if scale else matrices[:0]
+
+
+def _entries(size: int) -> Tensor:
+    rows, columns = torch.tril_indices(size, size)
+    entries = torch.zeros(len(rows), size, size, dtype=torch.float64)
+    entries[torch.arange(len(rows)), rows, columns] = 1.0
+    return entries
+
+
+@lru_cache(maxsize=64)
+def _tables(size: int, shape: str, loc: bool, scale: bool, spacing: float, reach: float) -> Tables:
+    count = int(reach / spacing)
+    axis = spacing * torch.arange(-count, count + 1, dtype=torch.float64)
+    z = torch.cartesian_prod(*[axis] * size).reshape(-1, size)
+    square = z.square().sum(-1)
+    z = z[square <= reach**2]
+    weights = (-z.square().sum(-1) / 2).exp()
+    weights = weights / weights.sum()
+    shifts, basis = _basis(size, shape, loc, scale)
+    generators = torch.cat([torch.zeros(len(shifts), size, size, dtype=torch.float64), basis])
+    traces = generators.diagonal(dim1=-2, dim2=-1).sum(-1)
+    still = shifts.unsqueeze(1).expand(-1, len(z), -1)
+    velocity = torch.cat([still, torch.einsum("pij,kj->pki", basis, z)])
+    inner = torch.einsum("kj,pkj->pk", z, velocity) - traces.unsqueeze(-1)
+    bends = torch.einsum("pki,qk->pqki", velocity, inner)
+    bends = bends - torch.einsum("pij,qkj->pqki", generators, velocity)
+    products = torch.einsum("pij,qjl->pqil", generators, generators)
+    bends = bends + torch.einsum("pqij,kj->pqki", (products + products.transpose(0, 1)) / 2, z)
+    bends = (bends + bends.transpose(0, 1)) / 2
+    slopes = (velocity * weights.unsqueeze(-1)).flatten(1)
+    bends = (bends * weights.unsqueeze(-1)).reshape(len(generators) ** 2, -1)
+    return Tables(z, weights, slopes, bends, traces)
