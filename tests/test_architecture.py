@@ -15,7 +15,7 @@ ROOT = Path(kldiv.__file__).parent
 
 LAYERS = (
     ("errors",),
-    ("specs",),
+    ("isolation", "specs"),
     ("estimate", "hookspecs", "lazy", "numerics", "tables"),
     ("definitions", "entry", "plugin"),
     ("registry",),
@@ -23,7 +23,7 @@ LAYERS = (
     ("registries",),
     ("estimators",),
     ("pictures", "resolving", "solvers"),
-    ("evaluating", "saving", "summaries", "verdicts"),
+    ("diagnosis", "evaluating", "saving", "summaries", "verdicts"),
     ("results",),
     ("fitting", "loading"),
     ("testing",),

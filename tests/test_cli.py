@@ -255,7 +255,7 @@ def test_bad_input_is_one_line_and_status_2(run, nearness, arguments, message):
 def test_a_name_that_a_known_distribution_brings_is_answered_with_its_installation(
     run, monkeypatch
 ):
-    monkeypatch.setitem(KNOWN_DISTRIBUTIONS, "no_such_thing", "kldiv-nowhere")
+    monkeypatch.setitem(KNOWN_DISTRIBUTIONS, "kldiv-nowhere", ("no_such_thing",))
     assert "pip install kldiv-nowhere" in run("show", "no_such_thing", status=2)
 
 

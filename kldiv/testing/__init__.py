@@ -9,6 +9,7 @@ Nothing here needs pytest. In a test file two lines are enough::
 from __future__ import annotations
 
 from kldiv.testing.checking import check_divergence, laws
+from kldiv.testing.installing import fake_distribution, installed_in, without_plugins
 from kldiv.testing.pair import Pair, Side
 from kldiv.testing.report import Failure, Outcome, Report
 from kldiv.testing.table import pairs
@@ -20,6 +21,9 @@ __all__ = [
     "Report",
     "Side",
     "check_divergence",
+    "fake_distribution",
+    "installed_in",
     "laws",
     "pairs",
+    "without_plugins",
 ]
