@@ -24,7 +24,7 @@ from typing import Any
 from kldiv.errors import InvalidArgument, InvalidType, PluginError, PluginWarning
 from kldiv.isolation import isolated, told
 
-__all__ = ["Lazy", "as_item", "first_sentence"]
+__all__ = ["Lazy", "as_item", "first_sentence", "forget_sources"]
 
 _MARKUP = re.compile(r":[\w:+-]+:`~?([^`]*)`|``([^`]*)``|`([^`]*)`")
 _SENTENCE = re.compile(r"(.+?\.)(?=\s+[^a-z\s]|$)")
@@ -103,6 +103,11 @@ def first_sentence(docstring: str | None) -> str:
     text = _MARKUP.sub(lambda match: match[match.lastindex or 0], " ".join(paragraph.split()))
     sentence = _SENTENCE.match(text)
     return sentence[1] if sentence else text
+
+
+def forget_sources() -> None:
+    """Forgets what was read in the sources of modules, so that newer ones are read."""
+    _definitions.cache_clear()
 
 
 def _imported(module: str) -> ModuleType:

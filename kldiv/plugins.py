@@ -23,6 +23,7 @@ from threading import RLock
 
 from kldiv.errors import PluginError, PluginWarning
 from kldiv.isolation import told
+from kldiv.lazy import forget_sources
 from kldiv.plugin import GROUP, KINDS, Plugin, State
 from kldiv.registry import BUILT_IN, Offer
 from kldiv.specs import Spec, normalise_distribution
@@ -103,6 +104,7 @@ class Plugins:
         """Forgets what was found, so that newly installed plugins are seen."""
         with self._lock:
             importlib.invalidate_caches()
+            forget_sources()
             self._loaded = None
 
     @contextmanager

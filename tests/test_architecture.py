@@ -27,6 +27,7 @@ LAYERS = (
     ("results",),
     ("fitting", "loading"),
     ("testing",),
+    ("scaffold",),
     ("cli", "sphinxext"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

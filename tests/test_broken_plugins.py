@@ -161,5 +161,11 @@ def test_the_commands_work_while_all_of_them_are_installed(tmp_path):
     assert status == 0
     states = {each["distribution"]: each["state"] for each in json.loads(shown)}
     assert len([name for name in states if name.startswith("kldiv-broken")]) == len(BROKEN)
+    status, diagnosis = run("doctor", "--json")
+    assert status == 1
+    assert {name for name in states if name.startswith("kldiv-broken")} <= {
+        finding["plugin"] for finding in json.loads(diagnosis)["findings"]
+    }
+    assert run("check", "kldiv", "--only", "coin", "--json")[0] == 0
     status, value = run("eval", "normal", "normal(loc=1.0)", "--json")
     assert (status, json.loads(value)["value"]) == (0, pytest.approx(0.5))

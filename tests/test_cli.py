@@ -142,7 +142,7 @@ def test_the_plugins_are_shown_the_built_in_one_first(run):
 def test_what_is_wrong_with_a_plugin_is_shown_in_full(run, monkeypatch):
     plugin = Plugin("foo", "kldiv-foo", "1.0", "kldiv_no_such_module")
     plugin.load()
-    monkeypatch.setattr("kldiv.cli.plugin_report", lambda: (plugin,))
+    monkeypatch.setattr("kldiv.cli.plugin_commands.plugin_report", lambda: (plugin,))
     assert "\nkldiv-foo (kldiv_no_such_module):\nTraceback" in run("plugins")
 
 
