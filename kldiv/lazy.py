@@ -11,16 +11,20 @@ import ast
 import importlib
 import importlib.util
 import re
+import sys
+import warnings
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import PathFinder
+from types import ModuleType
 from typing import Any
 
-from kldiv.errors import InvalidArgument, InvalidType, PluginError
+from kldiv.errors import InvalidArgument, InvalidType, PluginError, PluginWarning
+from kldiv.isolation import isolated, told
 
-__all__ = ["Lazy", "as_item", "first_sentence"]
+__all__ = ["Lazy", "as_item", "first_sentence", "forget_sources"]
 
 _MARKUP = re.compile(r":[\w:+-]+:`~?([^`]*)`|``([^`]*)``|`([^`]*)`")
 _SENTENCE = re.compile(r"(.+?\.)(?=\s+[^a-z\s]|$)")
@@ -35,12 +39,15 @@ class Lazy:
         summary: What it is, in a sentence; left out, the first of its docstring.
         tags: Words to find it by.
         extra: What to install if the import fails, as pip takes it: ``"kldiv-flows[nsf]"``.
+        examples: How it is made where it is checked and shown: ``("renyi(alpha=0.5)",)``; left
+            out, with its defaults.
     """
 
     target: str
     summary: str = ""
     tags: tuple[str, ...] = ()
     extra: str = ""
+    examples: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         module, colon, name = self.target.partition(":")
@@ -55,11 +62,13 @@ class Lazy:
         """
         module, _, name = self.target.partition(":")
         try:
-            return getattr(importlib.import_module(module), name)
-        except (Exception, SystemExit) as error:
+            return getattr(_imported(module), name)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             remedy = f"; install it with: pip install '{self.extra}'" if self.extra else ""
-            cause = f"{type(error).__name__}: {error}"
-            raise PluginError(f"{self.target!r} cannot be loaded ({cause}){remedy}") from error
+            message = f"{self.target!r} cannot be loaded ({told(error)}){remedy}"
+            raise PluginError(message) from error
 
     def describe(self) -> str:
         """What it is, in a sentence, without importing anything; empty if nobody said."""
@@ -94,6 +103,23 @@ def first_sentence(docstring: str | None) -> str:
     text = _MARKUP.sub(lambda match: match[match.lastindex or 0], " ".join(paragraph.split()))
     sentence = _SENTENCE.match(text)
     return sentence[1] if sentence else text
+
+
+def forget_sources() -> None:
+    """Forgets what was read in the sources of modules, so that newer ones are read."""
+    _definitions.cache_clear()
+
+
+def _imported(module: str) -> ModuleType:
+    """A module; a warning says what it did beside its task when it was imported."""
+    if module in sys.modules:
+        return importlib.import_module(module)
+    with isolated() as misdeeds:
+        found = importlib.import_module(module)
+    for misdeed in misdeeds:
+        text = f"{module!r} {misdeed} while it was imported, which a plugin must not"
+        warnings.warn(text, PluginWarning, stacklevel=4)
+    return found
 
 
 def _docstring(module: str, name: str) -> str:

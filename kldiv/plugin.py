@@ -22,6 +22,7 @@ import pluggy
 
 from kldiv import hookspecs
 from kldiv.errors import InvalidArgument, InvalidType, KldivError, PluginError
+from kldiv.isolation import forget_since, isolated, told
 from kldiv.lazy import Lazy, as_item
 from kldiv.specs import normalise_distribution, normalise_name
 
@@ -79,7 +80,7 @@ class Plugin:
     @property
     def error(self) -> str:
         """What went wrong, in a line."""
-        return "; ".join(f"{type(problem).__name__}: {problem}" for problem in self.problems)
+        return "; ".join(map(told, self.problems))
 
     @property
     def traceback(self) -> str:
@@ -104,32 +105,52 @@ class Plugin:
     def load(self) -> None:
         """Imports the front module and calls its hooks; whatever it raises becomes a problem."""
         started = time.perf_counter()
-        try:
-            hooks = self._hooks()
-        except (Exception, SystemExit) as error:
-            incompatible = isinstance(error, _Incompatible)
-            self.set_aside(error, State.INCOMPATIBLE if incompatible else State.FAILED)
-        else:
-            for name, hook in hooks.items():
-                try:
-                    self._ask(name, hook)
-                except (Exception, SystemExit) as error:
-                    self.set_aside(error)
+        with isolated() as misdeeds:
+            self._load()
         self.seconds = time.perf_counter() - started
+        for misdeed in misdeeds if self.usable else ():
+            self.set_aside(PluginError(f"it {misdeed} while it was loaded, which it must not"))
+
+    @property
+    def usable(self) -> bool:
+        """Whether it takes part, whole or in part."""
+        return self.state in (State.OK, State.DEGRADED)
 
     def set_aside(self, problem: BaseException, state: State = State.DEGRADED) -> None:
         """Records a problem; the rest of the plugin stays in use if it is only degraded."""
         self.problems.append(problem)
         self.state = state
 
+    def _load(self) -> None:
+        """Either all that is right is kept, or, if there is no front module, nothing at all."""
+        before = set(sys.modules)
+        try:
+            hooks = self._hooks()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            incompatible = isinstance(error, _Incompatible)
+            self.set_aside(error, State.INCOMPATIBLE if incompatible else State.FAILED)
+            forget_since(before, self.value.partition(":")[0].partition(".")[0].strip())
+            return
+        for name, hook in hooks.items():
+            try:
+                self._ask(name, hook)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                self.set_aside(error)
+
     def _hooks(self) -> dict[str, pluggy.HookCaller]:
         """The hooks that the front module implements, with signatures checked by pluggy."""
+        if not EntryPoint.pattern.match(self.value):
+            raise PluginError(f"its entry point must name a module, got {self.value!r}")
         front = EntryPoint(self.name, self.value, GROUP).load()
         number = getattr(front, "KLDIV_PLUGIN_API", hookspecs.PLUGIN_API)
-        if number != hookspecs.PLUGIN_API:
+        if type(number) is not int or number != hookspecs.PLUGIN_API:
             raise _Incompatible(
-                f"it was written for plugin API {number}, this kldiv has {hookspecs.PLUGIN_API}; "
-                f"install versions of both that agree"
+                f"it was written for plugin API {number!r}, this kldiv has "
+                f"{hookspecs.PLUGIN_API}; install versions of both that agree"
             )
         manager = pluggy.PluginManager(GROUP)
         manager.add_hookspecs(hookspecs)

@@ -16,29 +16,26 @@ import os
 import warnings
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
-from importlib.metadata import distributions, entry_points
+from importlib.metadata import Distribution, distributions
 from threading import RLock
 
 from kldiv.errors import PluginError, PluginWarning
+from kldiv.isolation import told
+from kldiv.lazy import forget_sources
 from kldiv.plugin import GROUP, KINDS, Plugin, State
 from kldiv.registry import BUILT_IN, Offer
 from kldiv.specs import Spec, normalise_distribution
 
-__all__ = ["KNOWN_DISTRIBUTIONS", "Plugins", "find"]
+__all__ = ["KNOWN_DISTRIBUTIONS", "Plugins", "built_in", "find"]
 
-KNOWN_DISTRIBUTIONS = {
-    "wasserstein": "kldiv-transport",
-    "sliced_wasserstein": "kldiv-transport",
-    "sinkhorn": "kldiv-transport",
-    "mmd": "kldiv-kernels",
-    "energy_distance": "kldiv-kernels",
-    "kernel_stein": "kldiv-kernels",
-    "neural_spline_flow": "kldiv-flows",
-    "masked_autoregressive_flow": "kldiv-flows",
-    "pyro": "kldiv-bayes",
-    "le_cam": "kldiv-example",
+KNOWN_DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
+    "kldiv-example": ("le_cam",),
 }
+"""The distributions that bring more names, with what they bring."""
+
+_NAMELESS = "a distribution without a name"
 
 
 class Plugins:
@@ -101,24 +98,32 @@ class Plugins:
         installed = {normalise_distribution(plugin.distribution) for plugin in plugins}
         if spec.plugin and spec.plugin not in installed:
             parts.append(f"no plugin {spec.plugin!r} is installed")
-        for name in get_close_matches(spec.name, KNOWN_DISTRIBUTIONS, n=1, cutoff=0.85):
-            distribution = KNOWN_DISTRIBUTIONS[name]
-            if distribution not in installed:
-                parts.append(f"{distribution!r} offers {name!r}: pip install {distribution}")
-        return "; ".join(parts)
+        return "; ".join([*parts, *_brought_by_others(spec.name, installed)])
 
     def refresh(self) -> None:
         """Forgets what was found, so that newly installed plugins are seen."""
         with self._lock:
             importlib.invalidate_caches()
+            forget_sources()
             self._loaded = None
+
+    @contextmanager
+    def found_by(self, find: Callable[[], Iterable[Plugin]]) -> Iterator[None]:
+        """Finds plugins in another way for the length of a ``with`` block, as tests need it."""
+        former, self._find = self._find, find
+        self.refresh()
+        try:
+            yield
+        finally:
+            self._find = former
+            self.refresh()
 
     def _load(self) -> tuple[tuple[Plugin, ...], list[str]]:
         """Finds and loads every plugin; also gives what there is to complain about."""
         plugins = tuple(self._find())
         complaints = _disable(plugins)
         for plugin in plugins:
-            if plugin.state is not State.DISABLED:
+            if plugin.state is State.OK:
                 plugin.load()
         self._offers = {kind: tuple(_offers(kind, plugins)) for kind in KINDS.values()}
         return plugins, complaints + [plugin.complaint for plugin in plugins if plugin.problems]
@@ -126,16 +131,52 @@ class Plugins:
 
 def find() -> tuple[Plugin, ...]:
     """Every installed plugin, without an import: the built-in one first, the rest by name."""
-    version = next((found.version for found in distributions(name=BUILT_IN)), "")
+    declaring: dict[str, Distribution] = {}
+    for found in filter(_declares, distributions()):
+        name = normalise_distribution(_metadata(found)[0])
+        declaring.setdefault(name, next(iter(distributions(name=name)), found))
     outside = {
-        (normalise_distribution(name), entry.name, entry.value): Plugin(
-            entry.name, name, entry.dist.version if entry.dist else "", entry.value
-        )
-        for entry in entry_points(group=GROUP)
-        for name in [entry.dist.name if entry.dist else entry.name]
+        (name, plugin.name, plugin.value): plugin
+        for name, distribution in declaring.items()
+        for plugin in _plugins_of(distribution)
     }
-    built_in = Plugin("builtin", BUILT_IN, version, "kldiv.builtin")
-    return (built_in, *(outside[key] for key in sorted(outside)))
+    return (built_in(), *(outside[key] for key in sorted(outside)))
+
+
+def built_in() -> Plugin:
+    """The built-in plugin."""
+    version = next((found.version for found in distributions(name=BUILT_IN)), "")
+    return Plugin("builtin", BUILT_IN, version, "kldiv.builtin")
+
+
+def _declares(distribution: Distribution) -> bool:
+    """Whether a distribution declares plugins; few do, so the rest is not taken apart."""
+    try:
+        return f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or "")
+    except (OSError, ValueError):  # what cannot be read declares nothing
+        return False
+
+
+def _plugins_of(distribution: Distribution) -> Iterator[Plugin]:
+    """The plugins that a distribution declares; one that failed, if that cannot be read."""
+    name, version = _metadata(distribution)
+    try:
+        entries = distribution.entry_points.select(group=GROUP)
+    except Exception as error:
+        unreadable = Plugin(name, name, version, "")
+        problem = PluginError(f"its entry_points.txt cannot be read: {told(error)}")
+        unreadable.set_aside(problem, State.FAILED)
+        yield unreadable
+    else:
+        yield from (Plugin(each.name, name, version, each.value) for each in entries)
+
+
+def _metadata(distribution: Distribution) -> tuple[str, str]:
+    """The name and the version of a distribution, as far as they can be read."""
+    try:
+        return distribution.name or _NAMELESS, distribution.version or ""
+    except Exception:  # other versions of Python raise other errors
+        return _NAMELESS, ""
 
 
 def _disable(plugins: tuple[Plugin, ...]) -> list[str]:
@@ -146,12 +187,21 @@ def _disable(plugins: tuple[Plugin, ...]) -> list[str]:
     for plugin in plugins:
         if plugin.labels & names or (all_outside and plugin.distribution != BUILT_IN):
             plugin.state = State.DISABLED
+            plugin.problems.clear()
     known = frozenset().union(*(plugin.labels for plugin in plugins))
     return [
         f"{name!r} was to be disabled, but no installed plugin has that name; "
         f"installed: {', '.join(plugin.distribution for plugin in plugins)}"
         for name in sorted(names - known)
     ]
+
+
+def _brought_by_others(name: str, installed: set[str]) -> Iterator[str]:
+    """Which distribution that is not installed would bring a name, or one much like it."""
+    for distribution, names in KNOWN_DISTRIBUTIONS.items():
+        close = get_close_matches(name, names, n=1, cutoff=0.85)
+        if close and distribution not in installed:
+            yield f"{distribution!r} offers {close[0]!r}: pip install {distribution}"
 
 
 def _offers(kind: str, plugins: tuple[Plugin, ...]) -> Iterator[Offer]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,9 +30,11 @@ __all__ = [
     "closed_forms_by_plugin",
     "divergences",
     "families",
+    "found_by",
     "plugin_galleries",
     "plugin_report",
     "refresh",
+    "resolved_forms",
     "targets",
 ]
 
@@ -94,6 +97,25 @@ def refresh() -> None:
     _plugins.refresh()
 
 
+def resolved_forms(offered: object) -> tuple[Rule, ...]:
+    """The closed forms that a hook's item stands for: itself, or those it is the place of.
+
+    Raises:
+        PluginError: If they cannot be imported, or are none.
+    """
+    loaded = offered.load() if isinstance(offered, Lazy) else offered
+    forms = tuple(loaded) if isinstance(loaded, Iterable) else (loaded,)
+    for form in forms:
+        if not hasattr(form, "covers"):  # asked of the object, for its class would import torch
+            raise PluginError(f"{form!r} of type {type(form).__name__} is no kldiv.ClosedForm")
+    return forms
+
+
+def found_by(find: Callable[[], Iterable[Plugin]]) -> AbstractContextManager[None]:
+    """Has other plugins than those installed for the length of a ``with`` block."""
+    return _plugins.found_by(find)
+
+
 @lru_cache(maxsize=1)
 def _in_order(plugins: tuple[Plugin, ...]) -> tuple[Rule, ...]:
     return tuple(form for forms in _collected(plugins).values() for form in forms)
@@ -105,20 +127,10 @@ def _collected(plugins: tuple[Plugin, ...]) -> Mapping[str, tuple[Rule, ...]]:
     for plugin in plugins:
         for offered in plugin.closed_forms:
             try:
-                forms = _resolved(offered)
+                forms = resolved_forms(offered)
             except PluginError as error:
                 text = f"closed forms of plugin {plugin.distribution!r} are left out: {error}"
                 warnings.warn(text, PluginWarning, stacklevel=4)
             else:
                 found[plugin.distribution] = (*found.get(plugin.distribution, ()), *forms)
     return found
-
-
-def _resolved(offered: object) -> tuple[Rule, ...]:
-    """The closed forms that a hook's item stands for: itself, or those it is the place of."""
-    loaded = offered.load() if isinstance(offered, Lazy) else offered
-    forms = tuple(loaded) if isinstance(loaded, Iterable) else (loaded,)
-    for form in forms:
-        if not hasattr(form, "covers"):  # asked of the object, for its class would import torch
-            raise PluginError(f"{form!r} of type {type(form).__name__} is no kldiv.ClosedForm")
-    return forms

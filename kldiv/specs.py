@@ -20,7 +20,14 @@ from typing import Any
 
 from kldiv.errors import InvalidArgument, InvalidType
 
-__all__ = ["Spec", "normalise_distribution", "normalise_name", "parameters_of", "parse"]
+__all__ = [
+    "Spec",
+    "normalise_distribution",
+    "normalise_name",
+    "parameters_of",
+    "parse",
+    "required_parameters",
+]
 
 _SPEC = re.compile(r"(?:(?P<plugin>[^:()]+):)?(?P<name>[^:()]+)(?P<call>\(.*\))?", re.DOTALL)
 _EXAMPLE = "write it like 'renyi(alpha=0.5)' or 'kldiv-foo:renyi(alpha=0.5)'"
@@ -60,7 +67,7 @@ class Spec:
                 raise InvalidArgument(
                     f"{self.name!r} takes no argument {given!r}; {question}allowed: {names}"
                 )
-        required = [name for name, taken in allowed.items() if taken.default is taken.empty]
+        required = required_parameters(item)
         missing = [name for name in required if name not in self.arguments]
         if missing:
             call = f"{self.name}({', '.join(f'{name}=…' for name in required)})"
@@ -114,6 +121,11 @@ def parse(text: str) -> Spec:
 def parameters_of(item: Callable[..., Any]) -> dict[str, str]:
     """What an item takes by name: for each parameter the default or else the type, as text."""
     return {name: _text(parameter) for name, parameter in _parameters(item).items()}
+
+
+def required_parameters(item: Callable[..., Any]) -> list[str]:
+    """What an item must be given by name."""
+    return [name for name, taken in _parameters(item).items() if taken.default is taken.empty]
 
 
 def _parameters(item: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -5,6 +5,8 @@ import torch
 
 torch.set_num_threads(1)
 
+pytest_plugins = ["kldiv.testing.fixtures"]
+
 CONF = """
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "kldiv.sphinxext"]
 mathjax_path = "mathjax.js"

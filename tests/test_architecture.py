@@ -15,7 +15,7 @@ ROOT = Path(kldiv.__file__).parent
 
 LAYERS = (
     ("errors",),
-    ("specs",),
+    ("isolation", "specs"),
     ("hookspecs", "lazy", "numerics", "tables"),
     ("estimate",),
     ("definitions", "entry", "plugin"),
@@ -24,10 +24,11 @@ LAYERS = (
     ("registries",),
     ("estimators",),
     ("pictures", "resolving", "solvers"),
-    ("certificate", "evaluating", "saving", "summaries", "verdicts"),
+    ("certificate", "diagnosis", "evaluating", "saving", "summaries", "verdicts"),
     ("results",),
     ("fitting", "loading"),
     ("testing",),
+    ("scaffold",),
     ("cli", "sphinxext"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

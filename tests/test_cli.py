@@ -142,7 +142,7 @@ def test_the_plugins_are_shown_the_built_in_one_first(run):
 def test_what_is_wrong_with_a_plugin_is_shown_in_full(run, monkeypatch):
     plugin = Plugin("foo", "kldiv-foo", "1.0", "kldiv_no_such_module")
     plugin.load()
-    monkeypatch.setattr("kldiv.cli.plugin_report", lambda: (plugin,))
+    monkeypatch.setattr("kldiv.cli.plugin_commands.plugin_report", lambda: (plugin,))
     assert "\nkldiv-foo (kldiv_no_such_module):\nTraceback" in run("plugins")
 
 
@@ -255,7 +255,7 @@ def test_bad_input_is_one_line_and_status_2(run, nearness, arguments, message):
 def test_a_name_that_a_known_distribution_brings_is_answered_with_its_installation(
     run, monkeypatch
 ):
-    monkeypatch.setitem(KNOWN_DISTRIBUTIONS, "no_such_thing", "kldiv-nowhere")
+    monkeypatch.setitem(KNOWN_DISTRIBUTIONS, "kldiv-nowhere", ("no_such_thing",))
     assert "pip install kldiv-nowhere" in run("show", "no_such_thing", status=2)
 
 

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from kldiv.errors import InvalidArgument, InvalidType, PluginError
-from kldiv.lazy import Lazy, as_item, first_sentence
+from kldiv.lazy import Lazy, as_item, first_sentence, forget_sources
 
 _SOURCE = '''
 """A module that must not be imported to be described."""
@@ -131,3 +131,15 @@ def test_an_item_is_a_class_a_function_text_or_lazy():
     assert as_item(dict) is dict
     with pytest.raises(InvalidType, match="3 of type int cannot be offered"):
         as_item(3)
+
+
+def test_a_source_that_has_changed_is_read_again_once_the_former_is_forgotten(
+    tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    place = Lazy("kldiv_changing:Item")
+    for word in ("First", "Second"):
+        text = f"class Item:\n    '{word}.'"
+        (tmp_path / "kldiv_changing.py").write_text(text)
+        forget_sources()
+        assert place.describe() == f"{word}."

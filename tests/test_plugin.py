@@ -32,7 +32,14 @@ def test_a_plugin_is_not_imported_before_it_is_loaded(loaded):
     plugin = Plugin("lone", "kldiv-lone", "1.0", "kldiv_lone")
     assert "kldiv_lone" not in sys.modules
     assert (plugin.seconds, plugin.items, plugin.problems) == (0.0, {}, [])
-    loaded("import kldiv")
+
+
+def test_nothing_stays_imported_of_a_plugin_that_failed_so_that_it_can_be_mended(loaded):
+    failed = loaded("import kldiv")
+    assert failed.state is State.FAILED
+    assert "kldiv_lone" not in sys.modules
+    mended = loaded("import kldiv\n@kldiv.hookimpl\ndef kldiv_targets(): return {}  # mended")
+    assert mended.state is State.OK
     assert "kldiv_lone" in sys.modules
 
 

@@ -4,7 +4,10 @@ import os
 import sys
 import textwrap
 import threading
+import tomllib
 import warnings
+
+from pathlib import Path
 
 import pytest
 
@@ -295,8 +298,8 @@ def test_threads_load_once(front):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("sinkhorn", "'kldiv-transport' offers 'sinkhorn': pip install kldiv-transport"),
-        ("energy_distanse", "'kldiv-kernels' offers 'energy_distance': pip install kldiv-kernels"),
+        ("le_cam", "'kldiv-example' offers 'le_cam': pip install kldiv-example"),
+        ("le_camm", "'kldiv-example' offers 'le_cam': pip install kldiv-example"),
         ("kldiv-foo:renyi", "no plugin 'kldiv-foo' is installed"),
         ("nonsense", "plugin 'kldiv-bad' is failed"),
     ],
@@ -310,13 +313,22 @@ def test_an_unknown_name_is_explained(front, name, expected):
 
 
 def test_a_distribution_that_is_installed_is_not_offered(front):
-    plugins = Plugins(lambda: (front(GOOD, "kldiv_transport"),))
-    assert plugins.hint(parse("sinkhorn")) == ""
+    plugins = Plugins(lambda: (front(GOOD, "kldiv_example"),))
+    assert plugins.hint(parse("le_cam")) == ""
 
 
-def test_the_distributions_known_to_bring_a_name_are_named_as_plugins_are():
-    assert all(name.startswith("kldiv-") for name in KNOWN_DISTRIBUTIONS.values())
-    assert all(parse(name).name == name for name in KNOWN_DISTRIBUTIONS)
+def test_the_table_of_known_distributions_is_what_the_folder_of_plugins_offers(monkeypatch):
+    offered = {}
+    for folder in sorted((Path(__file__).parent.parent / "plugins").iterdir()):
+        monkeypatch.syspath_prepend(folder)
+        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        for name, value in project["entry-points"]["kldiv"].items():
+            plugin = Plugin(name, project["name"], "", value)
+            plugin.load()
+            assert plugin.state is State.OK, plugin.error
+            names = [name for items in plugin.items.values() for name in items]
+            offered[plugin.distribution] = (*offered.get(plugin.distribution, ()), *names)
+    assert offered == KNOWN_DISTRIBUTIONS
 
 
 # What is installed
@@ -377,3 +389,31 @@ def test_a_plugin_installed_later_is_seen_after_a_refresh(install, front):
     assert plugins.offers("divergence") == ()
     plugins.refresh()
     assert [offer.name for offer in plugins.offers("divergence")] == ["le_cam", "two"]
+
+
+def test_a_newer_distribution_without_plugins_hides_an_older_one(install):
+    install("kldiv-zeta", {"zeta": "zeta"}, version="1.0", folder="old")
+    install("kldiv-zeta", {}, version="2.0", folder="new")
+    assert not [each for each in installed() if each[0] == "kldiv-zeta"]
+
+
+@pytest.mark.parametrize("metadata", [None, "", "Name: \n", "Version: 1\n"])
+def test_a_distribution_without_a_name_is_found_all_the_same(install, tmp_path, metadata):
+    install("kldiv-zeta", {"zeta": "zeta"})
+    path = tmp_path / "site" / "kldiv_zeta-1.0.dist-info" / "METADATA"
+    path.unlink() if metadata is None else path.write_text(metadata)
+    assert "zeta" in [each[3] for each in installed()]
+
+
+def test_entry_points_that_are_no_text_are_passed_over(install, tmp_path):
+    install("kldiv-zeta", {"zeta": "zeta"})
+    (tmp_path / "site" / "kldiv_zeta-1.0.dist-info" / "entry_points.txt").write_bytes(b"\xff[kl")
+    assert installed()[0][0] == "kldiv"
+
+
+def test_other_plugins_can_be_found_for_a_while(front):
+    plugins = Plugins(lambda: (front(GOOD, "kldiv_good"),))
+    assert len(plugins.offers("divergence")) == 2
+    with plugins.found_by(tuple):
+        assert plugins.offers("divergence") == ()
+    assert len(plugins.offers("divergence")) == 2

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kldiv.errors import InvalidArgument, InvalidType
-from kldiv.specs import Spec, normalise_distribution, parameters_of, parse
+from kldiv.specs import (
+    Spec,
+    normalise_distribution,
+    parameters_of,
+    parse,
+    required_parameters,
+)
 
 
 @pytest.mark.parametrize(
@@ -129,3 +135,8 @@ def test_an_argument_that_is_missing_is_refused_with_the_call_to_write():
 def test_what_takes_any_name_is_given_any_name():
     assert Spec(None, "anything", {"whatever": 1}).call(dict) == {"whatever": 1}
     assert Spec(None, "any", {"other": 1}).call(lambda **options: options) == {"other": 1}
+
+
+def test_what_an_item_must_be_given_is_known():
+    assert required_parameters(lambda a, b=1, *, c: None) == ["a", "c"]
+    assert required_parameters(dict) == []

@@ -37,7 +37,7 @@ def test_all_laws_that_apply_are_checked_and_the_others_say_why_they_are_not():
 def test_a_name_a_class_and_an_object_are_taken():
     for divergence in ("total_variation", kldiv.divergences["total_variation"].load()):
         report = check_divergence(divergence, laws=["triangle"], pairs=["dice"])
-        assert report.divergence == "total_variation"
+        assert report.subject == "total_variation"
         assert outcome(report, "triangle").checks == 6
 
 
@@ -124,9 +124,11 @@ def test_an_error_that_a_divergence_raises_is_a_failure_that_names_it():
 
 def test_a_failure_names_everything_and_its_line_of_code_shows_it_again():
     report = check_divergence(LOPSIDED, laws=["symmetry"])
-    failure = next(each for each in report.failures if each.pair == "normals")
-    assert failure.p == "Normal(loc=0.4, scale=1.1)"
-    assert failure.q == "Normal(loc=-0.7, scale=1.6)"
+    failure = next(each for each in report.failures if each.ground == "normals")
+    assert failure.given == {
+        "p": "Normal(loc=0.4, scale=1.1)",
+        "q": "Normal(loc=-0.7, scale=1.6)",
+    }
     sides = Normal(0.4, 1.1), Normal(-0.7, 1.6)
     for name, p, q in (("D(p‖q)", *sides), ("D(q‖p)", *reversed(sides))):
         expected = float(kldiv.divergence(p, q, LOPSIDED))
@@ -143,11 +145,17 @@ def test_a_pair_of_ones_own_is_spelled_out_in_the_line_of_code():
     assert [str(each) for each in again.failures] == [str(failure)]
 
 
-def test_the_laws_are_listed_with_their_mathematics():
-    texts = kldiv.testing.laws()
-    assert len(texts) == 18
-    assert all("math:" in text for text in texts.values())
-    assert r"D(p \parallel q) \geq 0" in texts["non_negative"]
+@pytest.mark.parametrize(("kind", "count"), [("divergence", 18), ("target", 7), ("family", 11)])
+def test_the_laws_are_listed_with_their_mathematics(kind, count):
+    texts = kldiv.testing.laws(kind)
+    assert len(texts) == count
+    for text in texts.values():
+        assert "math:" in text
+
+
+def test_an_unknown_kind_of_laws_is_an_error_that_offers_the_known_ones():
+    with pytest.raises(kldiv.UnknownName, match="no kind of laws 'targets'; did you mean 'targ"):
+        kldiv.testing.laws("targets")
 
 
 def test_it_is_imported_with_its_first_use_and_needs_no_pytest():

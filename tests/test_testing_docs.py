@@ -30,6 +30,9 @@ def test_the_page_shows_a_report_that_passes_one_that_fails_and_all_laws():
 
 def test_the_plugin_of_the_page_holds_itself_to_the_laws():
     folder = PAGE.parent.parent / "plugins" / "kldiv-example" / "tests"
-    line = 'kldiv.testing.check_divergence("le_cam").raise_for_failures()'
-    assert line in (folder / "test_kldiv_example.py").read_text(encoding="utf-8")
-    assert line in PAGE.read_text(encoding="utf-8")
+    for line in (
+        "from kldiv.testing.pytest_cases import laws_of",
+        'test_it_obeys_the_laws = laws_of("kldiv-example")',
+    ):
+        assert line in (folder / "test_kldiv_example.py").read_text(encoding="utf-8")
+        assert line in PAGE.read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from kldiv.errors import LawBroken
 from kldiv.testing import Failure, Outcome, Report
 
 FAILURE = Failure(
-    "symmetry", "le_cam", "coins", "Bernoulli(probs=0.5)", "Bernoulli(probs=0.7)",
+    "symmetry", "le_cam", "coins", {"p": "Bernoulli(probs=0.5)", "q": "Bernoulli(probs=0.7)"},
     {"D(p‖q)": 0.25, "D(q‖p)": 0.125}, "auto", (2, 3), "kldiv.testing.check_divergence(LeCam())",
 )  # fmt: skip
 HOLDS = Outcome("identity", 7)

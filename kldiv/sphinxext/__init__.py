@@ -34,5 +34,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", gallery.overhear_guests, priority=100)
     app.connect("build-finished", gallery.forgive_guests, priority=100)
     app.connect("build-finished", offline.warn_of_addresses)
+    app.add_config_value("kldiv_offline", True, "env", (bool,))
     app.add_config_value("kldiv_hosts", ("kldiv",), "env", (list, tuple))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -46,7 +46,7 @@ def addresses(site: Path) -> Iterator[tuple[Path, str]]:
 
 
 def warn_of_addresses(app: Sphinx, exception: Exception | None) -> None:
-    """Warns of each of them when the site is built."""
-    if exception is None and app.builder.format == "html":
+    """Warns of each of them when the site is built, unless ``kldiv_offline = False``."""
+    if exception is None and app.builder.format == "html" and app.config.kldiv_offline:
         for page, address in addresses(Path(app.outdir)):
             logger.warning("%s needs the internet: %s", page, address)

@@ -1,15 +1,19 @@
-"""What authors of plugins test with: the laws that a divergence must obey, as plain calls.
+"""What authors of plugins test with: the laws of divergences, targets and families.
 
-Nothing here needs pytest. In a test file two lines are enough::
+They are plain calls that return a report, and nothing here needs pytest::
 
-    def test_it_obeys_the_laws():
-        kldiv.testing.check_divergence("le_cam").raise_for_failures()
+    kldiv.testing.check_divergence("le_cam").raise_for_failures()
+
+With pytest two lines make a case of each law and item: see `kldiv.testing.pytest_cases`. Its
+fixtures are in `kldiv.testing.fixtures`.
 """
 
 from __future__ import annotations
 
-from kldiv.testing.checking import check_divergence, laws
+from kldiv.testing.checking import check_divergence, check_family, check_target, laws
+from kldiv.testing.installing import fake_distribution, installed_in, without_plugins
 from kldiv.testing.pair import Pair, Side
+from kldiv.testing.plugin import PluginReport, check_plugin
 from kldiv.testing.report import Failure, Outcome, Report
 from kldiv.testing.table import pairs
 
@@ -17,9 +21,16 @@ __all__ = [
     "Failure",
     "Outcome",
     "Pair",
+    "PluginReport",
     "Report",
     "Side",
     "check_divergence",
+    "check_family",
+    "check_plugin",
+    "check_target",
+    "fake_distribution",
+    "installed_in",
     "laws",
     "pairs",
+    "without_plugins",
 ]

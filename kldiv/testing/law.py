@@ -1,4 +1,4 @@
-"""What a law is: an assertion about a divergence and a batch of pairs, with its mathematics."""
+"""What a law is: an assertion about a subject on some ground, with its mathematics."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -17,6 +18,7 @@ from kldiv.estimators import MonteCarlo, Problem
 from kldiv.evaluating import divergence as evaluate
 from kldiv.resolving import as_target, ladder
 from kldiv.testing.pair import Pair
+from kldiv.testing.table import pairs
 
 __all__ = [
     "ROUNDING",
@@ -40,17 +42,19 @@ _FEW = 2_000  # draws
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    r"""What a law found out about a batch of pairs.
+    r"""What a law found out about the elements of a ground.
 
     Arguments:
-        holds: Whether it holds, with shape :math:`(\dots, B)` for a batch of B pairs.
+        holds: Whether it holds, with shape :math:`(\dots, B)` for a batch of B elements.
         numbers: The numbers it is about, by name; their shapes broadcast with that of ``holds``.
         estimator: How they were had.
+        points: Where they were had, by name, with the shape of ``holds`` and an event shape.
     """
 
     holds: Tensor
     numbers: Mapping[str, Tensor]
     estimator: str = "auto"
+    points: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,29 @@ class Subject:
     divergence: Divergence
     seed: int = 0
     _seen: dict[tuple[str, str], Estimate] = field(default_factory=dict, repr=False)
+
+    @property
+    def thing(self) -> Divergence:
+        """What is on trial."""
+        return self.divergence
+
+    def __str__(self) -> str:
+        return str(self.divergence)
+
+    def ready(self, pair: Pair) -> bool:
+        """Whether any estimator applies to a pair."""
+        return bool(self.estimators(*pair.members()))
+
+    def code(self, law: str, pair: Pair) -> str:
+        """A line that checks a law on these pairs again."""
+        own = ((name, repr(value)) for name, value in self.divergence.parameters.items())
+        arguments = ", ".join(f"{name}={value}" for name, value in own)
+        divergence = f"{type(self.divergence).__name__}({arguments})"
+        known = any(each.name == pair.name and repr(each) == repr(pair) for each in pairs())
+        return (
+            f"kldiv.testing.check_divergence({divergence}, laws=[{law!r}], "
+            f"pairs=[{pair.name if known else pair!r}], seed={self.seed})"
+        )
 
     def at(self, name: str, value: float) -> Subject:
         """The divergence with another value of a parameter; raises ``ValueError`` beyond range."""
@@ -98,23 +125,23 @@ class Subject:
         return self.of(p, q, ["auto", *self.certain_estimators(p, q)][-1])
 
 
-Assertion = Callable[[Subject, Pair], Iterator[Check]]
-Claim = Callable[[Divergence], str | None]
+Assertion = Callable[[Any, Any], Iterator[Check]]
+Claim = Callable[[Any], str | None]
 
 
 @dataclass(frozen=True)
 class Law:
-    """An assertion about a divergence and pairs.
+    """An assertion about a subject and grounds: a divergence and pairs, or others.
 
     Arguments:
-        assertion: Says for a pair what it found.
-        why_not: For a divergence, ``None`` where it must hold, else why it need not.
-        takes: Whether it says something about a pair.
+        assertion: Says for a subject and a ground what it found.
+        why_not: ``None`` where it must hold for what is on trial, else why it need not.
+        takes: Whether it says something about a ground.
     """
 
     assertion: Assertion
     why_not: Claim
-    takes: Callable[[Pair], bool]
+    takes: Callable[[Any], bool]
 
     @property
     def name(self) -> str:
@@ -126,18 +153,13 @@ class Law:
         """What it says, with the mathematics."""
         return inspect.getdoc(self.assertion) or ""
 
-    def check(self, subject: Subject, pair: Pair) -> Iterator[Check]:
-        """What it finds out about a pair; nothing where no estimator applies."""
-        if subject.estimators(*pair.members()):
-            yield from self.assertion(subject, pair)
+
+def always(thing: object) -> None:
+    """Everything on trial obeys."""
 
 
-def always(divergence: Divergence) -> None:
-    """Every divergence obeys."""
-
-
-def anything(pair: Pair) -> bool:
-    """Every pair will do."""
+def anything(ground: object) -> bool:
+    """Every ground will do."""
     return True
 
 
@@ -152,7 +174,7 @@ def claimed(name: str) -> Claim:
 
 
 def law(
-    why_not: Claim = always, takes: Callable[[Pair], bool] = anything
+    why_not: Claim = always, takes: Callable[[Any], bool] = anything
 ) -> Callable[[Assertion], Law]:
     """Makes a law of an assertion."""
     return lambda assertion: Law(assertion, why_not, takes)

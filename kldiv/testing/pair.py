@@ -108,6 +108,10 @@ class Pair:
         """Both sides as torch distributions with batch shape :math:`(B)`."""
         return self.p.members(dtype=dtype), self.q.members(dtype=dtype)
 
+    def describe(self, index: int) -> dict[str, str]:
+        """One of the pairs as text."""
+        return {"p": self.p.describe(index), "q": self.q.describe(index)}
+
     def reversed(self) -> Pair:
         """The pairs with p and q exchanged."""
         return replace(self, p=self.q, q=self.p)

@@ -13,14 +13,13 @@ __all__ = ["Failure", "Outcome", "Report"]
 
 @dataclass(frozen=True)
 class Failure:
-    """A law that does not hold for a pair.
+    """A law that does not hold somewhere.
 
     Arguments:
         law: The name of the law.
-        divergence: The divergence, with its parameters.
-        pair: The name of the batch of pairs.
-        p: The first distribution, as text.
-        q: The second.
+        subject: The divergence, target or family, with its parameters.
+        ground: The name of what it was tried on: of a batch of pairs, or of members.
+        given: What it does not hold for, as text by name: p and q, or parameters, or a point.
         numbers: The numbers that disagree, or the error that was raised, by name.
         estimator: How they were had.
         broken: For how many elements it does not hold, and of how many.
@@ -28,10 +27,9 @@ class Failure:
     """
 
     law: str
-    divergence: str
-    pair: str
-    p: str
-    q: str
+    subject: str
+    ground: str
+    given: Mapping[str, str]
     numbers: Mapping[str, float | str]
     estimator: str
     broken: tuple[int, int]
@@ -42,10 +40,9 @@ class Failure:
         numbers = ", ".join(f"{name} = {_shown(value)}" for name, value in self.numbers.items())
         return "\n".join(
             [
-                f"{self.law} does not hold for {self.divergence} on {self.pair!r} "
+                f"{self.law} does not hold for {self.subject} on {self.ground!r} "
                 f"({self.estimator}; {count} of {total}), such as",
-                f"  p = {self.p}",
-                f"  q = {self.q}",
+                *(f"  {name} = {value}" for name, value in self.given.items()),
                 f"  {numbers}",
                 f"  again: {self.code}",
             ]
@@ -58,7 +55,7 @@ class Outcome:
 
     Arguments:
         law: Its name.
-        checks: How many elements of pairs it was checked on.
+        checks: How many elements it was checked on.
         failures: Where it does not hold.
         why_not: Why it was not checked, where it was not.
         expected: Why it is expected to fail, where it is.
@@ -82,26 +79,26 @@ class Outcome:
             done = "fails as expected" if self.failures else "was expected to fail and does not"
             return f"{done}: {self.expected}"
         if self.failures:
-            places = dict.fromkeys(f"{each.pair!r}" for each in self.failures)
+            places = dict.fromkeys(f"{each.ground!r}" for each in self.failures)
             return f"FAILS on {', '.join(places)}"
         return "holds" if self.checks else f"not checked: {self.why_not}"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the laws say of a divergence.
+    """What the laws say of a divergence, a target or a family.
 
     Arguments:
-        divergence: The divergence, with its parameters.
+        subject: What they were tried on, with its parameters.
         outcomes: What became of each law.
     """
 
-    divergence: str
+    subject: str
     outcomes: tuple[Outcome, ...]
 
     @property
     def checks(self) -> int:
-        """How many elements of pairs were checked, by all laws."""
+        """How many elements were checked, by all laws."""
         return sum(each.checks for each in self.outcomes)
 
     @property
@@ -128,10 +125,21 @@ class Report:
     def __str__(self) -> str:
         rows = [(each.law, each.checks or "", each.verdict) for each in self.outcomes]
         table = text_table(("law", "checks", "outcome"), rows)
-        return "\n\n".join([self._summary(), table, *self._examples()])
+        return "\n\n".join([self.summary, table, *self._examples()])
 
     def __repr__(self) -> str:
         return str(self)
+
+    @property
+    def summary(self) -> str:
+        """The verdict in a line, with how much was checked."""
+        if not self.checks:
+            return f"{self.subject} FAILS: nothing was checked"
+        ran = sum(each.checks > 0 for each in self.outcomes)
+        wrong = sum(not each.passed for each in self.outcomes)
+        verdict = f"FAILS {wrong} of" if wrong else "passes:"
+        laws = "law" if ran == 1 else "laws"
+        return f"{self.subject} {verdict} {ran} {laws}, {self.checks} checks"
 
     def _examples(self) -> list[str]:
         """The first failure of each law, and how many more there are."""
@@ -142,15 +150,6 @@ class Report:
                 rest = f"\n  ({more} more in report.failures)" if more else ""
                 shown.append(f"{each.failures[0]}{rest}")
         return shown
-
-    def _summary(self) -> str:
-        if not self.checks:
-            return f"{self.divergence} FAILS: nothing was checked"
-        ran = sum(each.checks > 0 for each in self.outcomes)
-        wrong = sum(not each.passed for each in self.outcomes)
-        verdict = f"FAILS {wrong} of" if wrong else "passes:"
-        laws = "law" if ran == 1 else "laws"
-        return f"{self.divergence} {verdict} {ran} {laws}, {self.checks} checks"
 
 
 def _shown(value: float | str) -> str:
