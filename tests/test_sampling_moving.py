@@ -17,7 +17,9 @@ def test_which_members_can_be_drawn_by_a_smooth_map():
 
 def test_the_components_of_a_mixture_have_points_of_their_own():
     parts = Normal(torch.tensor([[0.0, 5.0], [1.0, 9.0]], dtype=F64), 1.0)
-    mixture = MixtureSameFamily(Categorical(torch.tensor([[0.5, 0.5], [0.25, 0.75]])), parts)
+    mixture = MixtureSameFamily(
+        Categorical(torch.tensor([[0.5, 0.5], [0.25, 0.75]], dtype=F64)), parts
+    )
     cube = points_of(mixture, 64, seed=1)
     points, weights = pushed(mixture, cube)
     assert cube.shape == (64, dimensions_of(mixture)) == (64, 1)
