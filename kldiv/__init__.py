@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kldiv.closed_form import ClosedForm
     from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
     from kldiv.definitions.family import Family
-    from kldiv.definitions.sample_divergence import SampleDivergence
+    from kldiv.definitions.sample_divergence import SampleDivergence, SampleScoreDivergence
     from kldiv.definitions.score_divergence import ScoreDivergence
     from kldiv.definitions.target import Target
     from kldiv.errors import (
@@ -76,6 +76,7 @@ __all__ = [
     "Quadrature",
     "QuasiNewton",
     "SampleDivergence",
+    "SampleScoreDivergence",
     "Samples",
     "ScoreDivergence",
     "ShapeMismatch",
@@ -100,7 +101,7 @@ _NAMES = {
     "closed_form": "ClosedForm",
     "definitions.divergence": "Divergence FDivergence IntegralDivergence",
     "definitions.family": "Family",
-    "definitions.sample_divergence": "SampleDivergence",
+    "definitions.sample_divergence": "SampleDivergence SampleScoreDivergence",
     "definitions.score_divergence": "ScoreDivergence",
     "definitions.target": "Target",
     "errors": "AmbiguousName ConvergenceWarning InvalidArgument InvalidFile InvalidType "

@@ -60,7 +60,7 @@ def divergence(
         Estimate(0.5 nats ± 6.0e-08, exact)
     """
     problem = _problem(p, q, divergence, as_seed(seed))
-    chosen = as_estimator(estimator)
+    chosen = as_estimator(estimator, problem.divergence)
     found = chosen.estimate(problem) if isinstance(chosen, Ladder) else _by(chosen, problem)
     if found.undefined:
         raise NotFinite(
@@ -93,7 +93,8 @@ def explain(
         sum: no, the support is continuous
         quadrature: yes
     """
-    return ladder().explain(_problem(p, q, divergence, seed=0))
+    problem = _problem(p, q, divergence, seed=0)
+    return ladder().of(problem.divergence).explain(problem)
 
 
 def _by(estimator: Estimator, problem: Problem) -> Estimate:

@@ -110,7 +110,7 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     first = first_points(objective, starts, single=isinstance(chosen, Descent))
     recorder = Recorder(callback, progress, partial(check_finite, objective))
     run = chosen.solve(objective, first, recorder)
-    fitted = _result(objective, chosen, run, as_estimator(estimator))
+    fitted = _result(objective, chosen, run, as_estimator(estimator, objective.divergence))
     if not fitted.converged:
         warnings.warn(fitted.verdict, ConvergenceWarning, stacklevel=2)
     return fitted
@@ -155,14 +155,14 @@ def _objective(
 ) -> Objective:
     if direction not in ("forward", "reverse"):
         raise InvalidArgument(f"direction must be 'forward' or 'reverse', got {direction!r}")
-    found = as_target(target, "target")
+    found, small = as_target(target, "target"), as_divergence(divergence)
     kind = ChunkedObjective if isinstance(found, ChunkedTarget) else Objective
     objective = kind(
         found,
         family_for(family, found),
-        as_divergence(divergence),
+        small,
         forward=direction == "forward",
-        estimator=as_estimator(estimator),
+        estimator=as_estimator(estimator, small),
         seed=as_seed(seed),
     )
     probe = objective.family.present().expand((*found.batch_shape, -1)).to(found.device)

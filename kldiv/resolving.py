@@ -107,8 +107,10 @@ def _data(value: object, argument: str) -> SampleTarget:
     return SampleTarget(points)
 
 
-def as_estimator(estimator: str | Estimator) -> Estimator | Ladder:
-    """An estimator from its name or an object; ``"auto"`` is the ladder."""
+def as_estimator(
+    estimator: str | Estimator, divergence: Divergence | None = None
+) -> Estimator | Ladder:
+    """An estimator, of a divergence, from its name or an object; ``"auto"`` is the ladder."""
     if not isinstance(estimator, str):
         if isinstance(estimator, type) or not isinstance(estimator, Estimator):
             raise InvalidType(
@@ -116,7 +118,7 @@ def as_estimator(estimator: str | Estimator) -> Estimator | Ladder:
                 f"got {estimator!r}"
             )
         return estimator
-    rungs = ladder()
+    rungs = ladder() if divergence is None else ladder().of(divergence)
     if estimator == "auto":
         return rungs
     for rung in rungs.rungs:

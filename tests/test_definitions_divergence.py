@@ -243,3 +243,14 @@ def test_the_smallest_plugin_of_the_manual_can_be_evaluated_and_fitted_with():
     assert 0 < float(value) < 1
     assert found.parameters["loc"].item() == pytest.approx(1.0, abs=1e-5)
     assert found.parameters["scale"].item() == pytest.approx(2.0, abs=1e-5)
+
+
+def test_parameters_that_are_no_numbers_are_shown_as_they_are_written():
+    @dataclass(frozen=True)
+    class Of(kldiv.Divergence):
+        kernel: str = "gaussian"
+        width: float = 0.5
+        count: int = 1_000_000
+        biased: bool = True
+
+    assert str(Of()) == "of(kernel='gaussian', width=0.5, count=1000000, biased=True)"

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from torch.distributions import Independent, Normal
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 import kldiv
 
@@ -111,3 +111,65 @@ def test_what_is_no_number_is_refused():
 def test_a_single_point_has_no_error():
     with pytest.raises(kldiv.NotAvailable, match="q is a single point"):
         kldiv.divergence(torch.zeros(3), torch.ones(1), Energy())
+
+
+class Stein(kldiv.SampleScoreDivergence):
+    """The squared norm of a mean score, which is 0 where p and q are equal."""
+
+    def compare(self, points, weights, scores):
+        return (weights @ scores).square().sum()
+
+
+def test_a_score_is_had_of_a_density_that_is_not_normalised():
+    points = torch.tensor([1.0, 2.0, 6.0]).double()
+    target = kldiv.Target(lambda x: -x.square() / 2 + 17.0)
+    found = kldiv.divergence(points, target, Stein())
+    assert float(found) == pytest.approx(9.0)
+    with pytest.raises(kldiv.NotAvailable, match="has no score"):
+        kldiv.divergence(points, points, Stein())
+
+
+def test_scores_of_a_batch_are_those_of_its_elements():
+    q = normal([0.0, 1.0, 3.0])
+    found = kldiv.divergence(torch.tensor([1.0, 2.0, 6.0]), q, Stein())
+    torch.testing.assert_close(found.value, torch.tensor([9.0, 4.0, 0.0]).double())
+
+
+@pytest.mark.parametrize("divergence", [Energy(), Stein()])
+def test_the_value_is_differentiable_in_points_and_parameters(divergence):
+    points = torch.linspace(-1, 2, 24, dtype=torch.float64).requires_grad_()
+    loc = torch.tensor([0.2, 0.5], dtype=torch.float64, requires_grad=True)
+    few = kldiv.Samples(points=30)
+
+    def value(points, loc):
+        return kldiv.divergence(points, Normal(loc, 1.0), divergence, estimator=few, seed=3).value
+
+    assert torch.autograd.gradcheck(value, (points, loc))
+
+
+def test_the_shares_of_a_mixture_have_gradients_too():
+    weights = torch.tensor([0.3, 0.7], dtype=torch.float64, requires_grad=True)
+    parts = normal([-1.0, 2.0])
+
+    def value(weights):
+        q = MixtureSameFamily(Categorical(weights / weights.sum()), parts)
+        few = kldiv.Samples(points=25)
+        return kldiv.divergence(normal(0.0), q, Energy(), estimator=few, seed=3).value
+
+    assert torch.autograd.gradcheck(value, weights)
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_a_fit_holds_its_draws_fixed(direction):
+    points = torch.randn(200, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    target = 2 * points + 1 if direction == "forward" else normal(1.0, 2.0)
+    few = kldiv.Samples(points=128)
+    fit = kldiv.fit(target, "normal", Energy(), direction=direction, estimator=few)
+    assert fit.converged
+    assert abs(float(fit.parameters["loc"]) - 1) < 0.2
+    assert abs(float(fit.parameters["scale"]) - 2) < 0.2
+
+
+def test_a_family_whose_draws_do_not_move_is_refused():
+    with pytest.raises(kldiv.NotAvailable, match="do not move with them"):
+        kldiv.fit(torch.ones(30).cumsum(0), "gamma", Energy(), estimator=kldiv.Samples(points=50))

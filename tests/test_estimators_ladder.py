@@ -364,3 +364,38 @@ class VonMisesFisher(ExponentialFamily):
 
     def __init__(self):
         super().__init__(validate_args=False)
+
+
+class Constant:
+    """An estimator of one divergence, which it knows to be 7 between Cauchy distributions."""
+
+    name = "constant"
+
+    def why_not(self, problem):
+        known = isinstance(problem.p.distribution, Cauchy)
+        return None if known else "it knows nothing but Cauchy distributions"
+
+    def estimate(self, problem):
+        value = torch.full(problem.batch_shape, 7.0, dtype=F64)
+        return kldiv.Estimate(value, torch.zeros_like(value), self.name)
+
+
+class Seven(KL):
+    """A divergence with an estimator of its own."""
+
+    estimators = (Constant(),)
+
+
+def test_an_estimator_of_its_own_comes_after_closed_forms_and_before_all_others():
+    p, q = Cauchy(torch.zeros(()), 1.0), Laplace(torch.zeros(()), 1.0)
+    assert list(kldiv.explain(p, q, Seven()).rejected) == ["exact"]
+    assert kldiv.divergence(p, q, Seven()).method == "constant"
+    assert kldiv.divergence(p, q, Seven(), estimator="constant").value == 7
+    assert kldiv.divergence(q, p, Seven()).method == "quadrature"
+    assert "nothing but Cauchy" in kldiv.explain(q, p, Seven()).rejected["constant"]
+
+
+def test_other_divergences_do_not_have_it():
+    p = Cauchy(torch.zeros(()), 1.0)
+    with pytest.raises(kldiv.InvalidArgument, match="estimator must be"):
+        kldiv.divergence(p, p, "kl", estimator="constant")

@@ -7,14 +7,15 @@ import pytest
 import scipy.stats
 import torch
 
-from torch.distributions import Laplace, MultivariateNormal, StudentT, kl_divergence
+from torch.distributions import MultivariateNormal, StudentT, kl_divergence
 
 import kldiv
 
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators import Problem
+from kldiv.estimators.sampling.moving import points_of
 from kldiv.resolving import as_divergence, as_target, family_for
-from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first, points_of, why_none_move
+from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first
 
 F64 = torch.float64
 SIZE = 4
@@ -102,11 +103,6 @@ def test_points_of_a_target_stay_where_they_are():
     full = MultivariateNormal(member.mean, torch.diag_embed(member.variance))
     torch.testing.assert_close(found, kl_divergence(TARGET, full), rtol=1e-2, atol=0.0)
     assert torch.equal(found, draws.value(forward))
-
-
-def test_which_members_can_be_drawn_by_a_smooth_map():
-    assert why_none_move(Laplace(torch.zeros(()), 1.0)) is None
-    assert "StudentT" in why_none_move(StudentT(torch.ones(())))
 
 
 @pytest.mark.parametrize(

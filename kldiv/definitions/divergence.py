@@ -22,7 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -61,6 +61,9 @@ class Divergence:
     """Whether mixtures of both sides alike are no further apart than their parts in the mean."""
     limits: ClassVar[Mapping[str, tuple[float, ...]]] = {}
     """At which values of a parameter the formula is a limit: it is continuous there."""
+    estimators: ClassVar[tuple[Any, ...]] = ()
+    """Estimators of its own, tried after closed forms and before all others: objects with a
+    ``name``, ``why_not(problem)`` and ``estimate(problem)``, as ``estimator=`` takes them."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -89,15 +92,20 @@ class Divergence:
         return snake_case(type(self).__name__)
 
     @property
-    def parameters(self) -> dict[str, float]:
+    def parameters(self) -> dict[str, Any]:
         """The parameters and their values, in the order of their declaration."""
         if not is_dataclass(self):
             return {}
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __str__(self) -> str:
-        arguments = ", ".join(f"{name}={value:g}" for name, value in self.parameters.items())
+        arguments = ", ".join(f"{name}={_text(value)}" for name, value in self.parameters.items())
         return f"{self.name}({arguments})" if arguments else self.name
+
+
+def _text(value: object) -> str:
+    """A parameter's value as it is shown: numbers short, all else as it is written."""
+    return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,39 @@
-r"""Divergences that are defined on two samples, without densities."""
+r"""Divergences that are defined on samples: of both sides, or of one and the other's score.
+
+The value is that of the samples as they are; its error is that of the value for the distributions
+behind them, by taking halves of the points. A distribution is compared by points drawn from it,
+which move with its parameters where it is a smooth map of uniform numbers: then the value is
+differentiable in these, and a fit holds the draws fixed.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor
 
 from kldiv.definitions.divergence import Divergence
 
-__all__ = ["SampleDivergence"]
+__all__ = ["DrawnDivergence", "SampleDivergence", "SampleScoreDivergence"]
 
 
-class SampleDivergence(Divergence, ABC):
+class DrawnDivergence(Divergence, ABC):
+    """A divergence that is defined on samples."""
+
+    draws: ClassVar[int] = 2000
+    """How many points are drawn of a distribution unless the estimator says otherwise."""
+
+
+class SampleDivergence(DrawnDivergence, ABC):
     r"""A divergence of two weighted samples, such as a distance of their points.
 
-    To write one, define :meth:`compare`. The value is that of the samples as they are; its error
-    is that of the value for the distributions behind them, by leaving out a part of the points at
-    a time. A distribution is compared by points drawn from it.
+    To write one, define :meth:`compare` in operations of torch that have gradients. The value is
+    that of the samples as they are; its error is that of the value for the distributions behind
+    them. A distribution is compared by points drawn from it.
 
     References:
-        The Jackknife and Bootstrap (Shao and Tu, 1995), section 2.3, on leaving out groups.
+        Pseudo-Replication: Half Samples (McCarthy, 1969), section 4, doi:10.2307/1402116.
     """
 
     @abstractmethod
@@ -33,4 +47,23 @@ class SampleDivergence(Divergence, ABC):
             weights_p: Their weights, which sum to 1, with shape :math:`(N)`.
             points_q: The points of q, with shape :math:`(M, E)`.
             weights_q: Their weights, likewise, with shape :math:`(M)`.
+        """
+
+
+class SampleScoreDivergence(DrawnDivergence, ABC):
+    r"""A divergence of a weighted sample of p and the score of q, such as a Stein discrepancy.
+
+    The score :math:`\nabla \log q` does not depend on the mass of q, which may be unnormalised.
+    To write one, define :meth:`compare`.
+    """
+
+    @abstractmethod
+    def compare(self, points: Tensor, weights: Tensor, scores: Tensor) -> Tensor:
+        r"""The divergence, a single number.
+
+        Arguments:
+            points: The points of p, in float64, with shape :math:`(N, E)`.
+            weights: Their weights, which sum to 1, with shape :math:`(N)`.
+            scores: The scores of q at the points, with shape :math:`(N, D)`; a scalar is a vector
+                of length 1.
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from kldiv.definitions.divergence import Divergence
 from kldiv.errors import NotAvailable
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Estimator, Problem
@@ -44,6 +45,12 @@ class Ladder:
     """Estimators in the order in which they are tried."""
 
     rungs: tuple[Estimator, ...]
+
+    def of(self, divergence: Divergence) -> Ladder:
+        """The ladder with a divergence's own estimators after its first rung."""
+        if not divergence.estimators:
+            return self
+        return Ladder((*self.rungs[:1], *divergence.estimators, *self.rungs[1:]))
 
     def explain(self, problem: Problem) -> Explanation:
         """Which rung applies; computes nothing."""

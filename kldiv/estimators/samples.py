@@ -13,6 +13,7 @@ densities that bijections leave alone is estimated from the log ratio of the two
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,14 +22,16 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
-from kldiv.definitions.sample_divergence import SampleDivergence
+from kldiv.definitions.sample_divergence import DrawnDivergence
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.two_samples.comparison import LogRatios, compare
-from kldiv.estimators.two_samples.jackknife import jackknife
+from kldiv.estimators.two_samples.drawing import Cube, held, independent, lots, why_not_drawn
+from kldiv.estimators.two_samples.halves import with_halves
+from kldiv.estimators.two_samples.lots import Lot
 from kldiv.estimators.two_samples.pooled import Pool
 
 __all__ = ["Samples"]
@@ -46,28 +49,30 @@ class Samples:
 
     Data against a density has its cross-entropy, up to a constant, for ``kl``. Data against data
     has every divergence that bijections leave alone (Kullback-Leibler, Rényi, all f-divergences),
-    by learning the ratio of densities, and every :class:`kldiv.SampleDivergence`. The values have
-    no gradients, but for those of the cross-entropy in the parameters of q.
+    by learning the ratio of densities, without gradients. Every :class:`kldiv.SampleDivergence`
+    is had of data and of distributions, with gradients in the points and, where draws can move
+    with them, in the parameters.
 
     Arguments:
-        points: How many points to draw of a distribution that is compared as a sample.
+        points: How many points to draw of a distribution that is compared as a sample; ``None``
+            leaves it to the divergence.
 
     Raises:
         InvalidArgument: If ``points`` is less than 20.
     """
 
-    points: int = 2000
+    points: int | None = None
 
     name = "samples"
 
     def __post_init__(self) -> None:
-        if self.points < _FEWEST:
+        if self.points is not None and self.points < _FEWEST:
             raise InvalidArgument(f"points must be at least {_FEWEST}, got {self.points}")
 
     def why_not(self, problem: Problem) -> str | None:
         """Two samples, or for ``kl`` p is one and q a normalised density."""
-        if isinstance(problem.divergence, SampleDivergence):
-            return _why_not_drawn(problem)
+        if isinstance(problem.divergence, DrawnDivergence):
+            return why_not_drawn(problem)
         sampled = [isinstance(side, SampleTarget) for side in (problem.p, problem.q)]
         if all(sampled):
             return _why_not_compared(problem)
@@ -83,13 +88,24 @@ class Samples:
     def estimate(self, problem: Problem) -> Estimate:
         """The divergence, or the cross-entropy, in nats."""
         p, q = problem.p, problem.q
-        if isinstance(problem.divergence, SampleDivergence):
-            return self._drawn(problem, problem.divergence)
+        if isinstance(problem.divergence, DrawnDivergence):
+            return self._drawn(problem)
         if not isinstance(p, SampleTarget):
             raise NotAvailable(f"p = {p!r} is no sample")
         if isinstance(q, SampleTarget):
             return self._compared(problem, p, q)
         return self._crossed(p, q)
+
+    def value(self, problem: Problem) -> Tensor:
+        """The divergence of draws that stand still and move with parameters: a fit's objective."""
+        if not isinstance(problem.divergence, DrawnDivergence):
+            return self.estimate(problem).value
+        statistic = _statistic(problem)
+        found = [
+            statistic(*(argument for lot in each for argument in lot.arguments))
+            for each in self._lots(problem, held)
+        ]
+        return torch.stack(found).reshape(problem.batch_shape)
 
     def _crossed(self, p: SampleTarget, q: Target) -> Estimate:
         value, stderr = _cross_entropy(p, q)
@@ -114,20 +130,18 @@ class Samples:
             reason = f"so few points do not show the tails in {size} dimensions"
         return Estimate(value, error, self.name, stderr, len(pool.first), reason)
 
-    def _drawn(self, problem: Problem, divergence: SampleDivergence) -> Estimate:
-        batch = problem.batch_shape
-        sides = [
-            _drawn_samples(side, batch, self.points, problem.seed + place)
-            for place, side in enumerate((problem.p, problem.q))
-        ]
-        found = [
-            jackknife(divergence.compare, p, q, problem.seed) for p, q in zip(*sides, strict=True)
-        ]
+    def _drawn(self, problem: Problem) -> Estimate:
+        every, statistic = self._lots(problem, independent), _statistic(problem)
+        found = [with_halves(statistic, each, problem.seed) for each in every]
         value, error, stderr = (
-            torch.stack(each).reshape(batch) for each in zip(*found, strict=True)
+            torch.stack(each).reshape(problem.batch_shape) for each in zip(*found, strict=True)
         )
-        count = sum(len(side[0].points) for side in sides)
+        count = sum(len(lot.weights) for lot in every[0])
         return Estimate(value, error, self.name, stderr, count)
+
+    def _lots(self, problem: Problem, cube: Cube) -> list[tuple[Lot, ...]]:
+        count = self.points or problem.divergence.draws  # type: ignore[attr-defined]
+        return lots(problem, count, cube)
 
 
 def _cross_entropy(p: SampleTarget, q: Target) -> tuple[Tensor, Tensor]:
@@ -153,15 +167,6 @@ def _cross_entropy(p: SampleTarget, q: Target) -> tuple[Tensor, Tensor]:
         moved = value - (0.0 if pivot is None else pivot)
         stderr = (second - 2 * moved * first + moved.square() * shares).clamp_min(0.0).sqrt()
     return value, torch.where(value.isfinite(), stderr, 0.0)
-
-
-def _why_not_drawn(problem: Problem) -> str | None:
-    for name, side in (("p", problem.p), ("q", problem.q)):
-        if not (isinstance(side, SampleTarget) or side.has_sampler):
-            return f"{name} = {side!r} is no sample and has no sampler to draw one"
-        if isinstance(side, SampleTarget) and int((side.weights > 0).sum()) < 2:
-            return f"{name} is a single point, which has no error"
-    return None
 
 
 def _why_not_compared(problem: Problem) -> str | None:
@@ -222,12 +227,6 @@ def _flat(points: Tensor) -> np.ndarray:
     return flat
 
 
-def _drawn_samples(side: Target, batch: torch.Size, count: int, seed: int) -> list[SampleTarget]:
-    """A sample for each element of the batch."""
-    if isinstance(side, SampleTarget):
-        kept = side.weights > 0
-        return [SampleTarget(side.points[kept], side.weights[kept])] * batch.numel()
-    points = side.sample(torch.Size([count]), seed)
-    shape = (count, *batch, *side.event_shape)
-    lots = points.reshape(count, *side.batch_shape, *side.event_shape).expand(shape)
-    return [SampleTarget(lot) for lot in lots.reshape(count, -1, *side.event_shape).unbind(1)]
+def _statistic(problem: Problem) -> Callable[..., Tensor]:
+    statistic: Callable[..., Tensor] = problem.divergence.compare  # type: ignore[attr-defined]
+    return statistic

@@ -6,11 +6,7 @@ with m the density drawn from and g the integrand,
 
 .. math:: L(\theta) = \sum_i w_i\, \frac{g(p, q)}{m}(x_i), \qquad \sum_i w_i = 1,
 
-is a smooth function with exact derivatives, those of the path included. Every component of a
-mixture has draws of its own, weighted by its share, so that the shares have a derivative too.
-
-In normal coordinates the draws come in pairs :math:`\pm z`, and have the mean 0 and the covariance
-1 exactly: averages of quadratic functions under a normal distribution have no error at all.
+is a smooth function with exact derivatives, those of the path included.
 
 References:
     Black Box Variational Inference with a Deterministic Objective: Faster, More Accurate, and
@@ -26,17 +22,15 @@ from dataclasses import dataclass
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution, MixtureSameFamily, MultivariateNormal
+from torch.distributions import Distribution, MultivariateNormal
 
 from kldiv.definitions.divergence import Divergence, FDivergence
 from kldiv.estimators.integrands import Densities
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.sampling.quasi_random import CubeMap, cube_map, sobol
+from kldiv.estimators.sampling.moving import pushed
 from kldiv.numerics import log_mean
 
-__all__ = ["HeldDraws", "is_seen_by_the_first", "points_of", "why_none_move"]
-
-_EACH = 4  # draws for each dimension, at least: fewer have no covariance of full rank
+__all__ = ["HeldDraws", "is_seen_by_the_first"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ class HeldDraws:
         member = (problem.q if self.forward else problem.p).distribution
         totals = []
         if self.cube is not None:
-            x, weights = _pushed(member, self.cube)
+            x, weights = pushed(member, self.cube)
             own = _own_logs(member, self.cube)
             totals.append((self._terms(problem, x, own) * weights).sum(1))
         if self.points is not None:
@@ -110,40 +104,6 @@ def is_seen_by_the_first(divergence: Divergence) -> bool:
     return bool((at_zero - slope).abs() < 1e-9)
 
 
-def points_of(member: Distribution, count: int, seed: int) -> Tensor:
-    """Points of the unit cube that any member of a family can share, with shape (N, m)."""
-    return _whitened(count, _map_of(member).dimensions, seed)
-
-
-def why_none_move(member: Distribution) -> str | None:
-    """Why there are no draws that move with a member, ``None`` where there are."""
-    parts = member.component_distribution if isinstance(member, MixtureSameFamily) else member
-    if cube_map(parts) is None:
-        return f"{type(parts).__name__} is not known as a smooth map of the unit cube"
-    return None
-
-
-def _map_of(member: Distribution | None) -> CubeMap:
-    parts = member.component_distribution if isinstance(member, MixtureSameFamily) else member
-    found = cube_map(parts)
-    if found is None:
-        raise TypeError(f"{member!r} is no smooth map of the unit cube")
-    return found
-
-
-def _pushed(member: Distribution | None, cube: Tensor) -> tuple[Tensor, Tensor]:
-    """The points (N, *, E) of a member, and their weights (N, *) or ()."""
-    found, batch = _map_of(member), getattr(member, "batch_shape", torch.Size())
-    share = torch.full((), 1 / len(cube), dtype=torch.float64, device=cube.device)
-    ones = (1,) * len(batch)
-    if not isinstance(member, MixtureSameFamily):
-        return found.transport(cube.reshape(len(cube), *ones, -1)), share
-    points = found.transport(cube.reshape(len(cube), *ones, 1, cube.shape[-1]))
-    points = points.movedim(1 + len(batch), 0).flatten(0, 1)
-    weights = member.mixture_distribution.probs.movedim(-1, 0) * share
-    return points, weights.repeat_interleave(len(cube), 0)
-
-
 def _own_logs(member: Distribution | None, cube: Tensor) -> Tensor | None:
     """The log densities of a normal vector at its draws: to go back to them loses the digits."""
     if not isinstance(member, MultivariateNormal):
@@ -159,13 +119,3 @@ def _spread(points: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
     more = 1 + len(problem.batch_shape) + len(problem.event_shape) - points.ndim
     share = torch.full((), 1 / len(points), dtype=torch.float64, device=points.device)
     return points.reshape(len(points), *(1,) * more, *points.shape[1:]), share
-
-
-def _whitened(count: int, dimensions: int, seed: int) -> Tensor:
-    """Points of the cube, in pairs, whose normal coordinates have mean 0 and covariance 1."""
-    half = 1 << (max(count, _EACH * dimensions) // 2 - 1).bit_length()
-    z = torch.special.ndtri(sobol(half, (1, dimensions), seed)[0])
-    root = torch.linalg.cholesky(z.mT @ z / half)
-    z = torch.linalg.solve_triangular(root, z.mT, upper=False).mT
-    cube: Tensor = torch.special.ndtr(torch.cat([z, -z]))
-    return cube

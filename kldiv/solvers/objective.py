@@ -15,15 +15,11 @@ from kldiv.definitions.family import Family
 from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.support import box
 from kldiv.definitions.target import DistributionTarget, Target
-from kldiv.errors import KldivError, NotFinite
-from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Sum
+from kldiv.errors import KldivError, NotAvailable, NotFinite
+from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Samples, Sum
 from kldiv.estimators.sampling.draws import Plan, draw
-from kldiv.solvers.held_draws import (
-    HeldDraws,
-    is_seen_by_the_first,
-    points_of,
-    why_none_move,
-)
+from kldiv.estimators.sampling.moving import points_of, why_none_move
+from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first
 from kldiv.solvers.rules import Rule, rule_for
 
 __all__ = ["Objective"]
@@ -113,7 +109,7 @@ class Objective:
     @property
     def resolution(self) -> float:
         """The relative error of the objective: what a fit may still have to gain unseen."""
-        if self.sampled:
+        if self.sampled or isinstance(self._chosen, Samples):
             return 1e-7
         plane = isinstance(self._chosen, Quadrature) and self.target.event_shape.numel() == 2
         return 1e-7 if plane else 5e-11
@@ -134,6 +130,12 @@ class Objective:
         with torch.enable_grad():
             variable = theta.detach().requires_grad_()
             loss = self(variable)
+            if not loss.requires_grad:
+                raise NotAvailable(
+                    f"{self.divergence} by {self.estimator(theta).name!r} has no gradient in the "
+                    f"parameters of {self.family!r}: the points drawn do not move with them; a "
+                    "family whose points are a smooth map of uniform numbers has one"
+                )
             finite = loss.isfinite()
             total = torch.where(finite, loss, 0.0).sum()
             (gradient,) = torch.autograd.grad(total + 0 * variable.sum(), variable)
@@ -187,6 +189,9 @@ class Objective:
         if isinstance(estimator, MonteCarlo):
             self._draws += 2
             self.evaluations += estimator.samples
+            return estimator.value(problem)
+        if isinstance(estimator, Samples):
+            self.evaluations += 1
             return estimator.value(problem)
         estimate = estimator.estimate(problem)
         self.evaluations += max(estimate.evaluations, 1)

@@ -114,11 +114,13 @@ class Subject:
     def estimators(self, p: object, q: object) -> list[str]:
         """The names of all estimators that apply to two distributions."""
         problem = Problem(self.divergence, as_target(p, "p"), as_target(q, "q"), self.seed)
-        return [rung.name for rung in ladder().rungs if rung.why_not(problem) is None]
+        rungs = ladder().of(self.divergence).rungs
+        return [rung.name for rung in rungs if rung.why_not(problem) is None]
 
     def certain_estimators(self, p: object, q: object) -> list[str]:
         """Those without chance in them."""
-        return [name for name in self.estimators(p, q) if name != "monte_carlo"]
+        drawn = {"monte_carlo", "samples"}
+        return [name for name in self.estimators(p, q) if name not in drawn]
 
     def by_definition(self, p: object, q: object) -> Estimate:
         """By the last of the certain estimators: no closed form, no rule that a claim allows."""

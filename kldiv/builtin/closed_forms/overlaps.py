@@ -119,7 +119,7 @@ def follows(divergence: Divergence, *, powers: bool) -> bool:
 
 def _of_powers(pair: Overlap, divergence: Divergence) -> Tensor | None:
     power = _POWERS[type(divergence)](divergence)
-    (exponent,) = power.parameters.values()
+    exponent = float(*power.parameters.values())
     if exponent == 0:
         return pair.kl()
     raised = pair.powered(1 + exponent)

@@ -1,0 +1,80 @@
+r"""Points of a distribution that move with its parameters, :math:`x_i = T_\theta(u_i)`.
+
+Every component of a mixture has points of its own, weighted by its share, so that the shares have
+a derivative too.
+
+In normal coordinates points held for a fit come in pairs :math:`\pm z`, and have the mean 0 and
+the covariance 1 exactly: averages of quadratic functions under a normal distribution have no
+error at all.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from torch import Tensor
+from torch.distributions import Distribution, MixtureSameFamily
+
+from kldiv.estimators.sampling.quasi_random import CubeMap, cube_map, sobol
+
+__all__ = ["dimensions_of", "points_of", "pushed", "why_none_move"]
+
+_EACH = 4  # points for each dimension, at least: fewer have no covariance of full rank
+
+
+def points_of(member: Distribution, count: int, seed: int) -> Tensor:
+    """Points of the unit cube that any member of a family can share, with shape (N, m)."""
+    return _whitened(count, dimensions_of(member), seed)
+
+
+def dimensions_of(member: Distribution | None) -> int:
+    """The dimension m of the unit cube that becomes the member, or each of its components."""
+    return _map_of(member).dimensions
+
+
+def why_none_move(member: Distribution) -> str | None:
+    """Why there are no draws that move with a member, ``None`` where there are."""
+    parts = member.component_distribution if isinstance(member, MixtureSameFamily) else member
+    if cube_map(parts) is None:
+        return f"{type(parts).__name__} is not known as a smooth map of the unit cube"
+    return None
+
+
+def _map_of(member: Distribution | None) -> CubeMap:
+    parts = member.component_distribution if isinstance(member, MixtureSameFamily) else member
+    found = cube_map(parts)
+    if found is None:
+        raise TypeError(f"{member!r} is no smooth map of the unit cube")
+    return found
+
+
+def pushed(member: Distribution | None, cube: Tensor) -> tuple[Tensor, Tensor]:
+    r"""The points of a member, and their weights; both follow its parameters.
+
+    Arguments:
+        member: The distribution, of K components if it is a mixture, else K = 1.
+        cube: Points of the unit cube, with shape :math:`(N, m)`.
+
+    Returns:
+        The points, with shape :math:`(K N, *, E)`, those of the first component first, and the
+        weights, which sum to 1, with shape :math:`(K N, *)`, or :math:`()` where all are equal.
+    """
+    found, batch = _map_of(member), getattr(member, "batch_shape", torch.Size())
+    share = torch.full((), 1 / len(cube), dtype=torch.float64, device=cube.device)
+    ones = (1,) * len(batch)
+    if not isinstance(member, MixtureSameFamily):
+        return found.transport(cube.reshape(len(cube), *ones, -1)), share
+    points = found.transport(cube.reshape(len(cube), *ones, 1, cube.shape[-1]))
+    points = points.movedim(1 + len(batch), 0).flatten(0, 1)
+    weights = member.mixture_distribution.probs.movedim(-1, 0) * share
+    return points, weights.repeat_interleave(len(cube), 0)
+
+
+def _whitened(count: int, dimensions: int, seed: int) -> Tensor:
+    """Points of the cube, in pairs, whose normal coordinates have mean 0 and covariance 1."""
+    half = 1 << (max(count, _EACH * dimensions) // 2 - 1).bit_length()
+    z = torch.special.ndtri(sobol(half, (1, dimensions), seed)[0])
+    root = torch.linalg.cholesky(z.mT @ z / half)
+    z = torch.linalg.solve_triangular(root, z.mT, upper=False).mT
+    cube: Tensor = torch.special.ndtr(torch.cat([z, -z]))
+    return cube
