@@ -39,7 +39,7 @@ _SOLVERS: tuple[Solver, ...] = (
     MomentMatching(),
     QuasiNewton(),
     FixedDraws(),
-    Descent(steps=2_000, lr=0.02, unconstrained=True),
+    Descent(lr=0.01, unconstrained=True),
 )
 
 
@@ -218,7 +218,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         value = in_precision(estimator.estimate(problem), target.dtype).detach()
         optima = distinct(objective, ends)
     settled = _picked(ends, ends.settled)
-    converged = bool(settled.all()) and not run.stopped
+    converged = (run.settled or bool(settled.all())) and not run.stopped
     single = target.batch_shape == ()
     paths = _history(objective, run.steps)
     return Fit(

@@ -62,6 +62,7 @@ class Run:
     stopped: str = ""
     proven: bool = False
     excess: Tensor | None = None
+    settled: bool = False
 
 
 @runtime_checkable
@@ -81,11 +82,19 @@ class Solver(Protocol):
 
 @dataclass
 class Recorder:
-    """Keeps the steps, shows progress, and ends the fit where a callback returns ``True``."""
+    """Keeps the steps, shows progress, and ends the fit where a callback returns ``True``.
+
+    Arguments:
+        callback: What is called with each step.
+        progress: Whether a progress bar is shown.
+        total: How many steps there will be at most.
+        stride: Every how many steps one is kept, besides the last one.
+    """
 
     callback: Callable[[Step], object] | None = None
     progress: bool = False
     total: int | None = None
+    stride: int = 1
     steps: list[Step] = field(default_factory=list)
     stopped: str = ""
     _began: float = field(default_factory=time.perf_counter)
@@ -93,8 +102,11 @@ class Recorder:
 
     def record(self, loss: Tensor, parameters: Mapping[str, Tensor], gradient: Tensor) -> None:
         """Takes note of one step."""
+        index = self.steps[-1].index + 1 if self.steps else 0
+        if index > 1 and (index - 1) % self.stride:
+            self.steps.pop()
         step = Step(
-            len(self.steps),
+            index,
             loss.detach().clone(),
             {name: value.detach().clone() for name, value in parameters.items()},
             gradient.detach().norm(dim=-1),
@@ -129,7 +141,7 @@ class Recorder:
         except KeyboardInterrupt:
             if not self.steps:
                 raise
-            self.stopped = f"it was interrupted at step {len(self.steps) - 1}"
+            self.stopped = f"it was interrupted at step {self.steps[-1].index}"
         finally:
             if self._bar is not None:
                 self._bar.close()
