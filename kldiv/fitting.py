@@ -45,7 +45,7 @@ _SOLVERS: dict[str, Callable[[], Solver]] = {
     "moving_nodes": MovingNodes,
     "quasi_newton": QuasiNewton,
     "fixed_draws": FixedDraws,
-    "descent": partial(Descent, steps=2_000, lr=0.02, unconstrained=True),
+    "descent": partial(Descent, lr=0.01, unconstrained=True),
 }
 """How each is made that can be asked for by name; a torch optimizer takes long to import."""
 
@@ -225,7 +225,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         value = in_precision(estimator.estimate(problem), target.dtype).detach()
         optima = distinct(objective, ends)
     settled = ends.at_best(ends.settled)
-    converged = bool(settled.all()) and not run.stopped
+    converged = (run.settled or bool(settled.all())) and not run.stopped
     single = target.batch_shape == ()
     paths = _history(objective, run.steps)
     return Fit(

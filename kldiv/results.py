@@ -61,7 +61,9 @@ class Fit:
         family: The family, its parameters at the fitted ones.
         parameters: The fitted parameters, constrained, by name.
         divergence: The divergence from the target, estimated afresh.
-        converged: Whether the answer is a local minimum as far as its gradient and Hessian tell.
+        converged: Whether the answer is a local minimum as far as its gradient and Hessian tell;
+            where these are drawn anew at each step, or are a network's, whether the objective was
+            seen to fall no more.
         verdict: What to make of it, in one sentence.
         optima: Every distinct local optimum that a start reached, best first; for batched targets
             a sequence of one tuple a problem.

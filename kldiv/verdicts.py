@@ -30,10 +30,15 @@ def verdict_on(
         optima: The distinct minima of each problem of the batch.
         converged: Whether the best ends are minima.
     """
-    steps, starts = len(run.steps) - 1, run.theta.shape[0]
+    steps, starts = run.steps[-1].index, run.theta.shape[0]
     count = f"{starts} start{'s' * (starts != 1)}"
     if run.stopped:
         return f"Not converged: {run.stopped}; this is the best so far."
+    if run.settled and not ends.settled.all():
+        return (
+            f"Settled: after {steps} steps the objective fell no more, however short the steps; "
+            "that no other member is nearer is not certified."
+        )
     if objective.stochastic and not run.proven:
         return (
             f"Not certain: the objective is sampled, and after {steps} steps its last value may "

@@ -54,6 +54,30 @@ class Vector(nn.Module):
         return Independent(Normal(self.layer.bias, scale), 1)
 
 
+class Asked(Distribution):
+    """A distribution whose location a module is asked for at each evaluation."""
+
+    arg_constraints, support, has_rsample = {}, constraints.real, True
+
+    def __init__(self, module):
+        self.module = module
+        super().__init__()
+
+    def log_prob(self, x):
+        return Normal(self.module(torch.ones(1, dtype=F64)).squeeze(-1), 1.0).log_prob(x)
+
+
+class Late(nn.Module):
+    """A module that gives its submodule away, as flows do."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(1, 1, bias=False, dtype=F64)
+
+    def forward(self):
+        return Asked(self.layer)
+
+
 class Fragile(nn.Module):
     """A normal distribution that leaves its domain where its scale is not positive."""
 
@@ -98,6 +122,34 @@ def test_gradients_reach_the_real_vector():
     value = ModuleFamily(Bell()).at(theta).log_prob(torch.tensor(5.0, dtype=F64))
     (slope,) = torch.autograd.grad(value, theta)
     assert slope.tolist() == pytest.approx([3, 8])
+
+
+def test_gradients_reach_it_through_a_module_that_is_asked_later():
+    theta = torch.tensor([2.0], dtype=F64, requires_grad=True)
+    module = Late()
+    before = module.layer.weight.clone()
+    (slope,) = torch.autograd.grad(
+        ModuleFamily(module).at(theta).log_prob(torch.tensor(5.0, dtype=F64)), theta
+    )
+    assert slope.tolist() == pytest.approx([3])
+    assert torch.equal(module.layer.weight, before)
+
+
+def test_after_a_fit_the_family_stands_where_the_fit_ended():
+    module = Bell()
+    found = kldiv.fit("normal(loc=2.0, scale=3.0)", module)
+    assert found.family().loc.item() == pytest.approx(2)
+    assert found.family.values()["middle"].item() == pytest.approx(2)
+    assert found.family.present().tolist() == pytest.approx([2, math.log(3)])
+    assert module().loc.item() == 0
+
+
+def test_two_fits_of_one_family_do_not_share_their_ends():
+    family = ModuleFamily(Bell())
+    first, second = (kldiv.fit(f"normal(loc={loc})", family) for loc in (2.0, -1.0))
+    assert first.family().loc.item() == pytest.approx(2)
+    assert second.family().loc.item() == pytest.approx(-1)
+    assert family().loc.item() == 0
 
 
 def test_a_module_is_fitted_to_a_target():

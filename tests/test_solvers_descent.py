@@ -279,3 +279,94 @@ def test_parameters_that_ran_away_are_an_error_not_a_result():
             solver=Descent(torch.optim.SGD, lr=1e200, steps=10, unconstrained=True),
             starts={"loc": 3.0, "scale": 0.3},
         )
+
+
+class Shear(torch.distributions.Transform):
+    """From points to noise: the second coordinate is moved by a network of the first."""
+
+    domain = codomain = torch.distributions.constraints.real_vector
+    bijective = True
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def moved(self, x, sign):
+        shift = self.network(x[..., :1])
+        return torch.cat([x[..., :1], x[..., 1:] + sign * shift], -1)
+
+    def _call(self, x):
+        return self.moved(x, 1)
+
+    def _inverse(self, z):
+        return self.moved(z, -1)
+
+    def log_abs_det_jacobian(self, x, z):
+        return torch.zeros_like(x[..., 0])
+
+
+class Bent(torch.nn.Module):
+    """A flow of one layer, which asks its network when it is evaluated."""
+
+    def __init__(self, width=24):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            layers = torch.nn.Linear(1, width), torch.nn.Tanh(), torch.nn.Linear(width, 1)
+            self.network = torch.nn.Sequential(*layers).double()
+
+    def forward(self):
+        noise = torch.distributions.Independent(Normal(torch.zeros(2, dtype=F64), one(1.0)), 1)
+        return torch.distributions.TransformedDistribution(noise, [Shear(self.network).inv])
+
+
+def parabola(x):
+    """A normal whose second coordinate follows the square of the first, up to a constant."""
+    return -x[..., 0].square() / 2 - (x[..., 1] - x[..., 0].square()).square() / 2
+
+
+BENT = kldiv.Target(parabola, event_shape=(2,))
+
+
+def test_a_flow_is_moved_until_it_settles():
+    found = kldiv.fit(BENT, Bent(), direction="reverse", estimator=kldiv.MonteCarlo(256))
+    assert found.solver == "descent"
+    assert found.converged
+    assert found.verdict.startswith(f"Settled: after {int(found.history.step[-1])} steps")
+    assert float(kldiv.divergence(found.q, BENT)) < 0.02
+
+
+def briefly(width=24):
+    with not_converged("its last value may still be moving"):
+        return kldiv.fit(
+            BENT,
+            Bent(width),
+            direction="reverse",
+            solver=Descent(lr=0.01, steps=20, unconstrained=True),
+            estimator=kldiv.MonteCarlo(256),
+        )
+
+
+def test_a_flow_ends_at_the_same_parameters_for_the_same_seed():
+    first, again = briefly(), briefly()
+    for name, value in first.parameters.items():
+        assert torch.equal(value, again.parameters[name])
+
+
+def test_of_many_parameters_not_every_step_is_kept():
+    # 331 parameters: every fourth step, and the last one
+    assert briefly(width=110).history.step.tolist() == [0, 4, 8, 12, 16, 20]
+
+
+def test_the_solvers_before_it_leave_large_modules_to_it():
+    said = kldiv.explain_fit(BENT, Bent(), direction="reverse")
+    assert said.method == "descent"
+    assert "73 parameters would learn the draws" in said.rejected["fixed_draws"]
+    said = kldiv.explain_fit(torch.zeros(5, 2, dtype=F64), Bent(width=700))
+    assert "it keeps a matrix of 2101 x 2101 numbers" in said.rejected["quasi_newton"]
+
+
+def test_a_flow_in_the_plane_is_no_matter_for_quadrature():
+    said = kldiv.explain("banana", Bent())
+    assert said.method == "monte_carlo"
+    assert "a flow, whose density has more bends" in said.rejected["quadrature"]

@@ -5,6 +5,8 @@ Its parameters are moved as they are.
 
 from __future__ import annotations
 
+import copy
+
 from collections.abc import Mapping
 from typing import Self
 
@@ -12,7 +14,6 @@ import torch
 
 from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
-from torch.nn.utils import stateless
 
 from kldiv.definitions.family import Family, Place
 from kldiv.definitions.parameters import Parameter
@@ -44,37 +45,29 @@ class ModuleFamily(Family):
         super().__init__()
         self.module = module
         self._event_shape = member.event_shape
-        self.load(self.present())
+        self.load(self._of_module())
 
     @property
     def name(self) -> str:
         """The module's class name."""
         return type(self.module).__name__ if "module" in self._modules else "module"
 
-    def present(self) -> Tensor:
-        """The module's present parameters as one vector."""
-        return self.space.unconstrain(
-            {name: value.detach() for name, value in self.module.named_parameters()}
-        )
-
     def declare(self, size: int) -> Mapping[str, Parameter]:
         """The module's parameters, each without a constraint."""
         return {name: Parameter(constraints.real, shape) for name, shape in self.shapes.items()}
 
     def distribution(self, **parameters: Tensor) -> Distribution:
-        """The distribution that the module returns with given parameters."""
-        own = dict(self.module.named_parameters())
-        replaced = {
-            name: value.reshape(self.shapes[name]).to(own[name].dtype)
-            for name, value in parameters.items()
-        }
-        with stateless._reparametrize_module(self.module, replaced):
-            try:
-                made: Distribution = self.module()
-            except ValueError as error:
-                raise NotFinite(
-                    f"{self.name} has no distribution at {parameters}: {error}"
-                ) from error
+        """The distribution that the module returns with given parameters.
+
+        It is that of a twin of the module, as a flow asks its networks when it is evaluated.
+        """
+        instead: dict[int, object] = {id(each): each for each in self.module.buffers()}
+        for name, own in self.module.named_parameters():
+            instead[id(own)] = parameters[name].reshape(self.shapes[name]).to(own.dtype)
+        try:
+            made: Distribution = copy.deepcopy(self.module, instead)()
+        except ValueError as error:
+            raise NotFinite(f"{self.name} has no distribution at {parameters}: {error}") from error
         return made
 
     def member(self, parameters: Mapping[str, Tensor], batch: torch.Size) -> Distribution:
@@ -83,18 +76,30 @@ class ModuleFamily(Family):
         return member.expand(batch + member.batch_shape) if batch else member
 
     def from_place(self, place: Place) -> dict[str, Tensor]:
-        """The module's present parameters, wherever the target is."""
+        """The present parameters, wherever the target is."""
         return self.space.constrain(self.present())
 
     def starts(self, places: object, points: Tensor | None) -> list[dict[str, Tensor]]:
-        """The module's present parameters."""
+        """The present parameters."""
         return [self.space.constrain(self.present())]
 
     def fitted_to(self, event_shape: torch.Size, categories: int | None = None) -> Self:
-        """The module itself, if its events have the target's shape."""
+        """A twin that begins at the present parameters, if events have the target's shape."""
         if event_shape != self._event_shape:
             raise ShapeMismatch(
                 f"the module {self.name} has events of shape {tuple(self._event_shape)}, "
                 f"the target of shape {tuple(event_shape)}"
             )
-        return self
+        twin = self.copy()
+        twin.load(self.present())
+        return twin
+
+    def copy(self) -> Self:
+        """A family of the same module, which none of them changes."""
+        return type(self)(self.module)
+
+    def _of_module(self) -> Tensor:
+        """The parameters that the module was given with, as one vector."""
+        return self.space.unconstrain(
+            {name: value.detach() for name, value in self.module.named_parameters()}
+        )

@@ -20,6 +20,7 @@ from torch.distributions import (
 )
 from torch.distributions.constraints import Constraint
 
+from kldiv.definitions.flow import flow_of
 from kldiv.errors import InvalidArgument
 
 __all__ = [
@@ -45,7 +46,8 @@ class Interval:
 def support_of(distribution: Distribution) -> Constraint | None:
     """The support; of circles and of affine images torch says that they are whole lines.
 
-    Circles are cut open at the point opposite of zero.
+    Circles are cut open at the point opposite of zero. A flow that does not state its support has
+    it where its transform is defined.
     """
     if isinstance(_innermost(distribution), VonMises):
         circle = constraints.interval(-math.pi, math.pi)
@@ -55,6 +57,8 @@ def support_of(distribution: Distribution) -> Constraint | None:
         (transform,) = distribution.transforms
         if isinstance(transform, AffineTransform):
             return _affine_image(distribution.base_dist, transform) or distribution.support
+    if type(distribution).support is Distribution.support and (flow := flow_of(distribution)):
+        return flow.transform.domain
     return distribution.support
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kldiv.definitions.divergence import FDivergence
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
+from kldiv.definitions.flow import is_learnt
 from kldiv.definitions.kinks import kinks_of
 from kldiv.definitions.support import box
 from kldiv.definitions.supremum_divergence import SupremumDivergence
@@ -89,6 +90,11 @@ class Quadrature:
         for side in (problem.p, problem.q):
             if box(side.support) is None:
                 return f"the support {side.support} is no product of intervals"
+            if problem.event_shape.numel() == 2 and is_learnt(side.distribution):
+                return (
+                    f"{type(side.distribution).__name__} is a flow, whose density has more bends "
+                    "in the plane than a rule can follow"
+                )
         return None
 
     def estimate(self, problem: Problem) -> Estimate:

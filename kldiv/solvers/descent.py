@@ -11,10 +11,12 @@ from torch import Tensor
 from kldiv.errors import InvalidArgument, InvalidType, KldivError
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
+from kldiv.solvers.settling import Settling
 
 __all__ = ["Descent"]
 
 _STEPS = 10_000
+_SHOWN = 100  # parameters of a module of which every step is kept
 
 
 class Descent:
@@ -28,7 +30,8 @@ class Descent:
     Arguments:
         optimizer: A class of ``torch.optim``.
         steps: How many steps; where omitted, at most 10 000, and the fit ends where the gradient
-            has vanished.
+            has vanished. An objective that is drawn anew at each step, or is a module's, ends
+            where it no longer falls though its rate ``lr`` was made smaller several times.
         unconstrained: Whether the real numbers behind the parameters are moved.
         options: The optimizer's own, such as ``lr=1e-3``.
 
@@ -81,10 +84,12 @@ class Descent:
         """Takes the steps, all starts at once; if cut short, the best of them is the end."""
         moved = _Moved(objective, starts, real=self.unconstrained)
         recorder.total = self.steps or _STEPS
-        end = None
+        if not objective.family.batched:
+            recorder.stride = 1 + starts.shape[-1] // _SHOWN
+        end, settled = None, False
         with recorder.watching():
             try:
-                self._descend(moved, recorder)
+                settled = self._descend(moved, recorder)
             except ValueError as error:  # torch refuses parameters out of their domain
                 if isinstance(error, KldivError) or not recorder.steps:
                     raise
@@ -96,10 +101,12 @@ class Descent:
             moved.put(recorder.best())
             end = moved.end()
         theta, loss, gradient = end or moved.end()
-        return Run(theta, loss, gradient, recorder.steps, recorder.stopped)
+        return Run(theta, loss, gradient, recorder.steps, recorder.stopped, settled=settled)
 
-    def _descend(self, moved: _Moved, recorder: Recorder) -> None:
+    def _descend(self, moved: _Moved, recorder: Recorder) -> bool:
+        """Takes the steps, and returns whether the objective fell no more."""
         optimizer = self.optimizer(list(moved.variables.values()), **self.options)
+        settling = self._settling(moved.objective, optimizer)
         evaluates_once = not issubclass(self.optimizer, torch.optim.LBFGS)
 
         def closure() -> float:
@@ -120,11 +127,20 @@ class Descent:
             if outside is not None:
                 moved.put(before)
                 recorder.stopped = _left(recorder, outside)
-            if recorder.stopped or self._settled(recorder):
-                return
+            if recorder.stopped or self._vanished(recorder):
+                return False
+            if settling is not None and settling.look(recorder.steps[-1].loss):
+                return True
+        return False
 
-    def _settled(self, recorder: Recorder) -> bool:
+    def _vanished(self, recorder: Recorder) -> bool:
         return self.steps is None and bool((recorder.steps[-1].gradient_norm < 1e-8).all())
+
+    def _settling(self, objective: Objective, optimizer: torch.optim.Optimizer) -> Settling | None:
+        """What sees that noise, or a network, leaves nothing more to be gained."""
+        if self.steps is None and (objective.stochastic or not objective.family.batched):
+            return Settling(optimizer.param_groups)
+        return None
 
     def __repr__(self) -> str:
         shown = [self.optimizer.__name__]
@@ -136,7 +152,7 @@ class Descent:
 
 def _left(recorder: Recorder, what: str) -> str:
     """Why a fit ends whose last step was too long."""
-    step = len(recorder.steps)
+    step = recorder.steps[-1].index + 1
     return f"step {step} took {what}; a smaller lr or unconstrained=True avoids that"
 
 

@@ -28,6 +28,7 @@ __all__ = ["FixedDraws"]
 
 _GROWTH = 8
 _NEAR = 1e-2  # nats, and of real parameters: ends that more draws would not tell apart
+_LEARNT = 64  # parameters of a network
 _FOR_CURVATURE = 256  # draws are enough to tell the signs of the Hessian
 
 
@@ -69,6 +70,9 @@ class FixedDraws:
         """Any sampled objective whose draws can be held."""
         if not objective.sampled:
             return "the objective is no average over draws"
+        size = objective.family.space.size
+        if size > _LEARNT and not objective.family.batched:
+            return f"a module of {size} parameters would learn the draws instead of the target"
         return objective.why_not_held()
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:

@@ -59,6 +59,7 @@ class Objective:
         self._rule: Rule | None = None
         self._draws = 0
         self._held: HeldDraws | None = None
+        self._moves: bool | None = None
 
     def problem(self, theta: Tensor) -> Problem:
         """The divergence at real vectors, as a problem for an estimator."""
@@ -96,6 +97,10 @@ class Objective:
 
     def hold(self, count: int, seed: int) -> None:
         """From now on the objective is an average over so many draws that stay the same."""
+        self._held = self._moving_draws(count, seed)
+
+    def _moving_draws(self, count: int, seed: int) -> HeldDraws:
+        """Draws that move with the member, and draws from the target, as the divergence asks."""
         member = self.family.at(self.family.present())
         first_only = is_seen_by_the_first(self.divergence)
         cube = points = None
@@ -104,7 +109,7 @@ class Objective:
         if self.target.normalized and self.target.has_sampler and (self.forward or not first_only):
             own = replace(self._problem(self.target), q=self.target, p=self.target)
             points = draw(self.target, own, Plan(1, count), seed + 1)
-        self._held = HeldDraws(cube, points, self.forward)
+        return HeldDraws(cube, points, self.forward)
 
     @property
     def resolution(self) -> float:
@@ -189,13 +194,21 @@ class Objective:
         if isinstance(estimator, MonteCarlo):
             self._draws += 2
             self.evaluations += estimator.samples
-            return estimator.value(problem)
+            return self._drawn(problem, estimator)
         if isinstance(estimator, Samples):
             self.evaluations += 1
             return estimator.value(problem)
         estimate = estimator.estimate(problem)
         self.evaluations += max(estimate.evaluations, 1)
         return estimate.value
+
+    def _drawn(self, problem: Problem, estimator: MonteCarlo) -> Tensor:
+        """An average over draws made anew, with the derivative of their paths if they have it."""
+        if self._moves is None:
+            self._moves = self.why_not_held() is None
+        if not self._moves:
+            return estimator.value(problem)
+        return self._moving_draws(estimator.samples, self.seed + self._draws).value(problem)
 
     def _by_rule(
         self, problem: Problem, estimator: Quadrature | Sum, divergence: IntegralDivergence

@@ -37,6 +37,7 @@ _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _POLISH = 4
 _REFRESH = 10  # steps between two Hessians
 _MANY = 64  # parameters: beyond, the identity must do
+_MOST = 2_000
 _STALLED = 6  # steps without progress after which a row rests
 
 _State = tuple[Tensor, Tensor, Tensor]  # real vectors, the objective there and its gradient
@@ -66,7 +67,10 @@ class QuasiNewton:
             )
 
     def why_not(self, objective: Objective) -> str | None:
-        """Any objective without noise."""
+        """Any objective without noise and of not too many parameters."""
+        size = objective.family.space.size
+        if size > _MOST:
+            return f"it keeps a matrix of {size} x {size} numbers, too large above {_MOST}"
         return "the objective is drawn anew at each step" if objective.stochastic else None
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:

@@ -67,6 +67,7 @@ class Run:
     excess: Tensor | None = None
     decrement: Tensor | None = None
     signature: Tensor | None = None
+    settled: bool = False
 
 
 @runtime_checkable
@@ -92,7 +93,8 @@ class Recorder:
         callback: Called with each step.
         progress: Whether to show a progress bar.
         check: Called with the objective at the starts; what it raises ends the fit.
-        total: How many steps there are, where that is known.
+        total: How many steps there are at most, where that is known.
+        stride: Every how many steps one is kept, besides the last one.
         steps: The steps so far.
         stopped: Why it ends early, or ``""``.
     """
@@ -101,6 +103,7 @@ class Recorder:
     progress: bool = False
     check: Callable[[Tensor], None] | None = None
     total: int | None = None
+    stride: int = 1
     steps: list[Step] = field(default_factory=list)
     stopped: str = ""
     _began: float = field(default_factory=time.perf_counter)
@@ -110,8 +113,11 @@ class Recorder:
         """Takes note of one step; the first one is at the starts."""
         if self.check is not None and not self.steps:
             self.check(loss.detach())
+        index = self.steps[-1].index + 1 if self.steps else 0
+        if index > 1 and (index - 1) % self.stride:
+            self.steps.pop()
         step = Step(
-            len(self.steps),
+            index,
             loss.detach().clone(),
             {name: value.detach().clone() for name, value in parameters.items()},
             gradient.detach().norm(dim=-1),
@@ -146,7 +152,7 @@ class Recorder:
         except KeyboardInterrupt:
             if not self.steps:
                 raise
-            self.stopped = f"it was interrupted at step {len(self.steps) - 1}"
+            self.stopped = f"it was interrupted at step {self.steps[-1].index}"
         finally:
             if self._bar is not None:
                 self._bar.close()

@@ -14,7 +14,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,9 +27,12 @@ from torch.distributions import (
     LowRankMultivariateNormal,
     MixtureSameFamily,
     MultivariateNormal,
+    Transform,
     TransformedDistribution,
 )
 from torch.quasirandom import SobolEngine
+
+from kldiv.definitions.flow import flow_of
 
 __all__ = ["CubeMap", "cube_map", "sobol"]
 
@@ -88,7 +91,9 @@ def cube_map(distribution: Distribution | None) -> CubeMap | None:
     elif isinstance(distribution, LowRankMultivariateNormal):
         found = _low_rank(distribution)
     elif isinstance(distribution, TransformedDistribution):
-        found = _transformed(distribution)
+        found = _image(distribution.base_dist, distribution.transforms)
+    elif flow := flow_of(distribution):
+        found = _image(flow.base, [flow.transform.inv])
     else:
         found = _by_quantiles(distribution)
     return found if found is not None and found.dimensions <= _MOST else None
@@ -155,15 +160,15 @@ def _low_rank(distribution: LowRankMultivariateNormal) -> CubeMap:
     return CubeMap(rank + loc.shape[-1], transport)
 
 
-def _transformed(distribution: TransformedDistribution) -> CubeMap | None:
-    base = cube_map(distribution.base_dist)
-    if base is None:
+def _image(base: Distribution, transforms: Iterable[Transform]) -> CubeMap | None:
+    before = cube_map(base)
+    if before is None:
         return None
 
     def transport(u: Tensor) -> Tensor:
-        x = base.transport(u)
-        for transform in distribution.transforms:
+        x = before.transport(u)
+        for transform in transforms:
             x = transform(x)
         return x
 
-    return CubeMap(base.dimensions, transport)
+    return CubeMap(before.dimensions, transport)
