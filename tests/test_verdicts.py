@@ -37,7 +37,7 @@ def verdict(
     return verdict_on(
         SimpleNamespace(stochastic=stochastic),
         SimpleNamespace(name=solver),
-        Run(theta, loss, gradient, [None] * 8, **run),
+        Run(theta, loss, gradient, [SimpleNamespace(index=k) for k in range(8)], **run),
         ends,
         optima,
         converged=converged,

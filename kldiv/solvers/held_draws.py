@@ -111,7 +111,8 @@ def _own_logs(member: Distribution | None, cube: Tensor) -> Tensor | None:
     z = torch.special.ndtri(cube)
     exponent = (z.square().sum(-1) + z.shape[-1] * math.log(2 * math.pi)) / 2
     log_root = member.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-    return -exponent.reshape(-1, *(1,) * log_root.ndim) - log_root
+    logs: Tensor = -exponent.reshape(-1, *(1,) * log_root.ndim) - log_root
+    return logs
 
 
 def _spread(points: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:

@@ -135,13 +135,13 @@ class Objective:
         with torch.enable_grad():
             variable = theta.detach().requires_grad_()
             loss = self(variable)
-            if not loss.requires_grad:
+            finite = loss.isfinite()
+            if not loss.requires_grad and finite.any():
                 raise NotAvailable(
                     f"{self.divergence} by {self.estimator(theta).name!r} has no gradient in the "
                     f"parameters of {self.family!r}: the points drawn do not move with them; a "
                     "family whose points are a smooth map of uniform numbers has one"
                 )
-            finite = loss.isfinite()
             total = torch.where(finite, loss, 0.0).sum()
             (gradient,) = torch.autograd.grad(total + 0 * variable.sum(), variable)
         self.gradients += 1
