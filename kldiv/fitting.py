@@ -30,7 +30,7 @@ from kldiv.solvers import (
     Solver,
     Step,
 )
-from kldiv.solvers.optima import Endpoints, distinct, endpoints
+from kldiv.solvers.optima import distinct, endpoints
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import Starts, check_finite, first_points
 from kldiv.verdicts import verdict_on
@@ -217,10 +217,10 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
     target = objective.target
     with torch.no_grad():
         member = as_dtype(objective.family.at(theta), target.dtype)
-        problem = objective.problem(theta)
-        value = in_precision(estimator.estimate(problem), target.dtype).detach()
+        made = run.estimate
+        found = estimator.estimate(objective.problem(theta)) if made is None else ends.of(made)
         optima = distinct(objective, ends)
-    settled = _picked(ends, ends.settled)
+    settled = ends.number(ends.settled)
     converged = bool(settled.all()) and not run.stopped
     single = target.batch_shape == ()
     paths = _history(objective, run.steps)
@@ -231,7 +231,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
             name: as_dtype(each, target.dtype)
             for name, each in objective.family.values_at(theta).items()
         },
-        divergence=value,
+        divergence=in_precision(found, target.dtype).detach(),
         converged=converged,
         verdict=verdict_on(objective, solver, run, ends, optima, converged=converged),
         optima=optima[0] if single else optima,
@@ -239,9 +239,9 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         paths=paths,
         diagnostics={
             "gradient_norm": ends.pick(run.gradient).norm(dim=-1),
-            "newton_decrement": _picked(ends, ends.decrement),
+            "newton_decrement": ends.number(ends.decrement),
             "signature": ends.pick(ends.signature),
-            **({} if ends.excess is None else {"excess": _picked(ends, ends.excess)}),
+            **({} if ends.excess is None else {"excess": ends.number(ends.excess)}),
         },
         evaluations=objective.evaluations + objective.gradients,
         target=target,
@@ -249,11 +249,6 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         objective=objective.divergence,
         solver=solver.name,
     )
-
-
-def _picked(ends: Endpoints, values: Tensor) -> Tensor:
-    """Of one number for each end, that of the best."""
-    return ends.pick(values.unsqueeze(-1)).squeeze(-1)
 
 
 def _history(objective: Objective, steps: list[Step]) -> History:
