@@ -80,7 +80,7 @@ class Estimate:
         if self.value.numel() == 1:
             text = f"{float(self):.7g}{unit}{bound}"
         else:
-            low, high = float(self.value.min()), float(self.value.max())
+            low, high = (float(each) for each in self.value.detach().aminmax())
             values = f"{tuple(self.value.shape)} values in [{low:.6g}, {high:.6g}]"
             text = f"{values}{unit}{bound}{' at most' if bound else ''}"
         origin = (

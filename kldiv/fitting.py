@@ -221,8 +221,8 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
     target = objective.target
     with torch.no_grad():
         member = as_dtype(objective.family.at(theta), target.dtype)
-        problem = objective.problem(theta)
-        value = in_precision(estimator.estimate(problem), target.dtype).detach()
+        made = run.estimate
+        found = estimator.estimate(objective.problem(theta)) if made is None else ends.of(made)
         optima = distinct(objective, ends)
     settled = ends.at_best(ends.settled)
     converged = (run.settled or bool(settled.all())) and not run.stopped
@@ -235,7 +235,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
             name: as_dtype(each, target.dtype)
             for name, each in objective.family.values_at(theta).items()
         },
-        divergence=value,
+        divergence=in_precision(found, target.dtype).detach(),
         converged=converged,
         verdict=verdict_on(objective, solver, run, ends, optima, converged=converged),
         optima=optima[0] if single else optima,

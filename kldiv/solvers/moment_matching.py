@@ -15,7 +15,7 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -24,6 +24,7 @@ from torch import Tensor
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
+from kldiv.estimate import Estimate
 from kldiv.estimators import MonteCarlo
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import exact_place, rung_for
@@ -64,14 +65,32 @@ class MomentMatching:
             check_finite(objective, objective(starts).detach())
             raise
         theta = theta.expand(1, *objective.target.batch_shape, theta.shape[-1])
-        points = starts[:1], theta
-        found = [objective.value_and_gradient(point) for point in points]
+        estimate, gradients = _looked_at(objective, torch.cat([starts[:1], theta]))
+        values = objective.family.space.constrain(torch.cat([starts[:1], theta]))
         with recorder.watching():
-            for point, (loss, gradient) in zip(points, found, strict=True):
-                recorder.record(loss, objective.family.space.constrain(point), gradient)
-        loss, gradient = found[-1]
-        proven = known is not None or not _by_sampling(objective.target)
-        return Run(theta, loss, gradient, recorder.steps, recorder.stopped, proven)
+            for row, gradient in enumerate(gradients):
+                named = {name: value[row : row + 1] for name, value in values.items()}
+                recorder.record(estimate.value[row : row + 1], named, gradient.unsqueeze(0))
+        end = Run(theta, estimate.value[1:], gradients[1:], recorder.steps, recorder.stopped)
+        if known is None and _by_sampling(objective.target):
+            return end
+        return replace(
+            end,
+            proven=True,
+            decrement=torch.zeros_like(end.loss),
+            signature=torch.ones_like(theta, dtype=torch.int32),
+            estimate=replace(estimate, value=end.loss, error=estimate.error[1:]),
+        )
+
+
+def _looked_at(objective: Objective, theta: Tensor) -> tuple[Estimate, Tensor]:
+    """The divergence at real vectors, with its gradient."""
+    with torch.enable_grad():
+        variable = theta.detach().requires_grad_()
+        estimate = objective.estimate(variable)
+        total = torch.where(estimate.value.isfinite(), estimate.value, 0.0).sum()
+        (gradient,) = torch.autograd.grad(total + 0 * variable.sum(), variable)
+    return estimate.detach(), gradient
 
 
 def _known(objective: Objective) -> dict[str, Tensor] | None:

@@ -17,7 +17,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +27,7 @@ from torch import Tensor
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import is_whole
 from kldiv.definitions.target import Target
+from kldiv.estimate import Estimate
 from kldiv.estimators import Quadrature
 from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.solvers.curvature import decrement, signature
@@ -39,8 +40,8 @@ from kldiv.solvers.run import Recorder, Run
 __all__ = ["MovingNodes"]
 
 _LEVELS = {
-    1: ((0.6, 6.0), *((0.6 / 2**k, 7.5) for k in range(1, 7))),
-    2: ((0.8, 5.0), *((0.6 / 2**k, 7.5) for k in range(4))),
+    1: ((0.6, 6.0), *((0.6 / 2**k, 8.25) for k in range(1, 7))),
+    2: ((0.8, 5.0), *((0.6 / 2**k, 8.25) for k in range(4))),
 }
 """Spacing and reach of the nodes, by the number of coordinates."""
 _ROUGHLY = 1e-4  # nats left to be gained, where more nodes may still change the objective
@@ -48,7 +49,9 @@ _FULLY = 1e-16
 _FEW, _MANY = 12, 60  # steps on nodes that are not believed, and on those that are
 _GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it
 _SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
+_SINGLY = 64  # problems: up to here each is worth an estimate by other means than the nodes
 _BLOCK = 1 << 16  # nodes of all rows of a block
+_ROUNDING = 1e-13
 _TOGETHER = 2e-2  # standard deviations between two ends that are one
 
 
@@ -80,7 +83,7 @@ class MovingNodes:
                 search.run(recorder)
         objective.evaluations += -(-search.evaluations // objective.target.batch_shape.numel())
         run = search.end(recorder)
-        if bool(search.trusted[search.home].all()) or recorder.stopped:
+        if recorder.stopped or bool(search.trusted.all()):
             return run
         return QuasiNewton().solve(objective, run.theta, recorder)
 
@@ -96,43 +99,56 @@ class _Search:
     shape: torch.Size
     home: Tensor
     trusted: Tensor
+    level: Tensor
     evaluations: int = 0
 
     @classmethod
     def begun(cls, objective: Objective, chart: NormalChart, starts: Tensor) -> _Search:
         """All rows where they start."""
         target, shape = objective.target, starts.shape[:-1]
-        loc, root = chart.members(starts.reshape(-1, starts.shape[-1]))
+        found = chart.members(starts.reshape(-1, starts.shape[-1]))
+        loc, root = (each.clone(memory_format=torch.contiguous_format) for each in found)
         numbers = torch.arange(len(loc), device=loc.device)
-        mass = (
-            torch.ones(target.batch_shape) if target.normalized else Quadrature().mass(target)[0]
-        )
-        rows = Rows(target, mass.log().to(loc).reshape(-1), numbers % target.batch_shape.numel())
+        problems = target.batch_shape.numel()
+        log_mass = loc.new_zeros(problems)
+        if not target.normalized:
+            log_mass = Quadrature().mass(target)[0].log().expand(target.batch_shape).reshape(-1)
+        rows = Rows.of(target, log_mass, numbers % problems)
         finest = _finest(target).expand(target.batch_shape).reshape(-1)[rows.problem]
         unknown = torch.zeros_like(numbers, dtype=torch.bool)
         state = State.unseen(loc, root, starts.shape[-1])
-        return cls(chart, rows, state, finest, shape, numbers, unknown)
+        return cls(chart, rows, state, finest, shape, numbers, unknown, numbers)
 
     def run(self, recorder: Recorder) -> None:
         """Newton's method on few nodes, then on more, until more change nothing."""
         levels = _LEVELS[self.chart.size]
-        first = self.first_levels()
+        first = self.level = self.first_levels()
         for number, level in enumerate(levels):
-            self.raise_to((first == number).nonzero()[:, 0], self.chart.tables(*level))
+            self.raise_to((first == number).nonzero()[:, 0], self.tables(level))
         self.record(recorder)
         for number, level in enumerate(levels):
-            tables = self.chart.tables(*level)
-            leading = self.home == torch.arange(len(self.home), device=self.home.device)
-            moving = (~self.trusted & leading & (first <= number)).nonzero()[:, 0]
+            tables = self.tables(level)
+            leading = ~self.trusted & (self.home == self.numbers)
+            moving = (leading & (first <= number)).nonzero()[:, 0]
             if not len(moving):
                 continue
             self.compare(moving[first[moving] < number], level)
+            self.level = self.level.index_fill(0, moving, number)
             for _ in self.descend(moving, tables):
                 self.record(recorder)
                 if recorder.stopped:
                     return
             self.home = _homes(self.state, self.shape)
             self.state, self.trusted = self.state.pick(self.home), self.trusted[self.home]
+
+    def tables(self, level: tuple[float, float], *, offset: float = 0.0) -> Tables:
+        """The nodes of a level."""
+        return self.chart.tables(level, offset).to(self.home.device)
+
+    @property
+    def numbers(self) -> Tensor:
+        """The numbers of all rows."""
+        return torch.arange(len(self.home), device=self.home.device)
 
     def first_levels(self) -> Tensor:
         """The least number of nodes with which each row sees its target."""
@@ -145,7 +161,7 @@ class _Search:
     def compare(self, moving: Tensor, level: tuple[float, float]) -> None:
         """More nodes, and whether they change little enough to be believed."""
         before = self.state.loss[moving]
-        self.raise_to(moving, self.chart.tables(*level))
+        self.raise_to(moving, self.tables(level))
         gap = (self.state.loss[moving] - before).abs()
         spread = self.state.root[moving].norm(dim=-1).amax(-1)
         seen = level[0] * spread <= _SEEN * self.finest[moving]
@@ -153,7 +169,7 @@ class _Search:
 
     def descend(self, moving: Tensor, tables: Tables) -> Iterator[None]:
         """Newton's method for some rows; a step for each of one block, or one for all blocks."""
-        blocks = moving.split(max(1, _BLOCK // len(tables.weights)))
+        blocks = _blocks(moving, tables)
         for block in blocks:
             part = self.state.pick(block)
             tolerance = torch.where(self.trusted[block], _FULLY, _ROUGHLY)
@@ -170,7 +186,7 @@ class _Search:
 
     def raise_to(self, moving: Tensor, tables: Tables) -> None:
         """The state of some rows as other nodes see it."""
-        for block in moving.split(max(1, _BLOCK // len(tables.weights))):
+        for block in _blocks(moving, tables):
             part = self.state.pick(block)
             found = evaluate(self.rows.pick(block), self.chart, tables, part.loc, part.root)
             self.state.put(block, found)
@@ -185,7 +201,9 @@ class _Search:
         left = torch.where(self.trusted, left, torch.inf)[self.home]
         signs = signature(self.state.hessian)[self.home]
         gradient = self.chart.real_gradient(state.root, state.gradient)
-        shape = self.shape
+        shape, estimate = self.shape, None
+        if len(state.loss) > _SINGLY * shape[0]:
+            estimate = self.estimate()
         return Run(
             theta.reshape(*shape, -1),
             state.loss.reshape(shape),
@@ -194,7 +212,29 @@ class _Search:
             recorder.stopped,
             decrement=left.reshape(shape),
             signature=signs.reshape(*shape, -1),
+            estimate=estimate,
         )
+
+    def estimate(self) -> Estimate:
+        """All rows' divergences once more, with nodes put at both thirds between the last ones.
+
+        The errors of the three sums are as far apart as the real parts of three roots of unity, of
+        which at least two differ by more than each is off.
+        """
+        value, error = torch.empty_like(self.state.loss), torch.empty_like(self.state.loss)
+        for number, level in enumerate(_LEVELS[self.chart.size]):
+            asked = ((self.level == number) & (self.home == self.numbers)).nonzero()[:, 0]
+            between = [self.tables(level, offset=part / 3) for part in (1, 2)]
+            for block in _blocks(asked, between[0]):
+                part, rows = self.state.pick(block), self.rows.pick(block)
+                found = [evaluate(rows, self.chart, each, part.loc, part.root) for each in between]
+                sums = torch.stack([part.loss, *(each.loss for each in found)])
+                value[block] = sums.mean(0)
+                error[block] = sums.amax(0) - sums.amin(0) + _ROUNDING * (1 + part.loss.abs())
+                self.evaluations += 2 * len(between[0].weights) * len(block)
+        points = -(-self.evaluations // len(self.finest)) * self.shape[0]
+        value, error = (each[self.home].reshape(self.shape) for each in (value, error))
+        return Estimate(value, error, "quadrature", evaluations=points)
 
     def record(self, recorder: Recorder) -> None:
         """Takes note of where all rows are."""
@@ -206,6 +246,11 @@ class _Search:
             {name: each.reshape(*self.shape, *each.shape[1:]) for name, each in values.items()},
             gradient.reshape(*self.shape, -1),
         )
+
+
+def _blocks(rows: Tensor, tables: Tables) -> Sequence[Tensor]:
+    """Rows by so many that their nodes fit the cache."""
+    return rows.split(max(1, _BLOCK // len(tables.weights))) if len(rows) else ()
 
 
 def _finest(target: Target) -> Tensor:

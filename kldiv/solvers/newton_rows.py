@@ -14,6 +14,7 @@ from torch import Tensor
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.elements import Elements, log_density_at
 from kldiv.solvers.curvature import damped_step
+from kldiv.solvers.mixture_slopes import MixtureSlopes, mixture_slopes
 from kldiv.solvers.normal_charts import NormalChart, Tables
 
 __all__ = ["Rows", "State", "evaluate", "newton"]
@@ -77,18 +78,31 @@ class Rows:
         target: The target, of a batch of problems.
         log_mass: What its normaliser is, with shape :math:`(B)`.
         problem: Which problem each row belongs to, with shape :math:`(R)`.
+        formula: How their slopes are had without autograd, ``None`` where they are not.
     """
 
     target: Target
     log_mass: Tensor
     problem: Tensor
+    formula: MixtureSlopes | None = None
+
+    @staticmethod
+    def of(target: Target, log_mass: Tensor, problem: Tensor) -> Rows:
+        """Rows, with the formula for their slopes where there is one."""
+        formula = mixture_slopes(target)
+        formula = None if formula is None else formula.pick(problem)
+        return Rows(target, log_mass, problem, formula)
 
     def pick(self, index: Tensor) -> Rows:
         """Some of the rows."""
-        return Rows(self.target, self.log_mass, self.problem[index])
+        formula = None if self.formula is None else self.formula.pick(index)
+        return Rows(self.target, self.log_mass, self.problem[index], formula)
 
     def slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""Log densities at points (K, R, D), and their gradients, not finite where unknown."""
+        if self.formula is not None:
+            log_p, slope = self.formula.at(x.squeeze(-1))
+            return log_p, slope.unsqueeze(-1)
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             points = x if self.target.event_shape else x.squeeze(-1)

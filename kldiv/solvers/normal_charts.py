@@ -52,6 +52,11 @@ class Tables:
     bends: Tensor
     traces: Tensor
 
+    def to(self, device: torch.device) -> Tables:
+        """The same on a device."""
+        parts = self.nodes, self.weights, self.slopes, self.bends, self.traces
+        return Tables(*(each.to(device) for each in parts))
+
 
 @dataclass(frozen=True)
 class NormalChart:
@@ -119,9 +124,14 @@ class NormalChart:
             of_root = torch.where(rows == columns, entries * diagonal, entries)
         return torch.cat([of_loc, of_root], -1)
 
-    def tables(self, spacing: float, reach: float) -> Tables:
-        """Equally spaced nodes of the standard normal."""
-        return _tables(self.size, self.shape, *self._free, spacing, reach)
+    def tables(self, grid: tuple[float, float], offset: float = 0.0) -> Tables:
+        """Equally spaced nodes of the standard normal.
+
+        Arguments:
+            grid: Their spacing, and how far they reach.
+            offset: How far they are moved, as a share of the spacing.
+        """
+        return _tables(self.size, self.shape, *self._free, grid, offset)
 
     @property
     def shifts(self) -> int:
@@ -172,9 +182,12 @@ def _entries(size: int) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def _tables(size: int, shape: str, loc: bool, scale: bool, spacing: float, reach: float) -> Tables:
+def _tables(
+    size: int, shape: str, loc: bool, scale: bool, grid: tuple[float, float], offset: float
+) -> Tables:
+    spacing, reach = grid
     count = int(reach / spacing)
-    axis = spacing * torch.arange(-count, count + 1, dtype=torch.float64)
+    axis = spacing * (torch.arange(-count, count + 1, dtype=torch.float64) + offset)
     z = torch.cartesian_prod(*[axis] * size).reshape(-1, size)
     square = z.square().sum(-1)
     z = z[square <= reach**2]

@@ -16,6 +16,7 @@ from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.support import box
 from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import KldivError, NotAvailable, NotFinite
+from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Samples, Sum
 from kldiv.estimators.sampling.draws import Plan, draw
 from kldiv.estimators.sampling.moving import points_of, why_none_move
@@ -68,6 +69,13 @@ class Objective:
     def estimator(self, theta: Tensor) -> Estimator:
         """The estimator that is used, chosen once."""
         return self._estimator(self.problem(theta))
+
+    def estimate(self, theta: Tensor) -> Estimate:
+        """The divergence at real vectors with its error, by itself."""
+        problem = self.problem(theta)
+        found = self._estimator(problem).estimate(problem)
+        self.evaluations += max(found.evaluations, 1)
+        return found
 
     @property
     def sampled(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 import torch
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.randomness import seeded
+from kldiv.estimate import Estimate
 from kldiv.solvers.curvature import decrement, hessian, signature
 from kldiv.solvers.lanczos import decrement_of_many, signature_of_many
 from kldiv.solvers.objective import Objective
@@ -98,6 +99,11 @@ class Endpoints:
     def at_best(self, values: Tensor) -> Tensor:
         r"""Of one number for each end, :math:`(S, *)`, that of the best, :math:`(*)`."""
         return self.pick(values.unsqueeze(-1)).squeeze(-1)
+
+    def of(self, estimate: Estimate) -> Estimate:
+        r"""Of estimates :math:`(S, *)` at all ends, those at the best, :math:`(*)`."""
+        value, error = self.at_best(estimate.value), self.at_best(estimate.error)
+        return replace(estimate, value=value, error=error)
 
 
 def endpoints(objective: Objective, run: Run) -> Endpoints:
@@ -196,12 +202,10 @@ def distinct(objective: Objective, ends: Endpoints) -> Optima:
         settled.take_along_dim(rank, 0),
     )
     signs = ends.signature.reshape(starts, -1, ends.signature.shape[-1])
-    family, shape = objective.family, ends.theta.shape[:-1]
-    declared = family.declare(family.size or 1)
+    family = objective.family
+    shapes = {name: each.shape for name, each in family.declare(family.size or 1).items()}
     values = {
-        name: value.expand(*shape, *declared[name].shape).reshape(
-            *loss.shape, *declared[name].shape
-        )
+        name: value.expand(*ends.loss.shape, *shapes[name]).reshape(*loss.shape, *shapes[name])
         for name, value in family.values_at(ends.theta.detach()).items()
     }
     return Optima(rank, leader, loss, signs, values)

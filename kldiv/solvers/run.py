@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from kldiv.estimate import Estimate
 from kldiv.solvers.objective import Objective
 
 __all__ = ["Recorder", "Run", "Solver", "Step"]
@@ -56,6 +57,8 @@ class Run:
         decrement: The Newton decrement, with shape :math:`(S, *)`; ``None`` where the solver knows
             no Hessian.
         signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`, likewise.
+        estimate: The divergence at each end, made afresh, of shape :math:`(S, *)`; ``None`` where
+            it is still to be made.
     """
 
     theta: Tensor
@@ -68,6 +71,7 @@ class Run:
     decrement: Tensor | None = None
     signature: Tensor | None = None
     settled: bool = False
+    estimate: Estimate | None = None
 
 
 @runtime_checkable

@@ -1,0 +1,144 @@
+"""Normals in reverse, by Newton's method on nodes that move with them."""
+
+import math
+
+import pytest
+import torch
+
+from torch.distributions import (
+    Categorical,
+    MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
+    StudentT,
+)
+
+import kldiv
+
+from kldiv.resolving import as_target
+from kldiv.solvers.mixture_slopes import mixture_slopes
+
+F64 = torch.float64
+REVERSE = {"direction": "reverse"}
+
+
+def double(*values):
+    return [torch.tensor(value, dtype=F64) for value in values]
+
+
+def mixture(weights, loc, scale):
+    weights, loc, scale = double(weights, loc, scale)
+    return MixtureSameFamily(Categorical(weights), Normal(loc, scale))
+
+
+def many(count):
+    generator = torch.Generator().manual_seed(3)
+    share = 0.2 + 0.6 * torch.rand(count, 1, generator=generator, dtype=F64)
+    loc = 2 * torch.randn(count, 2, generator=generator, dtype=F64)
+    scale = 0.5 + torch.rand(count, 2, generator=generator, dtype=F64)
+    return MixtureSameFamily(Categorical(torch.cat([share, 1 - share], 1)), Normal(loc, scale))
+
+
+def plane():
+    weights, loc = double([0.4, 0.6], [[-1.0, 0.0], [1.5, 1.0]])
+    covariance = torch.tensor([[1.0, 0.6], [0.6, 1.0]], dtype=F64).expand(2, 2, 2)
+    return MixtureSameFamily(Categorical(weights), MultivariateNormal(loc, covariance))
+
+
+CASES = {
+    "two modes": (mixture([0.5, 0.5], [-5.0, 10.0], [1.0, 1.0]), "normal"),
+    "a shoulder": (mixture([0.35, 0.65], [-2.0, 2.0], [0.8, 1.0]), "normal"),
+    "heavy tails": (StudentT(*double(3.0, 1.0, 2.0)), "normal"),
+    "a fixed mean": (mixture([0.35, 0.65], [-2.0, 2.0], [0.8, 1.0]), "normal(loc=0.5)"),
+    "a fixed scale": (mixture([0.35, 0.65], [-2.0, 2.0], [0.8, 1.0]), "normal(scale=0.7)"),
+    "a density": (kldiv.Target(lambda x: -x.cosh()), "normal"),
+    "one scale": (plane(), "isotropic_normal"),
+    "two scales": (plane(), "diagonal_normal"),
+    "a covariance": (plane(), "full_normal"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_ends_where_the_method_for_everything_ends(case):
+    target, family = CASES[case]
+    found = kldiv.fit(target, family, **REVERSE)
+    other = kldiv.fit(target, family, solver="quasi_newton", **REVERSE)
+    assert (found.solver, other.solver) == ("moving_nodes", "quasi_newton")
+    assert found.converged
+    assert found.divergence.value <= other.divergence.value + 1e-9
+    assert found.optima[0].value == pytest.approx(float(found.divergence), abs=1e-9)
+    for name, value in found.parameters.items():
+        torch.testing.assert_close(value, other.parameters[name], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("case", ["a shoulder", "a covariance", "one scale"])
+def test_its_gradients_are_those_of_the_family_s_real_vectors(case):
+    target, family = CASES[case]
+    found = kldiv.fit(target, family, starts=1, **REVERSE)
+    values = {name: each[0] for name, each in found.history.parameters.items()}
+    descent = kldiv.Descent(steps=1, lr=0.0, unconstrained=True)
+    with pytest.warns(kldiv.ConvergenceWarning):
+        again = kldiv.fit(target, family, starts=values, solver=descent, **REVERSE)
+    assert found.history.gradient_norm[0] == pytest.approx(
+        float(again.history.gradient_norm[0]), rel=1e-2
+    )
+
+
+def test_the_trap_between_two_modes_is_listed_as_the_minimum_that_it_is():
+    found = kldiv.fit("bimodal", "normal", **REVERSE)
+    values = [optimum.value for optimum in found.optima]
+    assert values[:2] == pytest.approx([math.log(2)] * 2)
+    assert len(values) == 3
+    assert values[2] > 7
+
+
+def test_a_saddle_is_never_a_minimum():
+    target = mixture([0.5, 0.5], [-3.0, 3.0], [1.0, 1.0])
+    with pytest.warns(kldiv.ConvergenceWarning, match="no minimum"):
+        found = kldiv.fit(target, "normal(scale=1.0)", starts={"loc": 0.0}, **REVERSE)
+    assert not found.converged
+    assert found.optima == ()
+
+
+def test_a_mode_too_narrow_for_any_nodes_is_left_to_rules_of_its_own():
+    target = mixture([0.9, 0.1], [0.0, 0.3], [1.0, 0.001])
+    found = kldiv.fit(target, "normal", **REVERSE)
+    assert found.converged
+    assert found.optima[0].value == pytest.approx(float(found.divergence), abs=1e-8)
+
+
+def test_many_problems_end_where_each_ends_by_itself_with_true_errors():
+    target = many(200)
+    found = kldiv.fit(target, "normal", **REVERSE)
+    assert found.converged
+    assert len(found.optima) == 200
+    exact = kldiv.divergence(found.q, target)
+    gap = (found.divergence.value - exact.value).abs()
+    assert (gap <= found.divergence.error + exact.error.clamp_min(1e-10)).all()
+    assert found.divergence.error.max() < 1e-5
+    for index in (0, 63, 199):
+        one = kldiv.fit(
+            mixture(*(each[index].tolist() for each in parts(target))), "normal", **REVERSE
+        )
+        assert found.divergence.value[index] == pytest.approx(float(one.divergence), abs=1e-9)
+
+
+def parts(target):
+    inner = target.component_distribution
+    return target.mixture_distribution.probs, inner.loc, inner.scale
+
+
+def test_a_callback_ends_it_with_what_it_has():
+    with pytest.warns(kldiv.ConvergenceWarning, match="the callback stopped it at step 2"):
+        found = kldiv.fit("bimodal", "normal", callback=lambda step: step.index == 2, **REVERSE)
+    assert len(found.history) == 3
+
+
+def test_slopes_of_mixtures_are_those_of_autograd():
+    target = as_target(many(3), "target")
+    x = torch.linspace(-9, 9, 50, dtype=F64).unsqueeze(-1).expand(-1, 3).clone().requires_grad_()
+    log_p = target.log_prob(x)
+    (slope,) = torch.autograd.grad(log_p.sum(), x)
+    found = mixture_slopes(target).at(x.detach())
+    torch.testing.assert_close(found[0], log_p.detach())
+    torch.testing.assert_close(found[1], slope)
