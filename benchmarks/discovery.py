@@ -21,6 +21,7 @@ from kldiv.testing import fake_distribution
 __all__ = ["main"]
 
 MANY = 100
+NO_TESTS = 5  # what pytest ends with where it collects none
 FRONT = """
 import kldiv
 
@@ -78,6 +79,8 @@ def run(site: Path, *arguments: str) -> str:
         text=True,
         check=False,
     )
+    if done.returncode not in (0, NO_TESTS):
+        raise RuntimeError(done.stderr)
     return done.stdout
 
 
