@@ -1,7 +1,7 @@
 """`Plugin`: one installed plugin, loaded in isolation, with a record of how it went.
 
-Each plugin has a pluggy manager of its own: its hooks are checked and called apart from all
-others, so that what it offers is known to be its own, and what it raises is its own affair.
+Each plugin is alone in pluggy's manager while it is loaded: its hooks are checked and called apart
+from all others, so that what it offers is known to be its own, and so is what it raises.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kldiv.isolation import forget_since, isolated, told
 from kldiv.lazy import Lazy, as_item
 from kldiv.specs import normalise_distribution, normalise_name
 
-__all__ = ["GROUP", "KINDS", "Plugin", "State"]
+__all__ = ["GROUP", "KINDS", "Plugin", "State", "new_manager"]
 
 GROUP = "kldiv"
 KINDS = {
@@ -102,11 +102,18 @@ class Plugin:
         offered = named | {"kldiv_gallery": tuple(self.galleries)}
         return {hook.removeprefix("kldiv_"): names for hook, names in offered.items()}
 
-    def load(self) -> None:
-        """Imports the front module and calls its hooks; whatever it raises becomes a problem."""
+    def load(self, manager: pluggy.PluginManager | None = None) -> None:
+        """Imports the front module and calls its hooks; whatever it raises becomes a problem.
+
+        Arguments:
+            manager: An empty manager that knows the hooks, which it is again afterwards.
+        """
         started = time.perf_counter()
+        manager = manager or new_manager()
         with isolated() as misdeeds:
-            self._load()
+            self._load(manager)
+        if manager.has_plugin(self.name):
+            manager.unregister(name=self.name)
         self.seconds = time.perf_counter() - started
         for misdeed in misdeeds if self.usable else ():
             self.set_aside(PluginError(f"it {misdeed} while it was loaded, which it must not"))
@@ -121,11 +128,11 @@ class Plugin:
         self.problems.append(problem)
         self.state = state
 
-    def _load(self) -> None:
+    def _load(self, manager: pluggy.PluginManager) -> None:
         """Either all that is right is kept, or, if there is no front module, nothing at all."""
         before = set(sys.modules)
         try:
-            hooks = self._hooks()
+            hooks = self._hooks(manager)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -141,7 +148,7 @@ class Plugin:
             except BaseException as error:
                 self.set_aside(error)
 
-    def _hooks(self) -> dict[str, pluggy.HookCaller]:
+    def _hooks(self, manager: pluggy.PluginManager) -> dict[str, pluggy.HookCaller]:
         """The hooks that the front module implements, with signatures checked by pluggy."""
         if not EntryPoint.pattern.match(self.value):
             raise PluginError(f"its entry point must name a module, got {self.value!r}")
@@ -152,8 +159,6 @@ class Plugin:
                 f"it was written for plugin API {number!r}, this kldiv has "
                 f"{hookspecs.PLUGIN_API}; install versions of both that agree"
             )
-        manager = pluggy.PluginManager(GROUP)
-        manager.add_hookspecs(hookspecs)
         manager.register(front, self.name)
         hooks = {name: hook for name, hook in vars(manager.hook).items() if name[0] != "_"}
         found = {name: hook for name, hook in hooks.items() if hook.get_hookimpls()}
@@ -201,6 +206,13 @@ class Plugin:
                 self.galleries[str(title)] = folder
             else:
                 self.set_aside(PluginError(f"kldiv_gallery, {title!r}: no folder {name!r}"))
+
+
+def new_manager() -> pluggy.PluginManager:
+    """A manager that knows the hooks, and no plugin."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    return manager
 
 
 def _check_name(name: object) -> None:

@@ -24,7 +24,7 @@ from threading import RLock
 from kldiv.errors import PluginError, PluginWarning
 from kldiv.isolation import told
 from kldiv.lazy import forget_sources
-from kldiv.plugin import GROUP, KINDS, Plugin, State
+from kldiv.plugin import GROUP, KINDS, Plugin, State, new_manager
 from kldiv.registry import BUILT_IN, Offer
 from kldiv.specs import Spec, normalise_distribution
 
@@ -122,24 +122,26 @@ class Plugins:
         """Finds and loads every plugin; also gives what there is to complain about."""
         plugins = tuple(self._find())
         complaints = _disable(plugins)
+        manager = new_manager()
         for plugin in plugins:
             if plugin.state is State.OK:
-                plugin.load()
+                plugin.load(manager)
         self._offers = {kind: tuple(_offers(kind, plugins)) for kind in KINDS.values()}
         return plugins, complaints + [plugin.complaint for plugin in plugins if plugin.problems]
 
 
 def find() -> tuple[Plugin, ...]:
     """Every installed plugin, without an import: the built-in one first, the rest by name."""
-    declaring: dict[str, Distribution] = {}
-    for found in filter(_declares, distributions()):
-        name = normalise_distribution(_metadata(found)[0])
-        declaring.setdefault(name, next(iter(distributions(name=name)), found))
-    outside = {
-        (name, plugin.name, plugin.value): plugin
-        for name, distribution in declaring.items()
-        for plugin in _plugins_of(distribution)
-    }
+    outside: dict[tuple[str, str, str], Plugin] = {}
+    seen: set[str] = set()
+    for distribution in filter(_declares, distributions()):
+        name, version = _metadata(distribution)
+        own = normalise_distribution(name)
+        first = next(iter(distributions(name=name)), distribution)
+        if own not in seen and _declares(first):  # else a newer version hides it
+            for plugin in _plugins_of(distribution, name, version):
+                outside[own, plugin.name, plugin.value] = plugin
+        seen.add(own)
     return (built_in(), *(outside[key] for key in sorted(outside)))
 
 
@@ -157,9 +159,8 @@ def _declares(distribution: Distribution) -> bool:
         return False
 
 
-def _plugins_of(distribution: Distribution) -> Iterator[Plugin]:
+def _plugins_of(distribution: Distribution, name: str, version: str) -> Iterator[Plugin]:
     """The plugins that a distribution declares; one that failed, if that cannot be read."""
-    name, version = _metadata(distribution)
     try:
         entries = distribution.entry_points.select(group=GROUP)
     except Exception as error:
@@ -174,7 +175,8 @@ def _plugins_of(distribution: Distribution) -> Iterator[Plugin]:
 def _metadata(distribution: Distribution) -> tuple[str, str]:
     """The name and the version of a distribution, as far as they can be read."""
     try:
-        return distribution.name or _NAMELESS, distribution.version or ""
+        found = distribution.metadata  # parsed anew at each access
+        return found["Name"] or _NAMELESS, found["Version"] or ""
     except Exception:  # other versions of Python raise other errors
         return _NAMELESS, ""
 

@@ -254,3 +254,18 @@ def test_parameters_that_are_no_numbers_are_shown_as_they_are_written():
         biased: bool = True
 
     assert str(Of()) == "of(kernel='gaussian', width=0.5, count=1000000, biased=True)"
+
+
+def test_a_generator_that_overflows_has_no_limit_rather_than_an_infinite_one():
+    class Overflowing(FDivergence):
+        def generator(self, log_u):
+            u = log_u.exp()
+            return (u - 1) ** 4 / (2 * (u + 1) ** 3)
+
+    zero, nowhere = torch.zeros(2).double(), torch.full((2,), -math.inf).double()
+    (only_p,) = Overflowing().integrands(zero, torch.stack([zero[0], nowhere[0]]))
+    assert only_p[0] == 0
+    assert only_p[1].isnan()
+    p, q = torch.distributions.Bernoulli(0.5), torch.distributions.Bernoulli(1.0)
+    with pytest.raises(kldiv.NotFinite):
+        kldiv.divergence(p, q, Overflowing())

@@ -19,7 +19,7 @@ def installed(monkeypatch):
 
     def install(*plugins):
         for plugin in plugins:
-            monkeypatch.setattr(plugin, "load", lambda: None)
+            monkeypatch.setattr(plugin, "load", lambda manager: None)
         monkeypatch.setattr(registries, "_plugins", Plugins(lambda: plugins))
 
     return install

@@ -274,18 +274,21 @@ class FDivergence(IntegralDivergence):
 
 
 def _weighted(log_density: Tensor, constant: float, where: Tensor) -> Tensor:
-    """``constant`` times the density where asked, else 0; no gradient if it is infinite."""
-    if math.isinf(constant):
+    """``constant`` times the density where asked, else 0; no gradient unless it is finite."""
+    if not math.isfinite(constant):
         present = torch.where(where, log_density, -math.inf).exp() > 0
         return torch.where(present, constant, 0.0).to(log_density.dtype)
     return constant * torch.where(where, log_density, -math.inf).exp()
 
 
 def _limit(function: Callable[[Tensor], Tensor], *, sign: int) -> float:
-    """The limit of a function of log u at an end: infinite unless two far points agree."""
+    """The limit of a function of log u at an end: infinite unless two far points agree.
+
+    NaN where the function overflows before it gets there, so that nothing is claimed of it.
+    """
     with torch.no_grad():
         ends = sign * torch.tensor([_LARGE / 2, _LARGE], dtype=torch.float64)
         near, far = function(ends).tolist()
     if math.isclose(near, far, rel_tol=1e-6, abs_tol=1e-12):
         return float(far)
-    return math.inf
+    return math.nan if math.isnan(near) or math.isnan(far) else math.inf
