@@ -36,6 +36,8 @@ KNOWN_DISTRIBUTIONS = {
     "kernel_stein": "kldiv-kernels",
     "neural_spline_flow": "kldiv-flows",
     "masked_autoregressive_flow": "kldiv-flows",
+    "coupling_flow": "kldiv-flows",
+    "neural_autoregressive_flow": "kldiv-flows",
     "pyro": "kldiv-bayes",
     "le_cam": "kldiv-example",
 }
