@@ -32,6 +32,12 @@ __all__ = ["KNOWN_DISTRIBUTIONS", "Plugins", "built_in", "find"]
 
 KNOWN_DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
     "kldiv-example": ("le_cam",),
+    "kldiv-flows": (
+        "coupling_flow",
+        "masked_autoregressive_flow",
+        "neural_autoregressive_flow",
+        "neural_spline_flow",
+    ),
 }
 """The distributions that bring more names, with what they bring."""
 
