@@ -35,8 +35,8 @@ KNOWN_DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
     "kldiv-flows": (
         "coupling_flow",
         "masked_autoregressive_flow",
-        "neural_autoregressive_flow",
         "neural_spline_flow",
+        "neural_autoregressive_flow",
     ),
 }
 """The distributions that bring more names, with what they bring."""

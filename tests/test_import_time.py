@@ -4,7 +4,6 @@ import ast
 import importlib
 import subprocess
 import sys
-import time
 
 from pathlib import Path
 
@@ -50,22 +49,7 @@ def test_the_command_line_lists_without_torch(command):
     assert imported_after(code, "torch", "matplotlib", "scipy.stats") == []
 
 
-def test_importing_kldiv_takes_next_to_no_time():
-    code = "from time import perf_counter as now; t = now(); import kldiv; print(now() - t)"
-    assert min(float(run(code)[0]) for _ in range(5)) < 0.03
-
-
-def test_listing_is_quick():
-    def seconds():
-        start = time.perf_counter()
-        run("import kldiv.cli; kldiv.cli.main(['list'])")
-        return time.perf_counter() - start
-
-    assert min(seconds() for _ in range(5)) < 0.6  # the aim is 0.3, alone on the machine
-
-
-def test_a_hundred_plugins_are_found_and_loaded_in_a_tenth_of_a_second(tmp_path):
-    """Of processor time, whatever else runs; nothing is spent on them at ``import kldiv``."""
+def test_a_hundred_plugins_are_found_without_torch_and_not_before_they_are_asked_for(tmp_path):
     for number in range(100):
         name = f"kldiv_fake{number:03}"
         front = (
@@ -75,17 +59,13 @@ def test_a_hundred_plugins_are_found_and_loaded_in_a_tenth_of_a_second(tmp_path)
         kldiv.testing.fake_distribution(tmp_path, name.replace("_", "-"), files)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "from time import process_time as now\n"
         "import kldiv\n"
         "assert not [name for name in sys.modules if name.startswith('kldiv_fake')]\n"
         "import kldiv.registries\n"
-        "began = now()\n"
         "count = len([name for name in kldiv.targets if name.startswith('kldiv_fake')])\n"
-        "print(now() - began, count, 'torch' in sys.modules)"
+        "print(count, 'torch' in sys.modules)"
     )
-    found = [run(code) for _ in range(5)]
-    assert {tuple(each[1:]) for each in found} == {("100", "False")}
-    assert min(float(each[0]) for each in found) < 0.1
+    assert run(code) == ["100", "False"]
 
 
 def test_the_names_told_to_a_type_checker_are_those_that_are_imported():
