@@ -36,7 +36,7 @@ def fitted(problem: Problem, *, full: bool = False, calls: int = 3) -> Record:
     if full:
         start = {"loc": location, "covariance_matrix": torch.diag(scale.square())}
     found = _timed(target, family, calls, starts=start)
-    fit = found.pop("fit")
+    fit = found["fit"]
     mean, root = (np.atleast_1d(each) for each in _parameters(fit))
     return found | {"excess": problem.excess(mean, root, full)}
 
