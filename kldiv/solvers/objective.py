@@ -25,6 +25,7 @@ from kldiv.solvers.held_draws import (
     points_of,
     why_none_move,
 )
+from kldiv.solvers.projections import Projections
 from kldiv.solvers.rules import Rule, rule_for
 
 __all__ = ["Objective"]
@@ -64,6 +65,7 @@ class Objective:
         self._rule: Rule | None = None
         self._draws = 0
         self._held: HeldDraws | None = None
+        self._projected: Projections | None = None
 
     def problem(self, theta: Tensor) -> Problem:
         """The divergence at real vectors, as a problem for an estimator."""
@@ -81,9 +83,14 @@ class Objective:
         return found
 
     @property
+    def free(self) -> bool:
+        """Whether how it is computed was left to choose."""
+        return isinstance(self._asked, Ladder)
+
+    @property
     def sampled(self) -> bool:
         """Whether it is an average over draws."""
-        return isinstance(self._chosen, MonteCarlo)
+        return isinstance(self._chosen, MonteCarlo) and self._projected is None
 
     @property
     def by_quadrature(self) -> bool:
@@ -117,6 +124,10 @@ class Objective:
             own = replace(self._problem(self.target), q=self.target, p=self.target)
             points = draw(self.target, own, Plan(1, count), seed + 1)
         self._held = HeldDraws(cube, points, self.forward)
+
+    def project(self, projections: Projections) -> None:
+        """From now on the objective is made of integrals on lines."""
+        self._projected = projections
 
     @property
     def resolution(self) -> float:
@@ -153,6 +164,9 @@ class Objective:
         return self._of(self.family.member(parameters, batch))
 
     def _at(self, theta: Tensor) -> Tensor:
+        if self._projected is not None:
+            self.evaluations += len(self._projected.nodes) * theta.shape[:-1].numel()
+            return self._projected.value(theta)
         try:
             member = self.family.at(theta)
         except ValueError as error:  # torch refuses parameters that have overflowed
