@@ -20,10 +20,11 @@ from kldiv.solvers.run import Recorder, Run
 __all__ = ["OnProjections"]
 
 _SPACINGS = (0.8, 0.4, 0.2, 0.1, 0.05)  # of nodes, in standard deviations
-_STEPS = 12  # of the natural gradient
+_STEPS = 40  # of the natural gradient
 _GAP = 1e-9  # to the nodes before, relative: more would change nothing
-_TOLERANCE = 1e-13
-_LITTLE = 1e-6  # nats, relative, that a step may gain when another method takes over
+_TOLERANCE = 1e-12
+_SHORTEST = 1e-2  # share of a step, below which it is a step of another method's
+_LITTLE = 1e-13  # nats, relative, that a step may gain when another method takes over
 _ROUNDING = 1e-13
 
 
@@ -73,16 +74,19 @@ class OnProjections:
 
 
 def _nearer(objective: Objective, lines: Projections, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """Natural gradient steps, each kept where it makes the divergence less."""
+    """Natural gradient steps, shorter ones where they do not make the divergence less."""
     loss = objective(theta).detach()
+    share = torch.ones_like(loss)
     for _ in range(_STEPS):
-        moved = lines.stepped(theta)
+        moved = theta + share.unsqueeze(-1) * (lines.stepped(theta) - theta)
         after = objective(moved).detach()
         better = after < loss
-        gain = torch.where(better, loss - after, 0.0).max()
+        gain = torch.where(better, loss - after, 0.0)
         theta = torch.where(better.unsqueeze(-1), moved, theta)
         loss = torch.where(better, after, loss)
-        if not bool(gain > _LITTLE * (1 + loss.abs()).max()):
+        moving = torch.where(better, gain > _LITTLE * (1 + loss.abs()), share > _SHORTEST)
+        share = torch.where(better, (2 * share).clamp_max(1.0), share / 4)
+        if not bool(moving.any()):
             break
     return theta, loss
 

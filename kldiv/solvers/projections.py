@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -53,7 +54,7 @@ class Projections:
     chart: NormalChart
     spacing: float
 
-    @property
+    @cached_property
     def nodes(self) -> Tensor:
         """The nodes of the standard normal, with shape (K)."""
         count = int(_REACH / self.spacing)
@@ -112,9 +113,13 @@ class Projections:
 
     def _weigh(self, values: Tensor) -> Tensor:
         """The expectations of values at the nodes."""
-        weights = (-self.nodes.square() / 2).exp()
-        found: Tensor = torch.tensordot(weights / weights.sum(), values, 1)
+        found: Tensor = torch.tensordot(self._weights, values, 1)
         return found
+
+    @cached_property
+    def _weights(self) -> Tensor:
+        weights = (-self.nodes.square() / 2).exp()
+        return weights / weights.sum()
 
 
 def _inverse(precision: Tensor) -> Tensor:
