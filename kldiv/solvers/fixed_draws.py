@@ -75,7 +75,9 @@ class FixedDraws:
         """Moves all rows with few draws, then with more, until these change nothing."""
         count = self.first
         objective.hold(count, objective.seed + count)
-        state, home = self._settle(objective, nearer(objective, starts), recorder)
+        with recorder.watching():
+            starts = nearer(objective, starts, recorder)
+        state, home = self._settle(objective, starts, recorder)
         excess = torch.full_like(state[1], torch.inf)
         while count * _GROWTH <= self.most and not recorder.stopped:
             count *= _GROWTH

@@ -79,15 +79,7 @@ class Projections:
             slope, bend = self._derivatives(loc, root)
             covariance = _inverse(-bend)
             loc = loc + (covariance @ slope.unsqueeze(-1)).squeeze(-1)
-            if self.chart.shape != "full":
-                variance = 1 / -bend.diagonal(dim1=-2, dim2=-1).clamp_max(-_LEAST)
-                if self.chart.shape == "isotropic":
-                    variance = (1 / (1 / variance).mean(-1, keepdim=True)).expand_as(variance)
-                root = torch.diag_embed(variance.sqrt())
-            else:
-                root = torch.linalg.cholesky(covariance)
-            values = self.chart.parameters(loc, root)
-            return self.chart.family.space.unconstrain(values, check=False)
+            return self.chart.real_vectors(loc, -bend, covariance)
 
     def _derivatives(self, loc: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
         """The expected gradient and Hessian of the log density."""
