@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kldiv.closed_form import ClosedForm
     from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
     from kldiv.definitions.family import Family
+    from kldiv.definitions.projected_target import ProjectedTarget
     from kldiv.definitions.sample_divergence import SampleDivergence, SampleScoreDivergence
     from kldiv.definitions.score_divergence import ScoreDivergence
     from kldiv.definitions.target import Target
@@ -73,6 +74,7 @@ __all__ = [
     "NotFinite",
     "PluginError",
     "PluginWarning",
+    "ProjectedTarget",
     "Quadrature",
     "QuasiNewton",
     "SampleDivergence",
@@ -101,6 +103,7 @@ _NAMES = {
     "closed_form": "ClosedForm",
     "definitions.divergence": "Divergence FDivergence IntegralDivergence",
     "definitions.family": "Family",
+    "definitions.projected_target": "ProjectedTarget",
     "definitions.sample_divergence": "SampleDivergence SampleScoreDivergence",
     "definitions.score_divergence": "ScoreDivergence",
     "definitions.target": "Target",

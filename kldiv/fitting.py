@@ -27,6 +27,7 @@ from kldiv.solvers import (
     MomentMatching,
     MovingNodes,
     Objective,
+    OnProjections,
     QuasiNewton,
     Run,
     Solver,
@@ -36,6 +37,7 @@ from kldiv.solvers.chunked_objective import ChunkedObjective
 from kldiv.solvers.optima import distinct, endpoints
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import Starts, check_finite, first_points
+from kldiv.solvers.threads import few_threads
 from kldiv.verdicts import verdict_on
 
 __all__ = ["Fit", "explain_fit", "fit"]
@@ -43,6 +45,7 @@ __all__ = ["Fit", "explain_fit", "fit"]
 _SOLVERS: dict[str, Callable[[], Solver]] = {
     "moment_matching": MomentMatching,
     "moving_nodes": MovingNodes,
+    "on_projections": OnProjections,
     "quasi_newton": QuasiNewton,
     "fixed_draws": FixedDraws,
     "descent": partial(Descent, lr=0.01, unconstrained=True),
@@ -79,8 +82,9 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
         direction: ``"forward"`` for :math:`D(p \parallel q)`, ``"reverse"`` for
             :math:`D(q \parallel p)`.
         estimator: As for :func:`kldiv.divergence`.
-        solver: ``"auto"``, ``"moment_matching"``, ``"moving_nodes"``, ``"quasi_newton"``,
-            ``"fixed_draws"``, ``"descent"``, a solver object, or a class of ``torch.optim``.
+        solver: ``"auto"``, ``"moment_matching"``, ``"moving_nodes"``,
+            ``"on_projections"``, ``"quasi_newton"``, ``"fixed_draws"``, ``"descent"``, a solver
+            object, or a class of ``torch.optim``.
         starts: How many starts, or the starts themselves: parameters by name, or a sequence of
             these.
         seed: What all randomness follows; the same seed gives the same result.
@@ -107,10 +111,11 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
         raise InvalidType(f"callback must be a function of a step, got {callback!r}")
     objective = _objective(target, family, divergence, direction, estimator, seed)
     chosen = _solver(solver, objective)
-    first = first_points(objective, starts, single=isinstance(chosen, Descent))
     recorder = Recorder(callback, progress, partial(check_finite, objective))
-    run = chosen.solve(objective, first, recorder)
-    fitted = _result(objective, chosen, run, as_estimator(estimator, objective.divergence))
+    with few_threads(objective.target):
+        first = first_points(objective, starts, single=isinstance(chosen, Descent))
+        run = chosen.solve(objective, first, recorder)
+        fitted = _result(objective, chosen, run, as_estimator(estimator, objective.divergence))
     if not fitted.converged:
         warnings.warn(fitted.verdict, ConvergenceWarning, stacklevel=2)
     return fitted

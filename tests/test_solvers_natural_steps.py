@@ -10,6 +10,7 @@ import kldiv
 from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
 from kldiv.solvers.natural_steps import nearer
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.run import Recorder
 
 F64 = torch.float64
 SIZE = 6
@@ -41,30 +42,51 @@ def test_one_step_ends_at_a_normal_target():
     hidden = kldiv.Target(NORMAL.log_prob, event_shape=(SIZE,))
     objective = held(hidden)
     before = objective.evaluations
-    member = objective.family.at(nearer(objective, starts(objective)))
+    member = objective.family.at(nearer(objective, starts(objective), Recorder()))
     torch.testing.assert_close(member.loc, NORMAL.loc.expand(3, -1), rtol=0, atol=1e-9)
     expected = NORMAL.covariance_matrix.expand(3, -1, -1)
     torch.testing.assert_close(member.covariance_matrix, expected, rtol=0, atol=1e-9)
-    # two steps of 2 D gradients, and three values at all draws, for each of three starts
-    assert objective.evaluations - before == 3 * (2 * 2 * SIZE + 3 * 64)
+    # three times 2 D gradients, and two values at all draws, for each of three starts
+    assert objective.evaluations - before == 3 * (3 * 2 * SIZE + 2 * 64)
+
+
+@pytest.mark.parametrize("size", [3, 70])
+@pytest.mark.parametrize("family", ["isotropic_normal", "diagonal_normal", "full_normal"])
+def test_narrower_families_take_their_part_of_the_precision(family, size):
+    generator = torch.Generator().manual_seed(2)
+    root = torch.eye(size, dtype=F64) + 0.1 * torch.randn(size, size, generator=generator).double()
+    precision = root @ root.T
+    target = kldiv.Target(lambda x: -((x - 2) @ root).square().sum(-1) / 2, event_shape=(size,))
+    objective = held(target, family)
+    recorder = Recorder()
+    member = objective.family.at(nearer(objective, starts(objective, 1), recorder))
+    diagonal = precision.diagonal()
+    variance = {
+        "isotropic_normal": (1 / diagonal.mean()).expand(size),
+        "diagonal_normal": 1 / diagonal,
+        "full_normal": torch.linalg.inv(precision).diagonal(),
+    }[family]
+    torch.testing.assert_close(member.mean[0], torch.full((size,), 2.0, dtype=F64))
+    torch.testing.assert_close(member.variance[0], variance)
+    assert recorder.steps[-1].gradient_norm.max() < 1e-6
 
 
 def test_the_objective_never_rises():
     target = kldiv.Target(lambda x: -(x.square() + x.sin() * 3).sum(-1), event_shape=(SIZE,))
     objective = held(target)
     first = starts(objective)
-    assert (objective(nearer(objective, first)) <= objective(first)).all()
+    assert (objective(nearer(objective, first, Recorder())) <= objective(first)).all()
 
 
 @pytest.mark.parametrize(
     "objective",
     [
-        held(NORMAL, "diagonal_normal"),
+        held(NORMAL, "full_normal(loc=[0,0,0,0,0,0])"),
         held(NORMAL, divergence="jensen_shannon"),
         held(NORMAL, divergence="chi2", forward=True),
     ],
-    ids=["no full covariance", "no kl", "forward"],
+    ids=["a fixed mean", "no kl", "forward"],
 )
 def test_other_fits_stay_where_they_are(objective):
     first = starts(objective)
-    assert torch.equal(nearer(objective, first), first)
+    assert torch.equal(nearer(objective, first, Recorder()), first)

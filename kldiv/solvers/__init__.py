@@ -10,6 +10,7 @@ from kldiv.solvers.fixed_draws import FixedDraws
 from kldiv.solvers.moment_matching import MomentMatching
 from kldiv.solvers.moving_nodes import MovingNodes
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.on_projections import OnProjections
 from kldiv.solvers.quasi_newton import QuasiNewton
 from kldiv.solvers.run import Run, Solver, Step
 
@@ -19,6 +20,7 @@ __all__ = [
     "MomentMatching",
     "MovingNodes",
     "Objective",
+    "OnProjections",
     "QuasiNewton",
     "Run",
     "Solver",

@@ -24,7 +24,7 @@ from kldiv.solvers.natural_steps import nearer
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
 
-__all__ = ["FixedDraws"]
+__all__ = ["FixedDraws", "first_of", "together"]
 
 _GROWTH = 8
 _NEAR = 1e-2  # nats, and of real parameters: ends that more draws would not tell apart
@@ -79,14 +79,16 @@ class FixedDraws:
         """Moves all rows with few draws, then with more, until these change nothing."""
         count = self.first
         objective.hold(count, objective.seed + count)
-        state, home = self._settle(objective, nearer(objective, starts), recorder)
+        with recorder.watching():
+            starts = nearer(objective, starts, recorder)
+        state, home = self._settle(objective, starts, recorder)
         excess = torch.full_like(state[1], torch.inf)
         while count * _GROWTH <= self.most and not recorder.stopped:
             count *= _GROWTH
             objective.hold(count, objective.seed + count)
             before = objective(state[0]).detach()
             state, again = self._settle(objective, state[0], recorder, home)
-            excess = ((before - state[1][again]).clamp_min(0.0) / _GROWTH)[_first_of(again)]
+            excess = ((before - state[1][again]).clamp_min(0.0) / _GROWTH)[first_of(again)]
             home = again[home]
             if bool((excess.amin(0) <= self.tolerance).all()):
                 break
@@ -111,12 +113,12 @@ class FixedDraws:
                 recorder.record(state[1][home], parameters, state[2][home])
                 if recorder.stopped:
                     break
-        same = _together(last[0], last[1])
-        kept = _first_of(same)
+        same = together(last[0], last[1])
+        kept = first_of(same)
         return (last[0][kept], last[1][kept], last[2][kept]), same
 
 
-def _together(theta: Tensor, loss: Tensor) -> Tensor:
+def together(theta: Tensor, loss: Tensor) -> Tensor:
     """The number of the group of each row, with shape (S); rows of a group ended together."""
     near = ((theta.unsqueeze(1) - theta).abs() <= _NEAR * (1 + theta.abs())).all(-1)
     near = near & ((loss.unsqueeze(1) - loss).abs() <= _NEAR)
@@ -126,6 +128,6 @@ def _together(theta: Tensor, loss: Tensor) -> Tensor:
     return groups
 
 
-def _first_of(groups: Tensor) -> Tensor:
+def first_of(groups: Tensor) -> Tensor:
     """The first row of each group."""
     return torch.stack([(groups == k).int().argmax() for k in range(int(groups.max()) + 1)])

@@ -95,6 +95,16 @@ class NormalChart:
             if name in free and value is not None
         }
 
+    def real_vectors(self, loc: Tensor, precision: Tensor, covariance: Tensor) -> Tensor:
+        """The family's real vectors for a mean, and what it can take of a precision."""
+        exact = precision.diagonal(dim1=-2, dim2=-1).abs()
+        exact = exact.mean(-1) if self.shape == "isotropic" else exact
+        known = {"loc": loc, "covariance_matrix": covariance}
+        if self.shape != "full":
+            known = {"loc": loc, "scale": exact.clamp_min(1e-300).rsqrt()}
+        values = {name: known[name] for name in self.family.space.parameters}
+        return self.family.space.unconstrain(values, check=False)
+
     def moved(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """Where a step in the chart leads."""
         shifts, basis = _basis(self.size, self.shape, *self._free)

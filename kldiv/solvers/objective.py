@@ -21,6 +21,7 @@ from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature,
 from kldiv.estimators.sampling.draws import Plan, draw
 from kldiv.estimators.sampling.moving import points_of, why_none_move
 from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first
+from kldiv.solvers.projections import Projections
 from kldiv.solvers.rules import Rule, rule_for
 
 __all__ = ["Objective"]
@@ -61,6 +62,7 @@ class Objective:
         self._draws = 0
         self._held: HeldDraws | None = None
         self._moves: bool | None = None
+        self._projected: Projections | None = None
 
     def problem(self, theta: Tensor) -> Problem:
         """The divergence at real vectors, as a problem for an estimator."""
@@ -78,9 +80,14 @@ class Objective:
         return found
 
     @property
+    def free(self) -> bool:
+        """Whether how it is computed was left to choose."""
+        return isinstance(self._asked, Ladder)
+
+    @property
     def sampled(self) -> bool:
         """Whether it is an average over draws."""
-        return isinstance(self._chosen, MonteCarlo)
+        return isinstance(self._chosen, MonteCarlo) and self._projected is None
 
     @property
     def by_quadrature(self) -> bool:
@@ -118,6 +125,10 @@ class Objective:
             own = replace(self._problem(self.target), q=self.target, p=self.target)
             points = draw(self.target, own, Plan(1, count), seed + 1)
         return HeldDraws(cube, points, self.forward)
+
+    def project(self, projections: Projections) -> None:
+        """From now on the objective is made of integrals on lines."""
+        self._projected = projections
 
     @property
     def resolution(self) -> float:
@@ -160,6 +171,9 @@ class Objective:
         return self._of(self.family.member(parameters, batch))
 
     def _at(self, theta: Tensor) -> Tensor:
+        if self._projected is not None:
+            self.evaluations += len(self._projected.nodes) * theta.shape[:-1].numel()
+            return self._projected.value(theta)
         try:
             member = self.family.at(theta)
         except NotFinite:  # a module moved out of its domain

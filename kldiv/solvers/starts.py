@@ -21,6 +21,7 @@ Starts = int | Mapping[str, object] | Sequence[Mapping[str, object]] | None
 """How many starts, or the starts themselves: parameters by name, or a sequence of these."""
 
 _STARTS = 6
+_MANY = 64  # parameters: beyond, starts by chance are no nearer to anything
 
 
 def first_points(objective: Objective, starts: Starts, *, single: bool) -> Tensor:
@@ -89,7 +90,8 @@ def _found(objective: Objective, wanted: int | None, *, single: bool) -> list[Te
     best = family.optimum(target) if objective.forward else None
     known = known if best is None else [best, *known]
     vectors = [family.space.unconstrain(_inside(family, each)) for each in known]
-    count = wanted or (1 if single or not family.batched else max(_STARTS, len(vectors)))
+    single = single or not family.batched or family.space.size > _MANY
+    count = wanted or (1 if single else max(_STARTS, len(vectors)))
     return (vectors + _scattered(vectors[0], count, objective.seed))[:count]
 
 
@@ -112,4 +114,5 @@ def _inside(family: Family, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _scattered(first: Tensor, count: int, seed: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(seed % 2**63)
     noise = torch.randn(count, *first.shape, generator=generator, dtype=first.dtype)
-    return list(first + noise.to(first.device))
+    shrunk = min(1.0, (_MANY / first.shape[-1]) ** 0.5)  # lest matrices become singular
+    return list(first + shrunk * noise.to(first.device))

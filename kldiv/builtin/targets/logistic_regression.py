@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from kldiv.builtin.checks import check_numbers, check_positive
-from kldiv.definitions.target import Target
+from kldiv.definitions.projected_target import ProjectedTarget
 from kldiv.errors import InvalidArgument, ShapeMismatch
 
 __all__ = ["logistic_regression"]
@@ -20,7 +20,7 @@ _NEWTON_STEPS = 30
 
 def logistic_regression(
     features: object = None, labels: object = None, scale: float = 2.0
-) -> Target:
+) -> ProjectedTarget:
     r"""The posterior of the weights of a logistic regression, its normaliser unknown.
 
     .. math:: \log p(w) = \sum_i \log \sigma\bigl((2 y_i - 1)\, x_i^\top w\bigr)
@@ -60,12 +60,11 @@ def logistic_regression(
         likelihood = torch.nn.functional.logsigmoid(weights @ signed.mT).sum(-1)
         return likelihood - (weights / prior).square().sum(-1) / 2
 
-    highest = log_joint(_mode(signed, prior)).detach()
-
-    def logistic_regression(weights: Tensor) -> Tensor:
-        return log_joint(weights) - highest
-
-    return Target(logistic_regression, event_shape=(matrix.shape[-1],))
+    highest = log_joint(_mode(signed, prior)) / matrix.shape[-1]
+    return ProjectedTarget(
+        (signed, torch.nn.functional.logsigmoid),
+        (torch.eye(matrix.shape[-1], dtype=torch.float64) / prior, lambda t: -t * t / 2 - highest),
+    )
 
 
 def _mode(signed: Tensor, prior: Tensor) -> Tensor:
