@@ -111,3 +111,20 @@ def test_what_is_no_number_is_refused():
 def test_a_single_point_has_no_error():
     with pytest.raises(kldiv.NotAvailable, match="q is a single point"):
         kldiv.divergence(torch.zeros(3), torch.ones(1), Energy())
+
+
+def test_batch_shapes_of_distributions_broadcast():
+    column, row = normal([[0.0], [1.0]]), normal([0.0, 2.0, 4.0])
+    found = kldiv.divergence(column, row, Energy(), estimator=kldiv.Samples(points=400), seed=0)
+    assert found.value.shape == (2, 3)
+    for i, first in enumerate((0.0, 1.0)):
+        for j, second in enumerate((0.0, 2.0, 4.0)):
+            truth = energy_of_normals(abs(first - second))
+            assert abs(float(found.value[i, j]) - truth) <= 2 * float(found.error[i, j])
+
+
+def test_it_can_be_held_to_the_laws_by_few_draws():
+    report = kldiv.testing.check_divergence(Energy(), pairs=["coins", "dice with zeros", "planes"])
+    assert report.passed, report
+    checked = [each.law for each in report.outcomes if each.checks]
+    assert checked == ["non_negative", "identity", "symmetry", "edges", "batch"]

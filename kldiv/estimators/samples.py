@@ -211,5 +211,6 @@ def _drawn_samples(side: Target, batch: torch.Size, count: int, seed: int) -> li
         return [SampleTarget(side.points[kept], side.weights[kept])] * batch.numel()
     points = side.sample(torch.Size([count]), seed)
     shape = (count, *batch, *side.event_shape)
-    lots = points.reshape(count, *side.batch_shape, *side.event_shape).expand(shape)
+    ones = (1,) * (len(batch) - len(side.batch_shape))
+    lots = points.reshape(count, *ones, *side.batch_shape, *side.event_shape).expand(shape)
     return [SampleTarget(lot) for lot in lots.reshape(count, -1, *side.event_shape).unbind(1)]
