@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from torch import Tensor
 
 from kldiv.errors import InvalidArgument
+from kldiv.numerics import total
 
 __all__ = ["Estimate"]
 
@@ -52,10 +52,10 @@ class Estimate:
     up_to_constant: bool = False
     pareto_k: Tensor | None = None
 
-    @cached_property
+    @property
     def undefined(self) -> bool:
         """Whether a value is NaN: no estimate is handed out that is."""
-        return bool(self.value.isnan().any())
+        return math.isnan(total(self.value)) and bool(self.value.isnan().any())
 
     def bits(self) -> Tensor:
         r"""The value in bits, :math:`\text{value} / \ln 2`, with shape :math:`(*)`."""

@@ -121,10 +121,10 @@ def in_precision(estimate: Estimate, dtype: torch.dtype) -> Estimate:
     if estimate.value.dtype == dtype:
         return estimate
     value = estimate.value.to(dtype)
-    rounding = torch.finfo(dtype).eps * value.detach().abs()
+    size = value.detach().abs()
     if estimate.reason:  # without one nothing is infinite but what the precision cannot hold
-        rounding = torch.where(value.isfinite(), rounding, 0.0)
-    error = (estimate.error + rounding).to(dtype)
+        size = torch.where(size.isinf(), 0.0, size)
+    error = torch.add(estimate.error, size, alpha=torch.finfo(dtype).eps).to(dtype)
     stderr = None if estimate.stderr is None else estimate.stderr.to(dtype)
     pareto_k = None if estimate.pareto_k is None else estimate.pareto_k.to(dtype)
     return Estimate(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from functools import lru_cache
+
 import torch
 
 from torch import Tensor
@@ -20,15 +22,18 @@ __all__ = [
     "log_mean",
     "log_ratio",
     "phi2",
+    "polynomial",
     "product",
     "relative_entropy",
+    "total",
 ]
 
 _EULER = 0.57721566490153286061
 _ZETA = tuple(
     float(torch.special.zeta(torch.tensor(k, dtype=torch.float64), 2)) for k in range(2, 30)
 )
-_SERIES = tuple(1.0 / math.factorial(k + 2) for k in range(17))
+_PHI2 = tuple(1.0 / math.factorial(k + 2) for k in range(17))
+_LOG_GAMMA = tuple((-1) ** k * _ZETA[k] / (k + 2) for k in range(len(_ZETA)))
 
 
 def phi2(x: Tensor) -> Tensor:
@@ -46,10 +51,29 @@ def phi2(x: Tensor) -> Tensor:
     small = x.abs() <= 1
     inner = torch.where(small, x, 0.0)
     outer = torch.where(small, 1.0, x)
-    series = torch.full_like(inner, _SERIES[-1])
-    for coefficient in reversed(_SERIES[:-1]):
-        series = series * inner + coefficient
+    series = polynomial(inner, _PHI2)
     return torch.where(small, series, (outer.expm1() - outer) / outer.square())
+
+
+def polynomial(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+    r""":math:`\sum_k c_k x^k` by Horner's rule, with shape :math:`(*)`.
+
+    Arguments:
+        x: Any real numbers, with shape :math:`(*)`.
+        coefficients: The numbers :math:`c_0, c_1, \dots`
+    """
+    *lower, value = _as_tensors(coefficients, x.dtype, x.device)
+    for coefficient in reversed(lower):
+        value = torch.addcmul(coefficient, value, x)
+    return value
+
+
+@lru_cache
+def _as_tensors(
+    numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, ...]:
+    with torch.inference_mode(mode=False):  # else no later gradient could use them
+        return torch.tensor(numbers, dtype=dtype, device=device).unbind()
 
 
 def exp_gap(log_a: Tensor, log_b: Tensor) -> Tensor:
@@ -96,10 +120,8 @@ def log_gamma_remainder(x: Tensor) -> Tensor:
     """
     near = x.abs() < 0.5
     inner, outer = torch.where(near, x, 0.0), torch.where(near, 1.0, x)
-    series = torch.zeros_like(inner)
-    for k in range(len(_ZETA) + 1, 1, -1):
-        series = _ZETA[k - 2] / k - inner * series
     logarithm = inner.log1p()
+    series = polynomial(inner, _LOG_GAMMA)
     close = logarithm.square() * phi2(logarithm) + inner.square() * series
     return torch.where(near, close, (1 + outer).lgamma() + _EULER * outer)
 
@@ -140,3 +162,12 @@ def product(p: Tensor, factor: Tensor) -> Tensor:
     """``p * factor`` with 0 · ∞ = 0, as in the limit, and no gradient there."""
     lost = (p == 0) & ~factor.isfinite()
     return torch.where(lost, 0.0, p * torch.where(lost, 0.0, factor))
+
+
+def total(x: Tensor) -> float:
+    """The sum as a number: where it is finite all of x is, and NaN is in x only where it is NaN.
+
+    A sum may overflow or cancel to NaN where no single number does.
+    """
+    number: float = (x if x.numel() == 1 else x.sum()).item()
+    return number

@@ -16,7 +16,8 @@ ROOT = Path(kldiv.__file__).parent
 LAYERS = (
     ("errors",),
     ("isolation", "specs"),
-    ("estimate", "hookspecs", "lazy", "numerics", "tables"),
+    ("hookspecs", "lazy", "numerics", "tables"),
+    ("estimate",),
     ("definitions", "entry", "plugin"),
     ("registry",),
     ("adapters", "closed_form", "plugins"),

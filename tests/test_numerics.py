@@ -6,7 +6,15 @@ import mpmath
 import pytest
 import torch
 
-from kldiv.numerics import exp_gap, log_mean, phi2, product, relative_entropy
+from kldiv.numerics import (
+    exp_gap,
+    log_mean,
+    phi2,
+    polynomial,
+    product,
+    relative_entropy,
+    total,
+)
 
 EPS = torch.finfo(torch.float64).eps
 EVERYWHERE = [-700.0, -40.0, -1.0 - 1e-12, -1.0, -0.3, -1e-9, 0.0, 1e-300, 1e-5, 1.0, 1.0 + 1e-12]
@@ -42,6 +50,34 @@ def test_the_remainder_is_right_in_float32_too():
     x = torch.linspace(-5, 5, 101)
     exact = phi2(x.double())
     assert torch.allclose(phi2(x).double(), exact, rtol=16 * torch.finfo(torch.float32).eps)
+
+
+def test_a_polynomial_has_value_slope_and_curvature_also_at_zero():
+    x = torch.linspace(-1, 1, 5, dtype=torch.float64).requires_grad_()
+    value = polynomial(x, (1.0, -2.0, 3.0, 4.0))
+    (slope,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.sum(), x)
+    torch.testing.assert_close(value, 1 - 2 * x + 3 * x**2 + 4 * x**3, rtol=0, atol=8 * EPS)
+    torch.testing.assert_close(slope, -2 + 6 * x + 12 * x**2, rtol=0, atol=32 * EPS)
+    torch.testing.assert_close(curvature, 6 + 24 * x, rtol=0, atol=64 * EPS)
+
+
+def test_a_polynomial_first_used_without_gradients_has_them_later():
+    coefficients = (3.0, 0.25, 5.0)  # of no other test
+    with torch.inference_mode():
+        polynomial(torch.ones(2), coefficients)
+    x = torch.zeros(2, requires_grad=True)
+    polynomial(x, coefficients).sum().backward()
+    assert x.grad.tolist() == [0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("values", "finite", "nan"),
+    [([1.0], True, False), ([math.nan, 1.0], False, True), ([math.inf], False, False)],
+)
+def test_a_total_tells_of_infinities_and_of_nan(values, finite, nan):
+    found = total(torch.tensor(values, requires_grad=True))
+    assert (math.isfinite(found), math.isnan(found)) == (finite, nan)
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.0, 1e-12), (-3.0, 2.0), (2.0, -3.0), (-700.0, -700.5)])

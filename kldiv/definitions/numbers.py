@@ -57,6 +57,8 @@ def as_shape(event_shape: object) -> torch.Size:
     Raises:
         InvalidArgument: If it is no tuple of positive integers.
     """
+    if isinstance(event_shape, torch.Size) and 0 not in event_shape:
+        return event_shape
     whole = isinstance(event_shape, tuple | list) and all(
         isinstance(size, int) and size > 0 for size in event_shape
     )

@@ -17,6 +17,7 @@ from torch.distributions import (
 )
 
 from kldiv.errors import InvalidArgument
+from kldiv.numerics import total
 
 __all__ = ["check_parameters"]
 
@@ -53,8 +54,7 @@ def _is_allowed(distribution: Distribution, name: str, value: Tensor) -> bool:
 
 
 def _is_finite(value: Tensor, *, certain: bool) -> bool:
-    total = (value if value.numel() == 1 else value.sum()).item()
-    if math.isfinite(total):  # then all of it is; a sum may overflow where nothing is infinite
+    if math.isfinite(total(value)):
         return True
     return bool((~value.isnan() if certain else value.isfinite()).all())
 

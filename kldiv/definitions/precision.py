@@ -45,13 +45,14 @@ def as_dtype(value: T, dtype: torch.dtype) -> T:
 
 def nudged(value: T, size: float) -> T:
     """A copy of a torch distribution, its parameters moved by a relative size, in and out."""
-    return _mapped(value, lambda tensor: tensor * (1 + size * _pattern(tensor)))
+    return _mapped(value, lambda it: torch.addcmul(it, it, _pattern(it), value=size))
 
 
 def _pattern(tensor: Tensor) -> Tensor:
     """Numbers between -1 and 1, the same for every tensor of a shape."""
-    steps = torch.arange(1, tensor.numel() + 1, dtype=tensor.dtype, device=tensor.device)
-    return (2.0 * steps).cos().reshape(tensor.shape)
+    last = 2 * tensor.numel()
+    steps = torch.arange(2, last + 1, 2, dtype=tensor.dtype, device=tensor.device)
+    return steps.cos_().view(tensor.shape)
 
 
 def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
@@ -68,10 +69,14 @@ def _mapped(value: T, function: Callable[[Tensor], Tensor]) -> T:
         return _factored_anew(value, loc, function)  # type: ignore[return-value]
     if isinstance(value, _InverseTransform):
         return _mapped(value.inv, function).inv  # type: ignore[return-value]
+    return _mapped_in_parts(value, function)
 
+
+def _mapped_in_parts(value: T, function: Callable[[Tensor], Tensor]) -> T:
     clone = twin_of(value)
-    held = {name: item for name, item in _parts(value) if isinstance(item, _MAPPED)}
-    vars(clone).update({name: _mapped(item, function) for name, item in held.items()})
+    for name, item in _parts(value):
+        if isinstance(item, _MAPPED):
+            vars(clone)[name] = _mapped(item, function)
     if isinstance(clone, Transform):
         clone._inv = None
         clone._cached_x_y = None, None
@@ -125,13 +130,14 @@ def _tensors(value: object) -> Iterator[Tensor]:
     for item in items:
         if isinstance(item, Tensor):
             yield item
-        elif isinstance(item, _NESTED) and not isinstance(item, torch.Size):
+        elif isinstance(item, _NESTED):
             yield from _tensors(item)
 
 
 def _parts(value: object) -> list[tuple[str, object]]:
-    """What an object holds, but for a transform's link to its inverse, which leads back to it."""
-    return [(name, item) for name, item in vars(value).items() if name != "_inv"]
+    """What an object holds, but for shapes and a transform's link to its inverse, a circle."""
+    held = vars(value).items()
+    return [pair for pair in held if type(pair[1]) is not torch.Size and pair[0] != "_inv"]
 
 
 def _is_torch(value: object) -> bool:

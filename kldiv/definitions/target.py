@@ -245,7 +245,7 @@ class DistributionTarget(Target):
             )
         super().__init__(
             log_density_of(self._distribution),
-            event_shape=tuple(distribution.event_shape),
+            event_shape=distribution.event_shape,
             support=support,
             sample=self._distribution.sample,
         )

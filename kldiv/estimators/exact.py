@@ -24,6 +24,7 @@ from kldiv.definitions.precision import nudged
 from kldiv.errors import NotAvailable
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem
+from kldiv.numerics import total
 
 __all__ = ["Exact"]
 
@@ -72,7 +73,7 @@ class Exact:
 
     def _estimate(self, problem: Problem, value: Tensor, error: Tensor) -> Estimate:
         reason = ""
-        if not math.isfinite(value.detach().sum().item()):  # a sum may overflow, and be no sign
+        if not math.isfinite(total(value)):
             infinite = value.isinf()
             reason = problem.why_infinite if infinite.any() else ""
             error = torch.where(infinite, 0.0, error)
