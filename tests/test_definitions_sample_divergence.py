@@ -173,3 +173,20 @@ def test_a_fit_holds_its_draws_fixed(direction):
 def test_a_family_whose_draws_do_not_move_is_refused():
     with pytest.raises(kldiv.NotAvailable, match="do not move with them"):
         kldiv.fit(torch.ones(30).cumsum(0), "gamma", Energy(), estimator=kldiv.Samples(points=50))
+
+
+def test_batch_shapes_of_distributions_broadcast():
+    column, row = normal([[0.0], [1.0]]), normal([0.0, 2.0, 4.0])
+    found = kldiv.divergence(column, row, Energy(), estimator=kldiv.Samples(points=400), seed=0)
+    assert found.value.shape == (2, 3)
+    for i, first in enumerate((0.0, 1.0)):
+        for j, second in enumerate((0.0, 2.0, 4.0)):
+            truth = energy_of_normals(abs(first - second))
+            assert abs(float(found.value[i, j]) - truth) <= 2 * float(found.error[i, j])
+
+
+def test_it_can_be_held_to_the_laws_by_few_draws():
+    report = kldiv.testing.check_divergence(Energy(), pairs=["coins", "dice with zeros", "planes"])
+    assert report.passed, report
+    checked = [each.law for each in report.outcomes if each.checks]
+    assert checked == ["non_negative", "identity", "symmetry", "edges", "batch"]

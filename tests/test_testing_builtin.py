@@ -4,19 +4,12 @@ import pytest
 
 import kldiv
 
+from kldiv.diagnosis import examples_of
 from kldiv.resolving import as_divergence
 
 OWN = [each.name for each in kldiv.divergences.values() if each.plugin == "kldiv"]
-TYPICAL = {
-    "hockey_stick": "hockey_stick(gamma=1.7)",
-    "renyi": "renyi(alpha=0.4)",
-    "tsallis": "tsallis(alpha=0.6)",
-    "alpha": "alpha(alpha=0.3)",
-    "skew_kl": "skew_kl(weight=0.3)",
-    "density_power": "density_power(beta=0.5)",
-    "gamma": "gamma(gamma=0.5)",
-}
-"""A member of each family of divergences that needs a parameter."""
+TYPICAL = {name: examples_of(kldiv.divergences[name])[0].partition(":")[2] for name in OWN}
+"""A member of each: that which is shown of those that need a parameter."""
 
 OTHERS = (
     "jensen_shannon(weight=0)",
@@ -58,21 +51,21 @@ KNOWN = {
 
 @pytest.mark.parametrize("name", OWN)
 def test_a_built_in_divergence_obeys_the_laws(name):
-    spec = TYPICAL.get(name, name)
+    spec = TYPICAL[name]
     pairs = QUICK[:3] if name == "chernoff" else QUICK  # it searches for an order each time
     report = kldiv.testing.check_divergence(spec, pairs=pairs)
     report.raise_for_failures()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", [*(TYPICAL.get(name, name) for name in OWN), *OTHERS])
+@pytest.mark.parametrize("spec", [*(TYPICAL[name] for name in OWN), *OTHERS])
 def test_it_and_its_relatives_do_so_on_all_pairs(spec):
     report = kldiv.testing.check_divergence(spec, expected_failures=KNOWN.get(spec))
     report.raise_for_failures()
 
 
 def test_every_claim_is_made_by_some_and_not_by_all():
-    everything = [as_divergence(TYPICAL.get(name, name)) for name in OWN]
+    everything = [as_divergence(TYPICAL[name]) for name in OWN]
     everything += [as_divergence(spec) for spec in OTHERS]
     for claim in ("symmetric", "metric", "monotone", "jointly_convex", "invariant", "additive"):
         assert {bool(getattr(each, claim)) for each in everything} == {True, False}

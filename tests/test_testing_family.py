@@ -8,18 +8,18 @@ from torch.distributions import Cauchy, HalfNormal, Independent, Normal
 
 import kldiv
 
+from kldiv.diagnosis import examples_of
 from kldiv.testing import check_family
 from tests.wrong_families import WRONG_FAMILIES
 
 OWN = [entry.name for entry in kldiv.families.values() if entry.plugin == "kldiv"]
-MADE = {"binomial": "binomial(total_count=7)"}
 LONG = ("low_rank_normal", "student_t", "normal_mixture", "weibull")
 VECTORS = {"isotropic_normal", "diagonal_normal", "full_normal", "low_rank_normal", "dirichlet"}
 
 
 @pytest.mark.parametrize("name", [name for name in OWN if name not in LONG])
 def test_a_built_in_family_obeys_the_laws(name):
-    check_family(MADE.get(name, name), sizes=[3]).raise_for_failures()
+    check_family(*examples_of(kldiv.families[name]), sizes=[3]).raise_for_failures()
 
 
 @pytest.mark.slow

@@ -8,15 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kldiv.hookspecs import hookimpl
+from kldiv.lazy import Lazy
 
 __all__: list[str] = []
 
+_EXAMPLES = {
+    "divergences.skew_kl": "skew_kl(weight=0.3)",
+    "divergences.hockey_stick": "hockey_stick(gamma=1.7)",
+    "divergences.renyi": "renyi(alpha=0.4)",
+    "divergences.tsallis": "tsallis(alpha=0.6)",
+    "divergences.alpha": "alpha(alpha=0.3)",
+    "divergences.density_power": "density_power(beta=0.5)",
+    "divergences.gamma": "gamma(gamma=0.5)",
+    "targets.samples": "samples(values=[1.0, 2.0, 4.0])",
+    "families.binomial": "binomial(total_count=7)",
+}
+"""Members of what must be given something, or says little by its defaults."""
+
 
 @hookimpl
-def kldiv_divergences() -> Mapping[str, str]:
+def kldiv_divergences() -> Mapping[str, Lazy]:
     """The built-in divergences, related ones together."""
     return {
-        name: f"kldiv.builtin.divergences.{place}"
+        name: _offered(f"divergences.{name}", f"divergences.{place}")
         for name, place in {
             "kl": "kl:KL",
             "jeffreys": "jeffreys:Jeffreys",
@@ -45,10 +59,10 @@ def kldiv_divergences() -> Mapping[str, str]:
 
 
 @hookimpl
-def kldiv_targets() -> Mapping[str, str]:
+def kldiv_targets() -> Mapping[str, Lazy]:
     """The built-in targets: simple ones, shapes in the plane, data and posteriors."""
     return {
-        name: f"kldiv.builtin.targets.{place}:{name}"
+        name: _offered(f"targets.{name}", f"targets.{place}:{name}")
         for name, place in {
             "coin": "discrete",
             "normal": "normal",
@@ -71,10 +85,10 @@ def kldiv_targets() -> Mapping[str, str]:
 
 
 @hookimpl
-def kldiv_families() -> Mapping[str, str]:
+def kldiv_families() -> Mapping[str, Lazy]:
     """The built-in families: counts, normal ones, other scalars, vectors, mixtures."""
     return {
-        name: f"kldiv.builtin.families.{place}"
+        name: _offered(f"families.{name}", f"families.{place}")
         for name, place in {
             "bernoulli": "discrete:Bernoulli",
             "categorical": "discrete:Categorical",
@@ -107,3 +121,8 @@ def kldiv_closed_forms() -> Iterable[str]:
     """The built-in closed forms, besides those of torch."""
     places = ("gaussian", "location_scale", "exponential_families", "categories", "moments")
     return [f"kldiv.builtin.closed_forms.{place}:CLOSED_FORMS" for place in places]
+
+
+def _offered(name: str, place: str) -> Lazy:
+    example = _EXAMPLES.get(name)
+    return Lazy(f"kldiv.builtin.{place}", examples=(example,) if example else ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.sample_divergence import SampleDivergence
 from kldiv.estimate import Estimate
-from kldiv.estimators import MonteCarlo, Problem
+from kldiv.estimators import Estimator, MonteCarlo, Problem, Samples
 from kldiv.evaluating import divergence as evaluate
 from kldiv.resolving import as_target, ladder
 from kldiv.testing.pair import Pair
@@ -37,7 +38,8 @@ __all__ = [
 ROUNDING = 8 * torch.finfo(torch.float64).eps
 
 _DEVIATIONS = 5.0  # standard errors: once in two million by chance
-_FEW = 2_000  # draws
+_FEW, _FEWER = 2_000, 200  # draws
+_BY_CHANCE = ("monte_carlo", "samples")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,11 @@ class Subject:
 
     def of(self, p: object, q: object, estimator: str = "auto") -> Estimate:
         """The divergence of two distributions; by few draws where it is drawn."""
-        chosen = MonteCarlo(_FEW) if estimator == "monte_carlo" else estimator
+        of_samples = isinstance(self.divergence, SampleDivergence)
+        if estimator == "auto" and of_samples and not self.certain_estimators(p, q):
+            estimator = "samples"
+        few: dict[str, Estimator] = {"monte_carlo": MonteCarlo(_FEW), "samples": Samples(_FEWER)}
+        chosen = few.get(estimator, estimator)
         return evaluate(p, q, self.divergence, estimator=chosen, seed=self.seed)
 
     def on(self, pair: Pair, divergence: Divergence | None = None) -> Estimate:
@@ -108,7 +114,7 @@ class Subject:
         chosen = divergence or self.divergence
         key = (str(chosen), repr((pair.name, pair.p, pair.q)))
         if key not in self._seen:
-            self._seen[key] = evaluate(*pair.members(), chosen, seed=self.seed)
+            self._seen[key] = replace(self, divergence=chosen).of(*pair.members())
         return self._seen[key]
 
     def estimators(self, p: object, q: object) -> list[str]:
@@ -119,8 +125,7 @@ class Subject:
 
     def certain_estimators(self, p: object, q: object) -> list[str]:
         """Those without chance in them."""
-        drawn = {"monte_carlo", "samples"}
-        return [name for name in self.estimators(p, q) if name not in drawn]
+        return [name for name in self.estimators(p, q) if name not in _BY_CHANCE]
 
     def by_definition(self, p: object, q: object) -> Estimate:
         """By the last of the certain estimators: no closed form, no rule that a claim allows."""
