@@ -24,6 +24,10 @@ class DrawnDivergence(Divergence, ABC):
     draws: ClassVar[int] = 2000
     """How many points are drawn of a distribution unless the estimator says otherwise."""
 
+    def combine(self, value: Tensor) -> Tensor:
+        """The divergence from what was compared, increasing, such as a root; by default that."""
+        return value
+
 
 class SampleDivergence(DrawnDivergence, ABC):
     r"""A divergence of two weighted samples, such as a distance of their points.
@@ -40,7 +44,7 @@ class SampleDivergence(DrawnDivergence, ABC):
     def compare(
         self, points_p: Tensor, weights_p: Tensor, points_q: Tensor, weights_q: Tensor
     ) -> Tensor:
-        r"""The divergence between two samples, a single number.
+        r"""The divergence between two samples, a single number, or what :meth:`combine` takes.
 
         Arguments:
             points_p: The points of p, in float64, with shape :math:`(N, E)`.
@@ -59,7 +63,7 @@ class SampleScoreDivergence(DrawnDivergence, ABC):
 
     @abstractmethod
     def compare(self, points: Tensor, weights: Tensor, scores: Tensor) -> Tensor:
-        r"""The divergence, a single number.
+        r"""The divergence, a single number, or what :meth:`combine` takes.
 
         Arguments:
             points: The points of p, in float64, with shape :math:`(N, E)`.

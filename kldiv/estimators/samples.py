@@ -105,7 +105,8 @@ class Samples:
             statistic(*(argument for lot in each for argument in lot.arguments))
             for each in self._lots(problem, held)
         ]
-        return torch.stack(found).reshape(problem.batch_shape)
+        combine: Callable[[Tensor], Tensor] = problem.divergence.combine  # type: ignore[attr-defined]
+        return combine(torch.stack(found).reshape(problem.batch_shape))
 
     def _crossed(self, p: SampleTarget, q: Target) -> Estimate:
         value, stderr = _cross_entropy(p, q)
@@ -137,7 +138,9 @@ class Samples:
             torch.stack(each).reshape(problem.batch_shape) for each in zip(*found, strict=True)
         )
         count = sum(len(lot.weights) for lot in every[0])
-        return Estimate(value, error, self.name, stderr, count)
+        combine: Callable[[Tensor], Tensor] = problem.divergence.combine  # type: ignore[attr-defined]
+        error, stderr = (_moved(combine, value.detach(), each) for each in (error, stderr))
+        return Estimate(combine(value), error, self.name, stderr, count)
 
     def _lots(self, problem: Problem, cube: Cube) -> list[tuple[Lot, ...]]:
         count = self.points or problem.divergence.draws  # type: ignore[attr-defined]
@@ -225,6 +228,12 @@ def _pool(p: SampleTarget, q: SampleTarget, seed: int) -> Pool:
 def _flat(points: Tensor) -> np.ndarray:
     flat: np.ndarray = points.detach().cpu().double().reshape(len(points), -1).numpy()
     return flat
+
+
+def _moved(combine: Callable[[Tensor], Tensor], value: Tensor, error: Tensor) -> Tensor:
+    """How far a function moves where its argument moves by an error, up or down."""
+    middle = combine(value)
+    return torch.maximum(combine(value + error) - middle, middle - combine(value - error))
 
 
 def _statistic(problem: Problem) -> Callable[..., Tensor]:

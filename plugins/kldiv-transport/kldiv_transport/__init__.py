@@ -1,0 +1,28 @@
+"""The front module: what this plugin offers, and nothing heavy."""
+
+import kldiv
+
+__all__ = ["kldiv_closed_forms", "kldiv_divergences", "kldiv_gallery"]
+
+
+@kldiv.hookimpl
+def kldiv_divergences() -> dict[str, str]:
+    """Offers distances of optimal transport."""
+    return {
+        "wasserstein": "kldiv_transport.wasserstein:Wasserstein",
+        "bures": "kldiv_transport.bures:Bures",
+        "sliced_wasserstein": "kldiv_transport.sliced:SlicedWasserstein",
+        "sinkhorn": "kldiv_transport.sinkhorn:Sinkhorn",
+    }
+
+
+@kldiv.hookimpl
+def kldiv_closed_forms() -> list[str]:
+    """Offers their closed forms."""
+    return ["kldiv_transport.closed_forms:CLOSED_FORMS"]
+
+
+@kldiv.hookimpl
+def kldiv_gallery() -> dict[str, str]:
+    """Offers a section of gallery scripts."""
+    return {"Optimal transport": "gallery"}
