@@ -38,7 +38,8 @@ KNOWN_DISTRIBUTIONS = {
     "masked_autoregressive_flow": "kldiv-flows",
     "coupling_flow": "kldiv-flows",
     "neural_autoregressive_flow": "kldiv-flows",
-    "pyro": "kldiv-bayes",
+    "pyro_eight_schools": "kldiv-bayes",
+    "pyro_logistic_regression": "kldiv-bayes",
     "le_cam": "kldiv-example",
 }
 
