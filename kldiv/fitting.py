@@ -218,7 +218,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         value = in_precision(estimator.estimate(problem), target.dtype).detach()
         optima = distinct(objective, ends)
     settled = _picked(ends, ends.settled)
-    converged = (run.settled or bool(settled.all())) and not run.stopped
+    converged = (bool(run.settled) or bool(settled.all())) and not run.stopped
     single = target.batch_shape == ()
     paths = _history(objective, run.steps)
     return Fit(

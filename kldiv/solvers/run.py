@@ -62,7 +62,7 @@ class Run:
     stopped: str = ""
     proven: bool = False
     excess: Tensor | None = None
-    settled: bool = False
+    settled: str = ""
 
 
 @runtime_checkable
