@@ -230,7 +230,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         found = estimator.estimate(objective.problem(theta)) if made is None else ends.of(made)
         optima = distinct(objective, ends)
     settled = ends.at_best(ends.settled)
-    converged = (run.settled or bool(settled.all())) and not run.stopped
+    converged = (bool(run.settled) or bool(settled.all())) and not run.stopped
     single = target.batch_shape == ()
     paths = _history(objective, run.steps)
     return Fit(

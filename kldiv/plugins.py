@@ -31,6 +31,7 @@ from kldiv.specs import Spec, normalise_distribution
 __all__ = ["KNOWN_DISTRIBUTIONS", "Plugins", "built_in", "find"]
 
 KNOWN_DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
+    "kldiv-bayes": ("pyro_eight_schools", "pyro_logistic_regression"),
     "kldiv-example": ("le_cam",),
     "kldiv-flows": (
         "coupling_flow",
@@ -38,6 +39,7 @@ KNOWN_DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
         "neural_spline_flow",
         "neural_autoregressive_flow",
     ),
+    "kldiv-transport": ("wasserstein", "bures", "sliced_wasserstein", "sinkhorn"),
 }
 """The distributions that bring more names, with what they bring."""
 

@@ -36,7 +36,7 @@ def verdict_on(
         return f"Not converged: {run.stopped}; this is the best so far."
     if run.settled and not ends.settled.all():
         return (
-            f"Settled: after {steps} steps the objective fell no more, however short the steps; "
+            f"Settled: after {steps} steps {run.settled} fell no more, however short the steps; "
             "that no other member is nearer is not certified."
         )
     if objective.stochastic and not run.proven:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kldiv.errors import InvalidArgument, InvalidType, KldivError
+from kldiv.solvers.held_out import held_out
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
 from kldiv.solvers.settling import Settling
@@ -31,7 +32,8 @@ class Descent:
         optimizer: A class of ``torch.optim``.
         steps: How many steps; where omitted, at most 10 000, and the fit ends where the gradient
             has vanished. An objective that is drawn anew at each step, or is a module's, ends
-            where it no longer falls though its rate ``lr`` was made smaller several times.
+            where it no longer falls though its rate ``lr`` was made smaller several times. Of data
+            that a network is fitted to a fifth is held out, and judges when that is.
         unconstrained: Whether the real numbers behind the parameters are moved.
         options: The optimizer's own, such as ``lr=1e-3``.
 
@@ -86,7 +88,7 @@ class Descent:
         recorder.total = self.steps or _STEPS
         if not objective.family.batched:
             recorder.stride = 1 + starts.shape[-1] // _SHOWN
-        end, settled = None, False
+        end, settled = None, ""
         with recorder.watching():
             try:
                 settled = self._descend(moved, recorder)
@@ -103,15 +105,15 @@ class Descent:
         theta, loss, gradient = end or moved.end()
         return Run(theta, loss, gradient, recorder.steps, recorder.stopped, settled=settled)
 
-    def _descend(self, moved: _Moved, recorder: Recorder) -> bool:
-        """Takes the steps, and returns whether the objective fell no more."""
+    def _descend(self, moved: _Moved, recorder: Recorder) -> str:
+        """Takes the steps, and returns what fell no more, or ``""``."""
         optimizer = self.optimizer(list(moved.variables.values()), **self.options)
-        settling = self._settling(moved.objective, optimizer)
+        watch = self._watch(moved, optimizer)
         evaluates_once = not issubclass(self.optimizer, torch.optim.LBFGS)
 
         def closure() -> float:
             optimizer.zero_grad()
-            loss = moved.loss()
+            loss = moved.loss(watch.objective() if watch else moved.objective)
             loss.sum().backward()
             recorder.record(loss, moved.named(), moved.gradient())
             return float(loss.detach().sum())
@@ -128,18 +130,20 @@ class Descent:
                 moved.put(before)
                 recorder.stopped = _left(recorder, outside)
             if recorder.stopped or self._vanished(recorder):
-                return False
-            if settling is not None and settling.look(recorder.steps[-1].loss):
-                return True
-        return False
+                return ""
+            if watch and watch.over(recorder.steps[-1].loss):
+                return watch.end()
+        return ""
 
     def _vanished(self, recorder: Recorder) -> bool:
         return self.steps is None and bool((recorder.steps[-1].gradient_norm < 1e-8).all())
 
-    def _settling(self, objective: Objective, optimizer: torch.optim.Optimizer) -> Settling | None:
+    def _watch(self, moved: _Moved, optimizer: torch.optim.Optimizer) -> _Watch | None:
         """What sees that noise, or a network, leaves nothing more to be gained."""
-        if self.steps is None and (objective.stochastic or not objective.family.batched):
-            return Settling(optimizer.param_groups)
+        if self.steps is None and (
+            moved.objective.stochastic or not moved.objective.family.batched
+        ):
+            return _Watch(moved, optimizer)
         return None
 
     def __repr__(self) -> str:
@@ -156,6 +160,36 @@ def _left(recorder: Recorder, what: str) -> str:
     return f"step {step} took {what}; a smaller lr or unconstrained=True avoids that"
 
 
+class _Watch:
+    """Sees when an objective falls no more; that of data held out, where a network learns data."""
+
+    def __init__(self, moved: _Moved, optimizer: torch.optim.Optimizer) -> None:
+        self.moved, self.parts = moved, held_out(moved.objective)
+        self.settling = Settling(optimizer.param_groups)
+        self.kept: dict[str, Tensor] | None = None
+
+    def objective(self) -> Objective:
+        """What the next step makes smaller."""
+        return self.parts.objective() if self.parts else self.moved.objective
+
+    def over(self, loss: Tensor) -> bool:
+        """Whether the descent has settled, given the loss before the last step."""
+        if self.parts is None:
+            return self.settling.look(loss)
+        before = self.settling.best
+        settled = self.settling.look(self.parts.judge(self.moved.theta()))
+        if self.settling.best != before:
+            self.kept = {name: value.clone() for name, value in self.moved.named().items()}
+        return settled
+
+    def end(self) -> str:
+        """Takes the parameters that were kept, if any were; what it was that fell no more."""
+        if self.kept is None:
+            return "the objective"
+        self.moved.put(self.kept)
+        return "the loss on the fifth of the data held out"
+
+
 class _Moved:
     """What the optimizer moves: the parameters, or the real vectors behind them."""
 
@@ -167,11 +201,11 @@ class _Moved:
             name: value.detach().clone().requires_grad_() for name, value in values.items()
         }
 
-    def loss(self) -> Tensor:
-        """The objective, with its graph."""
+    def loss(self, objective: Objective) -> Tensor:
+        """An objective, with its graph."""
         if self.real:
-            return self.objective(self.variables["theta"])
-        return self.objective.of_parameters(self.variables, self.batch)
+            return objective(self.variables["theta"])
+        return objective.of_parameters(self.variables, self.batch)
 
     def gradient(self) -> Tensor:
         """The gradients of all variables, side by side."""
@@ -205,7 +239,11 @@ class _Moved:
 
     def end(self) -> tuple[Tensor, Tensor, Tensor]:
         """The real vectors, with the objective and its gradient there."""
-        theta = self.space.unconstrain(self.named(), check=False)
-        if self.real:
-            theta = self.variables["theta"].detach()
+        theta = self.theta()
         return theta, *self.objective.value_and_gradient(theta)
+
+    def theta(self) -> Tensor:
+        """The real vectors."""
+        if self.real:
+            return self.variables["theta"].detach()
+        return self.space.unconstrain(self.named(), check=False)

@@ -64,6 +64,17 @@ class Objective:
         self._moves: bool | None = None
         self._projected: Projections | None = None
 
+    def of(self, target: Target) -> Objective:
+        """The same objective of another target."""
+        return Objective(
+            target,
+            self.family,
+            self.divergence,
+            forward=self.forward,
+            estimator=self._asked,
+            seed=self.seed,
+        )
+
     def problem(self, theta: Tensor) -> Problem:
         """The divergence at real vectors, as a problem for an estimator."""
         return self._problem(DistributionTarget(self.family.at(theta)))

@@ -70,7 +70,7 @@ class Run:
     excess: Tensor | None = None
     decrement: Tensor | None = None
     signature: Tensor | None = None
-    settled: bool = False
+    settled: str = ""
     estimate: Estimate | None = None
 
 
