@@ -23,16 +23,17 @@ from kldiv.registry import BUILT_IN, TEMPORARY, Registry
 from kldiv.resolving import as_divergence, as_target
 from kldiv.specs import normalise_distribution, required_parameters
 
-__all__ = ["Finding", "diagnose", "examples_of"]
+__all__ = ["REGISTRIES", "Finding", "diagnose", "examples_of"]
 
 SLOW = 1.0
 """The seconds that a front module may take."""
 
-_REGISTRIES: Mapping[str, tuple[Registry, Callable[[str], object]]] = {
+REGISTRIES: Mapping[str, tuple[Registry, Callable[[str], object]]] = {
     "divergence": (divergences, as_divergence),
     "target": (targets, partial(as_target, argument="target")),
     "family": (families, families.create),
 }
+"""For each kind its registry, and what makes an item of its name and arguments."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def diagnose(distribution: str | None = None) -> tuple[Finding, ...]:
         for plugin in plugins
         for finding in (*_of_plugin(plugin), *_of_closed_forms(plugin))
     )
-    items = (finding for kind in _REGISTRIES for finding in _of_items(kind, distribution))
+    items = (finding for kind in REGISTRIES for finding in _of_items(kind, distribution))
     wanted = normalise_distribution(distribution or "")
     return tuple(
         finding
@@ -92,7 +93,7 @@ def _of_closed_forms(plugin: Plugin) -> Iterator[Finding]:
 
 def _of_items(kind: str, distribution: str | None) -> Iterator[Finding]:
     """What comes to light when each item of a kind is made."""
-    registry, make = _REGISTRIES[kind]
+    registry, make = REGISTRIES[kind]
     names: dict[str, list[str]] = {}
     for entry in registry.values():
         names.setdefault(entry.name, []).append(entry.plugin)

@@ -145,6 +145,9 @@ def test_the_commands_work_while_all_of_them_are_installed(tmp_path):
             tmp_path, name.replace("_", "-"), renamed, entry_points=entries
         )
 
+    good = GOOD.replace("'broken'", "'good'")
+    kldiv.testing.fake_distribution(tmp_path, "kldiv-good", {"kldiv_good.py": good})
+
     def run(*arguments):
         path = os.pathsep.join([str(tmp_path), *sys.path])
         settings = {"PYTHONPATH": path, "KLDIV_DISABLE_PLUGIN_AUTOLOAD": "0"}
@@ -166,6 +169,7 @@ def test_the_commands_work_while_all_of_them_are_installed(tmp_path):
     assert {name for name in states if name.startswith("kldiv-broken")} <= {
         finding["plugin"] for finding in json.loads(diagnosis)["findings"]
     }
-    assert run("check", "kldiv", "--only", "coin", "--json")[0] == 0
+    status, report = run("check", "kldiv", "--only", "coin", "--json")
+    assert (status, json.loads(report)["passed"]) == (0, True)
     status, value = run("eval", "normal", "normal(loc=1.0)", "--json")
     assert (status, json.loads(value)["value"]) == (0, pytest.approx(0.5))

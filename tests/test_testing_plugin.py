@@ -139,6 +139,7 @@ def test_closed_forms_are_held_against_quadrature(installed, value):
         (GOOD.replace("kldiv_div", "kldiv_idv"), "unknown hook"),
         ("import kldiv\n@kldiv.hookimpl\ndef kldiv_targets(): return {}", "Nothing was checked."),
         (GOOD.replace(', examples=("order(alpha=0.5)", "order(alpha=2)")', ""), "examples=('ord"),
+        (WRONG.replace("lambda: Heavy", "lambda: 1 / 0 * Heavy"), "ZeroDivisionError"),
     ],
 )
 def test_a_plugin_that_is_not_whole_fails_with_the_reason(installed, source, message):

@@ -7,18 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from kldiv.diagnosis import examples_of
+from kldiv.definitions.divergence import Divergence
+from kldiv.diagnosis import REGISTRIES, examples_of
 from kldiv.entry import Entry
-from kldiv.errors import InvalidArgument, PluginError, UnknownName
+from kldiv.errors import InvalidArgument, UnknownName
+from kldiv.isolation import told
 from kldiv.plugin import Plugin
-from kldiv.registries import (
-    closed_forms_by_plugin,
-    divergences,
-    families,
-    plugin_report,
-    targets,
-)
-from kldiv.registry import Registry
+from kldiv.registries import closed_forms_by_plugin, divergences, plugin_report
 from kldiv.resolving import as_divergence
 from kldiv.specs import normalise_distribution
 from kldiv.testing.checking import check_divergence, check_family, check_target
@@ -28,11 +23,6 @@ from kldiv.testing.table import pairs
 
 __all__ = ["Item", "items_of", "plugins_of"]
 
-_REGISTRIES: Mapping[str, Registry] = {
-    "divergence": divergences,
-    "target": targets,
-    "family": families,
-}
 _CHECKS: Mapping[str, Callable[..., Report]] = {
     "divergence": check_divergence,
     "target": check_target,
@@ -83,28 +73,32 @@ def items_of(distribution: str) -> tuple[Item, ...]:
     """
     name = normalise_distribution(plugins_of(distribution)[0].distribution)
     return (
-        *(item for kind in _REGISTRIES for item in _of_registry(kind, name)),
+        *(item for kind in _CHECKS for item in _of_registry(kind, name)),
         *_of_closed_forms(name),
     )
 
 
 def _of_registry(kind: str, distribution: str) -> Iterator[Item]:
-    for entry in _REGISTRIES[kind].values():
+    for entry in REGISTRIES[kind][0].values():
         if normalise_distribution(entry.plugin) == distribution:
             yield from _of_entry(kind, entry)
 
 
 def _of_entry(kind: str, entry: Entry) -> Iterator[Item]:
-    """An item for each example of an entry; one that fails if there can be none."""
+    """An item for each example of an entry; one that fails if it cannot be made."""
     try:
         examples = examples_of(entry)
+        for example in examples:
+            REGISTRIES[kind][1](example)
         if not examples:
             raise InvalidArgument(
                 f"{entry.name!r} must be given arguments: say which by "
                 f"kldiv.Lazy(..., examples=('{entry.name}(…)',))"
             )
-    except (PluginError, InvalidArgument) as error:
-        yield Item(kind, entry.name, entry.name, partial(_refused, entry.name, str(error)))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        yield Item(kind, entry.name, entry.name, partial(_refused, entry.name, told(error)))
         return
     for example in examples:
         label = example.partition(":")[2]
@@ -127,8 +121,7 @@ def _of_closed_forms(distribution: str) -> Iterator[Item]:
         (),
     )
     for entry in divergences.values() if forms else ():
-        for example in _possible(entry):
-            divergence = as_divergence(example)
+        for example, divergence in _possible(entry):
             covered = [
                 pair
                 for pair in pairs()
@@ -140,11 +133,14 @@ def _of_closed_forms(distribution: str) -> Iterator[Item]:
                 yield Item("closed forms", entry.name, label, check)
 
 
-def _possible(entry: Entry) -> tuple[str, ...]:
+def _possible(entry: Entry) -> list[tuple[str, Divergence]]:
+    """What an entry stands for by its examples; nothing if it cannot be made."""
     try:
-        return examples_of(entry)
-    except PluginError:
-        return ()
+        return [(example, as_divergence(example)) for example in examples_of(entry)]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return []
 
 
 def _check_forms(divergence: str, covered: list[Pair], **options: Any) -> Report:  # noqa: ANN401

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kldiv.diagnosis import Finding, diagnose
 from kldiv.errors import LawBroken, UnknownName
+from kldiv.isolation import isolated
 from kldiv.tables import text_table
 from kldiv.testing.items import Item, items_of, plugins_of
 from kldiv.testing.report import Report
@@ -96,12 +97,13 @@ def check_plugin(
     """
     plugin = plugins_of(distribution)[0]
     expected = expected_failures or {}
-    chosen = _chosen(items_of(distribution), only, expected)
     wanted = None if laws is None else tuple(laws)
-    reports = tuple(
-        item.check(laws=wanted, expected_failures=expected.get(item.name), seed=seed)
-        for item in chosen
-    )
+    with isolated():  # what items print would not be part of the report
+        chosen = _chosen(items_of(distribution), only, expected)
+        reports = tuple(
+            item.check(laws=wanted, expected_failures=expected.get(item.name), seed=seed)
+            for item in chosen
+        )
     return PluginReport(
         plugin.distribution,
         plugin.version,

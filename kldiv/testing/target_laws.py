@@ -87,9 +87,9 @@ def sampler(trial: TargetTrial, _: object) -> Iterator[Check]:
     pairs; in more than two dimensions by Stein's identity.
     """
     if trial.integrator is not None:
-        yield from moments(trial)
+        yield from moments(trial, trial.integrator)
     elif trial.to_support is not None:
-        yield from stein(trial)
+        yield from stein(trial, trial.to_support)
 
 
 @law(_drawn)
