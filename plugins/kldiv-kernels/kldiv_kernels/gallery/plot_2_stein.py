@@ -19,7 +19,7 @@ target = kldiv.Target(
     lambda x: -x[..., 0].square() / 2 - 2 * (x[..., 1] - x[..., 0].square() / 2).square(),
     event_shape=(2,),
 )
-z = torch.randn(300, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+z = torch.randn(1500, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 first, noise = z.unbind(-1)
 samples = {
     "right": torch.stack([first, first.square() / 2 + noise / 2], -1),
@@ -35,7 +35,7 @@ fig, axes = plt.subplots(1, 4, figsize=(9, 2.8), layout="constrained", width_rat
 grid = torch.stack(torch.meshgrid(*(torch.linspace(-3, 5, 120),) * 2, indexing="xy"), -1).double()
 for ax, (name, points) in zip(axes, samples.items(), strict=False):
     ax.contourf(*grid.unbind(-1), target.log_prob(grid).exp(), cmap="Greys", levels=6, alpha=0.6)
-    ax.scatter(*points.T, s=3)
+    ax.scatter(*points[:300].T, s=3)
     ax.set(title=name, xlim=(-3, 3), ylim=(-2, 5), xlabel="$x_1$")
 values = [float(each) for each in found.values()]
 axes[-1].barh(list(found), values, xerr=[float(each.error) for each in found.values()])
