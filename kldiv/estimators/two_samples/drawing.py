@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kldiv.definitions.sample_divergence import SampleScoreDivergence
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.support import unwrap
+from kldiv.definitions.support import is_whole, unwrap
 from kldiv.definitions.target import Target
 from kldiv.errors import NotAvailable
 from kldiv.estimators.problem import Problem
@@ -55,6 +55,8 @@ def why_not_drawn(problem: Problem) -> str | None:
         name, q = sides.pop()
         if isinstance(q, SampleTarget) or unwrap(q.support).is_discrete:
             return f"{name} = {q!r} has no score, the gradient of a log density"
+        if not is_whole(q.support):
+            return f"{name} = {q!r} has an edge, of which its score says nothing"
     for name, side in sides:
         if not (isinstance(side, SampleTarget) or side.has_sampler):
             return f"{name} = {side!r} is no sample and has no sampler to draw one"
