@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kldiv.definitions.family import Family
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.optima import EXCESS, Endpoints, Optimum
 from kldiv.solvers.run import Run, Solver
@@ -47,7 +48,9 @@ def verdict_on(
     if not converged:
         return _why_not_converged(run, ends, steps)
     if solver.name == "moment_matching":
-        return "Converged in closed form: the moments of q are those of the target."
+        by_moments = type(objective.family).optimum is Family.optimum
+        why = "the moments of q are those of the target" if by_moments else "no member is nearer"
+        return f"Converged in closed form: {why}."
     if len(optima) > 1:
         return (
             f"Converged: all {len(optima)} fits of the batch reached a local minimum "

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from kldiv.registries import families
 from kldiv.solvers.optima import Endpoints, Optimum
 from kldiv.solvers.run import Run
 from kldiv.verdicts import verdict_on
@@ -19,6 +20,7 @@ def verdict(
     optima=((OPTIMUM,),),
     converged=True,
     stochastic=False,
+    family=None,
     solver="quasi_newton",
     decrement=0.0,
     signs=(1, 1),
@@ -35,7 +37,7 @@ def verdict(
         5e-11,
     )
     return verdict_on(
-        SimpleNamespace(stochastic=stochastic),
+        SimpleNamespace(stochastic=stochastic, family=family),
         SimpleNamespace(name=solver),
         Run(theta, loss, gradient, [SimpleNamespace(index=k) for k in range(8)], **run),
         ends,
@@ -58,8 +60,12 @@ def verdict(
             "Converged: all 4 fits of the batch reached a local minimum from 2 starts each.",
         ),
         (
-            {"solver": "moment_matching"},
+            {"solver": "moment_matching", "family": families.create("normal")},
             "Converged in closed form: the moments of q are those of the target.",
+        ),
+        (
+            {"solver": "moment_matching", "family": families.create("laplace")},
+            "Converged in closed form: no member is nearer.",
         ),
     ],
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
+
 from torch import Tensor
 from torch.distributions import Laplace as TorchLaplace
 from torch.distributions import StudentT as TorchStudentT
@@ -11,6 +13,8 @@ from torch.distributions import constraints
 
 from kldiv.builtin.families.elementary import Elementary
 from kldiv.definitions.place import Place
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import Target
 
 __all__ = ["Laplace", "StudentT"]
 
@@ -42,9 +46,32 @@ class Laplace(Elementary):
         "scale": constraints.positive,
     }
 
+    may_be_fixed = frozenset({"loc", "scale"})
+
+    def optimum(self, target: Target) -> dict[str, Tensor] | None:
+        """A median of data and the mean distance from it, unless that is 0."""
+        if type(target) is not SampleTarget or target.event_shape:
+            return None
+        points = target.points.double()
+        loc = self.fixed.get("loc")
+        loc = _median(points, target.weights) if loc is None else loc
+        scale = (target.weights * (points - loc).abs()).sum()
+        return self.free({"loc": loc, "scale": scale}) if scale > 0 else None
+
     def from_place(self, place: Place) -> dict[str, Tensor]:
         """The member of the place's mean and variance."""
         return self.free({"loc": place.mean, "scale": (place.variance / 2).sqrt()})
+
+
+def _median(points: Tensor, weights: Tensor) -> Tensor:
+    """The middle of the medians of weighted points."""
+    ordered, order = points.sort()
+    below = weights[order].cumsum(0)
+    half = 0.5 * below[-1]
+    rounding = len(points) * torch.finfo(torch.float64).eps
+    first = ordered[(below >= half - rounding).int().argmax()]
+    last = ordered[(below > half + rounding).int().argmax()]
+    return (first + last) / 2
 
 
 class StudentT(Elementary):
