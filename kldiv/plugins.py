@@ -39,6 +39,7 @@ KNOWN_DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
         "neural_spline_flow",
         "neural_autoregressive_flow",
     ),
+    "kldiv-kernels": ("mmd", "energy_distance", "kernel_stein"),
     "kldiv-transport": ("wasserstein", "bures", "sliced_wasserstein", "sinkhorn"),
 }
 """The distributions that bring more names, with what they bring."""
