@@ -190,3 +190,20 @@ def test_it_can_be_held_to_the_laws_by_few_draws():
     assert report.passed, report
     checked = [each.law for each in report.outcomes if each.checks]
     assert checked == ["non_negative", "identity", "symmetry", "edges", "batch"]
+
+
+class RootOfEnergy(Energy):
+    """The root of the energy distance."""
+
+    def combine(self, value):
+        return value.clamp_min(0).sqrt()
+
+
+def test_the_error_goes_through_what_is_made_of_the_value():
+    p, q = (torch.randn(2, 200, generator=torch.Generator().manual_seed(0)) + 1).double()
+    square, root = (kldiv.divergence(p, q, each, seed=0) for each in (Energy(), RootOfEnergy()))
+    value, error = float(square), float(square.error)
+    assert float(root) == pytest.approx(math.sqrt(value))
+    above, below = math.sqrt(value + error), math.sqrt(max(value - error, 0))
+    assert float(root.error) == pytest.approx(max(above - float(root), float(root) - below))
+    assert float(root) - float(root.error) <= 0  # two samples of one distribution

@@ -105,8 +105,7 @@ class Samples:
             statistic(*(argument for lot in each for argument in lot.arguments))
             for each in self._lots(problem, held)
         ]
-        combine: Callable[[Tensor], Tensor] = problem.divergence.combine
-        return combine(torch.stack(found).reshape(problem.batch_shape))
+        return problem.divergence.combine(torch.stack(found).reshape(problem.batch_shape))
 
     def _crossed(self, p: SampleTarget, q: Target) -> Estimate:
         value, stderr = _cross_entropy(p, q)
