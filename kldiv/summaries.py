@@ -131,7 +131,7 @@ def _worst(values: Tensor) -> str:
 
 
 def _effort(fit: Fit) -> str:
-    steps, starts = len(fit.history) - 1, fit.paths.loss.shape[1]
+    steps, starts = int(fit.history.step[-1]), fit.paths.loss.shape[1]
     return (
         f"{fit.solver}: {_count(steps, 'step')} from {_count(starts, 'start')}, "
         f"{_count(fit.evaluations, 'evaluation')}, {float(fit.history.seconds[-1]):.2g} s"

@@ -355,7 +355,9 @@ def test_a_flow_ends_at_the_same_parameters_for_the_same_seed():
 
 def test_of_many_parameters_not_every_step_is_kept():
     # 331 parameters: every fourth step, and the last one
-    assert briefly(width=110).history.step.tolist() == [0, 4, 8, 12, 16, 20]
+    found = briefly(width=110)
+    assert found.history.step.tolist() == [0, 4, 8, 12, 16, 20]
+    assert "descent: 20 steps from 1 start" in repr(found)
 
 
 def test_the_solvers_before_it_leave_large_modules_to_it():
