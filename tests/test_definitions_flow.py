@@ -14,6 +14,8 @@ from torch.distributions import (
 )
 from torch.distributions.transforms import SigmoidTransform, Transform
 
+import kldiv
+
 from kldiv.definitions.flow import flow_of, is_learnt
 from kldiv.definitions.support import support_of
 from kldiv.estimators.sampling.quasi_random import cube_map
@@ -41,6 +43,14 @@ class Own(Transform):
     domain, codomain, bijective = constraints.real, constraints.real, True
 
 
+class Network(Own, torch.nn.Module):
+    """A transform with networks in it, in Pyro's manner."""
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+        Own.__init__(self)
+
+
 NOISE = Normal(torch.zeros((), dtype=F64), 1.0)
 
 
@@ -66,12 +76,13 @@ def test_draws_of_a_flow_are_images_of_the_unit_cube():
     [
         (NOISE, False),
         (TransformedDistribution(NOISE, [SigmoidTransform().inv, AffineTransform(0, 2)]), False),
-        (TransformedDistribution(NOISE, [Own()]), True),
-        (TransformedDistribution(NOISE, [ExpTransform(), Own().inv]), True),
-        (Independent(TransformedDistribution(Normal(torch.zeros(2), 1.0), [Own()]), 1), True),
+        (TransformedDistribution(NOISE, [Own()]), False),
+        (TransformedDistribution(NOISE, [ExpTransform(), Network().inv]), True),
+        (Independent(TransformedDistribution(Normal(torch.zeros(2), 1.0), [Network()]), 1), True),
         (TransformedDistribution(Towards(Own(), NOISE), [AffineTransform(0, 2)]), True),
+        (kldiv.targets.create("banana"), False),
     ],
-    ids=range(6),
+    ids=range(7),
 )
-def test_a_transform_that_is_not_torchs_tells_a_network(distribution, learnt):
+def test_a_network_is_told_from_other_transforms(distribution, learnt):
     assert is_learnt(distribution) is learnt

@@ -29,7 +29,7 @@ windows = {
     "two_moons": (-1.75, -2.0, 4.5),
     "logistic_regression": (-1.4, -0.6, 3.3),
 }
-near = {"ring": [2.6, 0.5], "two_moons": [0.0, 0.9]}
+near = {"ring": [2.6, 0.0], "two_moons": [0.0, 0.9]}
 
 # %%
 # What a normal distribution makes of them

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from torch import nn
 from torch.distributions import (
     ComposeTransform,
     Distribution,
@@ -38,24 +39,16 @@ def flow_of(distribution: object) -> Flow | None:
 
 
 def is_learnt(distribution: object) -> bool:
-    """Whether a transform that is not torch's leads to the points, as a network's does.
+    """Whether networks lead to the points: it is a flow, or some of its transforms are modules.
 
     Nobody knows then how smooth the density is.
     """
-    return any(
-        not type(each).__module__.startswith("torch.distributions")
-        for each in _transforms(distribution)
-    )
-
-
-def _transforms(distribution: object) -> Iterator[Transform]:
     if isinstance(distribution, Independent):
-        yield from _transforms(distribution.base_dist)
-    elif isinstance(distribution, TransformedDistribution):
-        yield from _simple(distribution.transforms)
-        yield from _transforms(distribution.base_dist)
-    elif flow := flow_of(distribution):
-        yield flow.transform
+        return is_learnt(distribution.base_dist)
+    if isinstance(distribution, TransformedDistribution):
+        by_networks = any(isinstance(each, nn.Module) for each in _simple(distribution.transforms))
+        return by_networks or is_learnt(distribution.base_dist)
+    return flow_of(distribution) is not None
 
 
 def _simple(transforms: list[Transform]) -> Iterator[Transform]:

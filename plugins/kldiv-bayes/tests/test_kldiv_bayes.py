@@ -11,6 +11,9 @@ from pyro import distributions as dist
 import kldiv
 
 from kldiv.registries import plugin_galleries, plugin_report
+from kldiv.testing.pytest_cases import laws_of
+
+test_the_targets_obey_the_laws = laws_of("kldiv-bayes")
 
 F64 = torch.float64
 
