@@ -63,7 +63,7 @@ napoleon_use_rtype = False
 intersphinx_mapping = local_inventories(HERE / "inventories", BUILT / "inventories")
 
 # --- The gallery -----------------------------------------------------------------------------
-merge(HERE.parent / "gallery", BUILT / "gallery", HERE / "gallery")
+merge(HERE.parent / "gallery", BUILT / "gallery", HERE / "gallery", hosts=kldiv_hosts)
 sphinx_gallery_conf = {
     "examples_dirs": ["_build/gallery"],
     "gallery_dirs": ["gallery"],

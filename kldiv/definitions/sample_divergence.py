@@ -44,7 +44,7 @@ class SampleDivergence(DrawnDivergence, ABC):
     def compare(
         self, points_p: Tensor, weights_p: Tensor, points_q: Tensor, weights_q: Tensor
     ) -> Tensor:
-        r"""The divergence between two samples, a single number, or what ``combine`` takes.
+        r"""The divergence between two samples, a single number, or what `combine` takes.
 
         Arguments:
             points_p: The points of p, in float64, with shape :math:`(N, E)`.
@@ -63,7 +63,7 @@ class SampleScoreDivergence(DrawnDivergence, ABC):
 
     @abstractmethod
     def compare(self, points: Tensor, weights: Tensor, scores: Tensor) -> Tensor:
-        r"""The divergence, a single number, or what ``combine`` takes.
+        r"""The divergence, a single number, or what `combine` takes.
 
         Arguments:
             points: The points of p, in float64, with shape :math:`(N, E)`.

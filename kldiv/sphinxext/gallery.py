@@ -3,8 +3,11 @@
 `merge` copies the site's sections and those that the installed plugins offer into one folder, so
 that they share a page, an order and an index, and no script writes into an installed package.
 `reset` and `scrape`, given to Sphinx-Gallery by their names, start each script afresh and take its
-pictures. The sections of *guests*, the plugins that the configuration does not name in
-``kldiv_hosts``, may fail without failing the site.
+pictures.
+
+The sections of *guests*, the plugins that the configuration does not name in ``kldiv_hosts``, may
+fail without failing the site. A script of theirs that raises is shown with its error; for a plugin
+that is set aside, or whose scripts cannot be read, a note says that its section is missing.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import random
 import re
 import shutil
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from logging import INFO, WARNING, LogRecord, getLogger
 from pathlib import Path
 from textwrap import indent
@@ -22,7 +25,9 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from kldiv.registries import Gallery, plugin_galleries
+from kldiv.errors import PluginError
+from kldiv.isolation import told
+from kldiv.registries import Gallery, plugin_galleries, plugin_report
 
 __all__ = ["forgive_guests", "merge", "overhear_guests", "reset", "scrape", "sections"]
 
@@ -32,7 +37,12 @@ SEED = 0
 
 
 def merge(
-    source: Path, merged: Path, pages: Path, galleries: Iterable[Gallery] | None = None
+    source: Path,
+    merged: Path,
+    pages: Path,
+    *,
+    galleries: Iterable[Gallery] | None = None,
+    hosts: Collection[str] = ("kldiv",),
 ) -> None:
     """Gathers the site's gallery and those of the plugins in one folder.
 
@@ -41,18 +51,30 @@ def merge(
         merged: The folder to make, for Sphinx-Gallery's ``examples_dirs``.
         pages: Sphinx-Gallery's ``gallery_dirs``; emptied, lest pages of former scripts remain.
         galleries: The plugins' sections; those of the installed plugins by default.
+        hosts: The distributions whose sections must not be missing: ``kldiv_hosts``.
+
+    Raises:
+        PluginError: If the section of a host cannot be had.
     """
     for former in (merged, pages):
         shutil.rmtree(former, ignore_errors=True)
     _copy(source, merged)
+    missing = {
+        plugin.distribution: plugin.error
+        for plugin in plugin_report()
+        if plugin.problems and not plugin.galleries
+    }
     for name, gallery in sections(galleries).items():
-        section = merged / name
-        _copy(gallery.folder, section)
-        header = section / HEADER
-        if not header.exists():
-            header.write_text(f"{gallery.title}\n====\n", encoding="utf-8")
-        text = header.read_text(encoding="utf-8")
-        header.write_text(RULE.sub("-" * 99, text), encoding="utf-8")
+        try:
+            _add(gallery, merged / name)
+        except Exception as error:  # of whatever kind, it is about what others wrote
+            shutil.rmtree(merged / name, ignore_errors=True)
+            missing[gallery.plugin] = told(error)
+    for plugin, cause in missing.items():
+        if plugin in hosts:
+            raise PluginError(f"the gallery of {plugin!r} cannot be shown: {cause}")
+    with (merged / HEADER).open("a", encoding="utf-8") as header:
+        header.writelines(_note(*each) for each in missing.items())
 
 
 def sections(galleries: Iterable[Gallery] | None = None) -> dict[str, Gallery]:
@@ -127,6 +149,29 @@ def forgive_guests(app: Sphinx, exception: Exception | None) -> None:
     forgiven = guests(app)
     for script in [script for script in failing if Path(script).parent.name in forgiven]:
         del failing[script]
+
+
+def _add(gallery: Gallery, section: Path) -> None:
+    """Copies a plugin's section, if Sphinx-Gallery can read all of its scripts."""
+    from sphinx_gallery.gen_rst import extract_intro_and_title
+    from sphinx_gallery.py_source_parser import split_code_and_text_blocks
+
+    _copy(gallery.folder, section)
+    scripts = (path for path in section.rglob("*.py") if path.name != "__init__.py")
+    for script in sorted(scripts):
+        _, blocks = split_code_and_text_blocks(script)
+        extract_intro_and_title(script, blocks[0].content)
+    header = section / HEADER
+    if not header.exists():
+        header.write_text(f"{gallery.title}\n====\n", encoding="utf-8")
+    text = header.read_text(encoding="utf-8")
+    header.write_text(RULE.sub("-" * 99, text), encoding="utf-8")
+
+
+def _note(plugin: str, cause: str) -> str:
+    """What stands in the place of a section: as literals, for a cause may hold any markup."""
+    quoted = cause.replace("`", "'")
+    return f"\n.. note:: The section of ``{plugin}`` is left out: ``{quoted}``\n"
 
 
 def _copy(source: Path, target: Path) -> None:
