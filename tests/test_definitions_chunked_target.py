@@ -42,7 +42,7 @@ FITS = {
     "moments": ("normal", ()),
     "moments of vectors": ("full_normal", (3,)),
     "ends": ("uniform", ()),
-    "many steps": ("laplace", ()),
+    "many steps": ("gumbel", ()),
     "several parts": ("normal_mixture(components=2)", ()),
     "vectors": ("low_rank_normal(rank=1)", (3,)),
 }

@@ -25,7 +25,7 @@ def test_every_divergence_has_its_name(name):
     assert again.parameters == made.parameters
 
 
-@pytest.mark.parametrize("name", list(kldiv.families))
+@pytest.mark.parametrize("name", [e.name for e in kldiv.families.values() if e.plugin == "kldiv"])
 def test_every_family_has_its_name(name):
     needed = {"total_count": 4} if name == "binomial" else {}
     made = kldiv.families.create(name, **needed)

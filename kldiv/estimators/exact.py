@@ -16,7 +16,7 @@ from itertools import chain
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution, ExponentialFamily, kl
+from torch.distributions import Distribution, ExponentialFamily, Independent, kl
 
 from kldiv.closed_form import Rule
 from kldiv.definitions.divergence import Divergence
@@ -114,8 +114,10 @@ def has_registered_kl(p: Distribution, q: Distribution) -> bool:
 
     Its two rules for wrappers do not count: `kldiv.estimators.reductions` has better ones.
     """
+    if Independent in (type(p), type(q)):  # whoever has registered a rule for it
+        return False
     function = kl._dispatch_kl(type(p), type(q))
-    if function in (kl._kl_independent_independent, kl._kl_transformed_transformed):
+    if function is kl._kl_transformed_transformed:
         return False
     if function is kl._kl_expfamily_expfamily:
         return type(p) is type(q) and isinstance(p, ExponentialFamily) and _has_normaliser(p)

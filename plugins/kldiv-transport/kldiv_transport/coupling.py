@@ -16,7 +16,6 @@ References:
 
 from __future__ import annotations
 
-import ot
 import torch
 
 from torch import Tensor
@@ -66,6 +65,8 @@ def coupled_in_space(x: Tensor, v: Tensor, y: Tensor, w: Tensor, order: float) -
     cost = (x.unsqueeze(1) - y).square().sum(-1)
     if order != 2:
         cost = root(cost, 2 / order)
+    import ot  # it takes long to import
+
     value: Tensor = ot.emd2(v.contiguous(), w.contiguous(), cost.contiguous(), numItermax=_MOST)
     return value
 

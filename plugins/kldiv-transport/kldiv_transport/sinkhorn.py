@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import ot
 import torch
 
 from torch import Tensor
@@ -93,6 +92,8 @@ class Sinkhorn(kldiv.SampleDivergence):
                 (g + _soft(cost.mT, f, v, epsilon)) / 2,
             )
         start = f + self.epsilon * v.log(), g + self.epsilon * w.log()
+        import ot  # it takes long to import
+
         _, log = ot.bregman.sinkhorn_stabilized(
             *(each.cpu().numpy() for each in (v, w, cost)),
             self.epsilon,
