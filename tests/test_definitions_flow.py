@@ -51,6 +51,14 @@ class Network(Own, torch.nn.Module):
         Own.__init__(self)
 
 
+class Holder(Own):
+    """A transform that asks a network."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = torch.nn.Linear(1, 1)
+
+
 NOISE = Normal(torch.zeros((), dtype=F64), 1.0)
 
 
@@ -79,10 +87,11 @@ def test_draws_of_a_flow_are_images_of_the_unit_cube():
         (TransformedDistribution(NOISE, [Own()]), False),
         (TransformedDistribution(NOISE, [ExpTransform(), Network().inv]), True),
         (Independent(TransformedDistribution(Normal(torch.zeros(2), 1.0), [Network()]), 1), True),
+        (TransformedDistribution(NOISE, [Holder()]), True),
         (TransformedDistribution(Towards(Own(), NOISE), [AffineTransform(0, 2)]), True),
         (kldiv.targets.create("banana"), False),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_a_network_is_told_from_other_transforms(distribution, learnt):
     assert is_learnt(distribution) is learnt

@@ -39,16 +39,20 @@ def flow_of(distribution: object) -> Flow | None:
 
 
 def is_learnt(distribution: object) -> bool:
-    """Whether networks lead to the points: it is a flow, or some of its transforms are modules.
+    """Whether networks lead to the points: it is a flow, or some of its transforms have them.
 
     Nobody knows then how smooth the density is.
     """
     if isinstance(distribution, Independent):
         return is_learnt(distribution.base_dist)
     if isinstance(distribution, TransformedDistribution):
-        by_networks = any(isinstance(each, nn.Module) for each in _simple(distribution.transforms))
+        by_networks = any(map(_has_network, _simple(distribution.transforms)))
         return by_networks or is_learnt(distribution.base_dist)
     return flow_of(distribution) is not None
+
+
+def _has_network(transform: Transform) -> bool:
+    return any(isinstance(each, nn.Module) for each in (transform, *vars(transform).values()))
 
 
 def _simple(transforms: list[Transform]) -> Iterator[Transform]:
