@@ -17,7 +17,14 @@ from torch.distributions import Distribution, MixtureSameFamily
 
 from kldiv.estimators.sampling.quasi_random import CubeMap, cube_map, sobol
 
-__all__ = ["dimensions_of", "points_of", "pushed", "why_none_move"]
+__all__ = [
+    "dimensions_of",
+    "of_components",
+    "parts_of",
+    "points_of",
+    "pushed",
+    "why_none_move",
+]
 
 _EACH = 4  # points for each dimension, at least: fewer have no covariance of full rank
 
@@ -34,15 +41,36 @@ def dimensions_of(member: Distribution | None) -> int:
 
 def why_none_move(member: Distribution) -> str | None:
     """Why there are no draws that move with a member, ``None`` where there are."""
-    parts = member.component_distribution if isinstance(member, MixtureSameFamily) else member
+    parts = parts_of(member)
     if cube_map(parts) is None:
         return f"{type(parts).__name__} is not known as a smooth map of the unit cube"
     return None
 
 
+def parts_of(member: Distribution | None) -> Distribution | None:
+    """What draws are drawn from: the components of a mixture, else the member itself."""
+    return member.component_distribution if isinstance(member, MixtureSameFamily) else member
+
+
+def of_components(member: MixtureSameFamily, points: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Points of each component as points of the mixture, and their weights.
+
+    Arguments:
+        member: The mixture, of K components.
+        points: N points of each, with shape :math:`(N, *, K, E)`.
+
+    Returns:
+        The points, with shape :math:`(K N, *, E)`, those of the first component first, and the
+        weights, which sum to 1, with shape :math:`(K N, *)`.
+    """
+    count = len(points)
+    shares = member.mixture_distribution.probs.movedim(-1, 0) / count
+    points = points.movedim(1 + len(member.batch_shape), 0).flatten(0, 1)
+    return points, shares.repeat_interleave(count, 0)
+
+
 def _map_of(member: Distribution | None) -> CubeMap:
-    parts = member.component_distribution if isinstance(member, MixtureSameFamily) else member
-    found = cube_map(parts)
+    found = cube_map(parts_of(member))
     if found is None:
         raise TypeError(f"{member!r} is no smooth map of the unit cube")
     return found
@@ -60,14 +88,12 @@ def pushed(member: Distribution | None, cube: Tensor) -> tuple[Tensor, Tensor]:
         weights, which sum to 1, with shape :math:`(K N, *)`, or :math:`()` where all are equal.
     """
     found, batch = _map_of(member), getattr(member, "batch_shape", torch.Size())
-    share = torch.full((), 1 / len(cube), dtype=torch.float64, device=cube.device)
     ones = (1,) * len(batch)
-    if not isinstance(member, MixtureSameFamily):
-        return found.transport(cube.reshape(len(cube), *ones, -1)), share
-    points = found.transport(cube.reshape(len(cube), *ones, 1, cube.shape[-1]))
-    points = points.movedim(1 + len(batch), 0).flatten(0, 1)
-    weights = member.mixture_distribution.probs.movedim(-1, 0) * share
-    return points, weights.repeat_interleave(len(cube), 0)
+    if isinstance(member, MixtureSameFamily):
+        points = found.transport(cube.reshape(len(cube), *ones, 1, cube.shape[-1]))
+        return of_components(member, points)
+    share = torch.full((), 1 / len(cube), dtype=torch.float64, device=cube.device)
+    return found.transport(cube.reshape(len(cube), *ones, -1)), share
 
 
 def _whitened(count: int, dimensions: int, seed: int) -> Tensor:

@@ -39,6 +39,7 @@ from kldiv.definitions.target import Target
 from kldiv.errors import NotAvailable
 from kldiv.estimators.integrands import Densities
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.sampling.moving import of_components, parts_of
 from kldiv.estimators.sampling.proposals import Proposals, log_slopes
 from kldiv.estimators.sampling.quasi_random import cube_map, sobol
 from kldiv.estimators.sampling.ratios import over
@@ -103,19 +104,13 @@ def _side(problem: Problem) -> tuple[bool, str | None]:
 
 def _why_not_drawn(problem: Problem, *, first: bool) -> str | None:
     drawn, other = (problem.p, problem.q) if first else (problem.q, problem.p)
-    parts = _parts(drawn.distribution)
+    parts = parts_of(drawn.distribution)
     if parts is None or not parts.has_rsample:
         return f"draws of {drawn!r} do not move with its parameters"
     slope = log_slopes(problem)[1 if first else 0]
     if other.normalize and not other.normalized and slope is None:
         return f"the mass of {other!r} is not known"
     return None
-
-
-def _parts(distribution: Distribution | None) -> Distribution | None:
-    if isinstance(distribution, MixtureSameFamily):
-        return distribution.component_distribution
-    return distribution
 
 
 def _moves(side: Target) -> bool:
@@ -136,12 +131,8 @@ def _moved(problem: Problem, drawn: Target, count: int) -> tuple[Tensor, Tensor]
     if not isinstance(member, MixtureSameFamily):
         points = _pushed(member, count, problem.seed)
         return points, torch.full((count, *batch), 1 / count, dtype=torch.float64).to(points)
-    number = member._num_component
-    each = -(-count // number)
-    points = _pushed(member.component_distribution, each, problem.seed)
-    points = points.movedim(1 + len(batch), 0).flatten(0, 1)
-    shares = member.mixture_distribution.probs.movedim(-1, 0) / each
-    return points, shares.repeat_interleave(each, 0)
+    each = -(-count // member._num_component)
+    return of_components(member, _pushed(member.component_distribution, each, problem.seed))
 
 
 def _pushed(member: Distribution, count: int, seed: int) -> Tensor:
