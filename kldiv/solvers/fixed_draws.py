@@ -19,15 +19,15 @@ import torch
 from torch import Tensor
 
 from kldiv.errors import InvalidArgument
+from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.limited_memory import LimitedMemory, State
 from kldiv.solvers.natural_steps import nearer
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
 
-__all__ = ["FixedDraws", "first_of", "together"]
+__all__ = ["FixedDraws"]
 
 _GROWTH = 8
-_NEAR = 1e-2  # nats, and of real parameters: ends that more draws would not tell apart
 _LEARNT = 64  # parameters of a network
 _FOR_CURVATURE = 256  # draws are enough to tell the signs of the Hessian
 
@@ -116,18 +116,3 @@ class FixedDraws:
         same = together(last[0], last[1])
         kept = first_of(same)
         return (last[0][kept], last[1][kept], last[2][kept]), same
-
-
-def together(theta: Tensor, loss: Tensor) -> Tensor:
-    """The number of the group of each row, with shape (S); rows of a group ended together."""
-    near = ((theta.unsqueeze(1) - theta).abs() <= _NEAR * (1 + theta.abs())).all(-1)
-    near = near & ((loss.unsqueeze(1) - loss).abs() <= _NEAR)
-    near = near.reshape(*near.shape[:2], -1).all(-1)
-    first = near.int().argmax(1)
-    groups: Tensor = torch.unique(first, return_inverse=True)[1]
-    return groups
-
-
-def first_of(groups: Tensor) -> Tensor:
-    """The first row of each group."""
-    return torch.stack([(groups == k).int().argmax() for k in range(int(groups.max()) + 1)])

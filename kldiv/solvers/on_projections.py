@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kldiv.definitions.projected_target import ProjectedTarget
 from kldiv.estimate import Estimate
-from kldiv.solvers.fixed_draws import first_of, together
+from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.limited_memory import LimitedMemory, State
 from kldiv.solvers.normal_charts import chart_of
 from kldiv.solvers.objective import Objective

@@ -15,6 +15,7 @@ from torch import Tensor
 from kldiv.definitions.randomness import seeded
 from kldiv.estimate import Estimate
 from kldiv.solvers.curvature import decrement, hessian, signature
+from kldiv.solvers.groups import first_of
 from kldiv.solvers.lanczos import decrement_of_many, signature_of_many
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
@@ -137,8 +138,7 @@ def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:
 def _distinct_rows(theta: Tensor) -> tuple[Tensor, Tensor]:
     """The first of equal rows, and for each row its number among these."""
     _, home = torch.unique(theta.flatten(1), dim=0, return_inverse=True)
-    first = [(home == k).int().argmax() for k in range(int(home.max()) + 1)]
-    return torch.stack(first), home
+    return first_of(home), home
 
 
 @dataclass(frozen=True)
