@@ -10,22 +10,7 @@ from click.testing import CliRunner
 from kldiv.cli import main
 from kldiv.hookspecs import PLUGIN_API
 from kldiv.scaffold import TEMPLATE
-
-FRONT = """
-    import kldiv
-    from torch.distributions import Normal
-
-    class Heavy(Normal):
-        def log_prob(self, value):
-            return super().log_prob(value) + 0.05
-
-    @kldiv.hookimpl
-    def kldiv_targets():
-        return {
-            "heavy": lambda: Heavy(0.0, 1.0),
-            "unit": "kldiv.builtin.targets.normal:normal",
-        }
-"""
+from tests.wrong_plugins import HEAVY
 
 
 @pytest.fixture
@@ -42,7 +27,7 @@ def run():
 
 @pytest.fixture
 def heavy(install_fake):
-    install_fake("kldiv-fake", {"kldiv_fake.py": FRONT})
+    install_fake("kldiv-fake", {"kldiv_fake.py": HEAVY})
 
 
 @pytest.mark.usefixtures("only_built_in")
@@ -76,7 +61,7 @@ def test_the_doctor_names_what_is_wrong_in_strict_mode_too(run, install_fake, mo
 
 
 def test_a_note_is_no_reason_for_alarm(run, install_fake):
-    front = FRONT.replace('"unit"', '"normal"')
+    front = HEAVY.replace('"unit"', '"normal"')
     install_fake("kldiv-fake", {"kldiv_fake.py": front})
     assert "note: kldiv-fake: target normal: kldiv offers this name too" in run("doctor")
 

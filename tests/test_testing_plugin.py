@@ -12,6 +12,7 @@ import kldiv
 from kldiv.testing import check_plugin
 from kldiv.testing.items import items_of
 from kldiv.testing.pytest_cases import laws_of
+from tests.wrong_plugins import HEAVY
 
 GOOD = """
     import kldiv
@@ -38,21 +39,6 @@ UNIT = """
     @kldiv.hookimpl
     def kldiv_targets():
         return {"unit": "kldiv.builtin.targets.normal:normal"}
-"""
-WRONG = """
-    import kldiv
-    from torch.distributions import Normal
-
-    class Heavy(Normal):
-        def log_prob(self, value):
-            return super().log_prob(value) + 0.05
-
-    @kldiv.hookimpl
-    def kldiv_targets():
-        return {
-            "heavy": lambda: Heavy(0.0, 1.0),
-            "unit": "kldiv.builtin.targets.normal:normal",
-        }
 """
 FORMS = """
     import kldiv
@@ -112,7 +98,7 @@ def test_each_example_is_an_item(installed):
 
 
 def test_what_is_wrong_is_shown_in_full(installed):
-    installed(WRONG)
+    installed(HEAVY)
     report = check_plugin("kldiv-fake")
     assert [each.passed for each in report.reports] == [False, True]
     assert "mass does not hold for kldiv-fake:heavy" in str(report)
@@ -139,7 +125,7 @@ def test_closed_forms_are_held_against_quadrature(installed, value):
         (GOOD.replace("kldiv_div", "kldiv_idv"), "unknown hook"),
         ("import kldiv\n@kldiv.hookimpl\ndef kldiv_targets(): return {}", "Nothing was checked."),
         (GOOD.replace(', examples=("order(alpha=0.5)", "order(alpha=2)")', ""), "examples=('ord"),
-        (WRONG.replace("lambda: Heavy", "lambda: 1 / 0 * Heavy"), "ZeroDivisionError"),
+        (HEAVY.replace("lambda: Heavy", "lambda: 1 / 0 * Heavy"), "ZeroDivisionError"),
     ],
 )
 def test_a_plugin_that_is_not_whole_fails_with_the_reason(installed, source, message):
@@ -172,7 +158,7 @@ def test_what_is_not_there_cannot_be_checked(installed, arguments, message):
 
 
 def test_there_is_a_case_for_each_law_and_item(installed):
-    installed(WRONG)
+    installed(HEAVY)
     found = run(laws_of("kldiv-fake"))
     laws = list(kldiv.testing.laws("target"))
     assert list(found) == [
@@ -185,7 +171,7 @@ def test_there_is_a_case_for_each_law_and_item(installed):
 
 
 def test_expected_failures_are_strict_in_the_cases(installed):
-    installed(WRONG)
+    installed(HEAVY)
     known = {"heavy": {"mass": "it is known"}, "unit": {"mass": "so it seemed"}}
     found = run(laws_of("kldiv-fake", expected_failures=known))
     assert found["heavy-mass"] == "passes"
