@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.comparison import Goal, Record, median_seconds, no_more, ratio
-from benchmarks.goals.g01_grid_fit import DIRECTIONS, grid_loss
+from benchmarks.goals.g01_grid_fit import POINTS, on_grid
 from benchmarks.problems.lines import COVARIANCE, plane_excess
 
 __all__ = ["GOAL"]
@@ -34,21 +34,10 @@ def kldiv_side(_: float) -> Iterator[Record]:
 
 def torch_side(_: float) -> Iterator[Record]:
     """One step of the experiment: a value and its gradient."""
-    import torch
+    for direction, loss, mean, variance in on_grid():
 
-    from scipy.stats import multivariate_normal
-
-    axis = np.mgrid[-5:5:0.005, -5:5:0.005].reshape(2, -1).T
-    density = torch.tensor(multivariate_normal.pdf(axis, np.zeros(2), COVARIANCE)).float()
-    points = torch.tensor(axis).float()
-    for direction in DIRECTIONS:
-        forward = direction == "forward"
-        known = density if forward else density.log()
-        mean = torch.tensor([0.3, -0.2], requires_grad=True)
-        variance = torch.tensor(1.0, requires_grad=True)
-
-        def step(forward=forward, known=known, mean=mean, variance=variance) -> None:  # noqa: ANN001
-            grid_loss(points, known, mean, variance, forward=forward).backward()
+        def step(loss=loss, mean=mean, variance=variance) -> None:  # noqa: ANN001
+            loss(mean, variance).backward()
 
         one = median_seconds(step, 3)
         yield {
@@ -56,7 +45,7 @@ def torch_side(_: float) -> Iterator[Record]:
             "method": "25 steps of SGD",
             "seconds": 25 * one,
             "one_step": one,
-            "evaluations": 25 * len(points),
+            "evaluations": 25 * POINTS,
         }
 
 
