@@ -23,6 +23,7 @@ from kldiv.estimators.integrals.landmarks import Landmark
 from kldiv.estimators.integrals.layout import lines_of
 from kldiv.estimators.integrals.line_integrals import Kinks, LineIntegrals, line_integrals
 from kldiv.estimators.integrals.lines import Places, Sample
+from kldiv.estimators.integrals.narrowing import narrowed
 from kldiv.estimators.integrals.on_lines import Across, OnLines, Verdicts
 from kldiv.estimators.integrals.tails import Ends, ends_of
 from kldiv.estimators.integrals.trapezium import Grid
@@ -162,7 +163,7 @@ class Inner:
         """The integrals across lines at places of shape (N, C), flattened."""
         element = self._element(line).expand(x.shape).reshape(-1)
         x, log_slope = x.reshape(-1), log_slope.reshape(-1)
-        centre, scale = self.plane.across(x, element)
+        centre, scale = self._places(x, element)
         columns = Elements(element, self.plane.batch)
         lines = lines_of(self.plane.edges[:, element, 1], centre, scale, columns)
         across = Across(x[lines.column], log_slope[lines.column])
@@ -176,3 +177,14 @@ class Inner:
         self.budget.charge_lines(element, budget.spent)
         self.verdicts.note(found.diverges, element, self.plane.batch.numel())
         return found
+
+    def _places(self, x: Tensor, element: Tensor) -> tuple[Tensor, Tensor]:
+        """Centres across lines, and scales as narrow as the densities are there."""
+        centre, scale = self.plane.across(x, element)
+
+        def logs(y: Tensor, column: Tensor) -> tuple[Tensor, ...]:
+            self.budget.charge(element[column], len(y))
+            points = torch.stack([x[column].expand_as(y), y], -1)
+            return self.formula.logs(points, Elements(element[column], self.plane.batch))
+
+        return centre, narrowed(logs, centre, scale)
