@@ -8,6 +8,7 @@ its smallest, median and largest value over the rounds are reported.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 
@@ -24,6 +25,7 @@ __all__ = [
     "median_seconds",
     "no_more",
     "ratio",
+    "until",
 ]
 
 Record = dict[str, object]
@@ -52,6 +54,11 @@ class Round:
         found = self.setting(case, method, key)
         return None if found is None else float(found[key])  # type: ignore[arg-type]
 
+    def own(self, case: str, key: str) -> float | None:
+        """That of kldiv; infinite where it was measured and does not get there."""
+        found = self.best(case, "kldiv", key)
+        return math.inf if found is None and self.of(case, "kldiv") else found
+
     def setting(self, case: str, method: str, key: str = "seconds") -> Record | None:
         """The record that has this number."""
         found = [record for record in self.of(case, method) if record.get(key) is not None]
@@ -65,7 +72,8 @@ class Claim:
     Arguments:
         text: What it says.
         wanted: The number that is asked for.
-        of: The number of one round, ``None`` where a side is absent.
+        of: The number of one round, ``None`` where a side is absent, infinite where kldiv does
+            not get there.
         at_least: Whether it must not be below the number that is asked for, else not above.
         prototype: What the prototype reached, in words.
         efforts: The seconds and evaluations behind it, of kldiv and of the peer.
@@ -93,13 +101,13 @@ class Claim:
         reached = middle >= self.wanted if self.at_least else middle <= self.wanted
         nearest = min(
             (pair for pair in found if pair[0] is not None),
-            key=lambda pair: abs(pair[0] - middle),  # type: ignore[operator]
+            key=lambda pair: pair[0] != middle and abs(pair[0] - middle),  # type: ignore[operator]
         )[1]
         return row | {
             **self.efforts(nearest),
-            "min": min(values),
-            "median": middle,
-            "max": max(values),
+            "min": _finite(min(values)),
+            "median": _finite(middle),
+            "max": _finite(max(values)),
             "reached": reached,
         }
 
@@ -136,22 +144,35 @@ def ratio(
     """How many times as much as kldiv a peer takes, of its best setting.
 
     A peer that never arrives is taken for one that does so when it was stopped: the ratio is a
-    lower bound then.
+    lower bound then. Where kldiv does not arrive it is 0.
     """
 
     def of(found: Round) -> float | None:
-        ours = found.best(case, "kldiv", own)
+        ours = found.own(case, own)
         theirs = found.best(case, peer, key)
         theirs = found.best(case, peer, "stopped") if theirs is None else theirs
         return None if ours is None or theirs is None else theirs / ours
 
     def efforts(found: Round) -> Record:
         used = key if found.best(case, peer, key) is not None else "stopped"
-        ours, theirs = found.setting(case, "kldiv", own), found.setting(case, peer, used)
-        return {"kldiv": _effort(ours, own), "peer": _effort(theirs, used)}
+        theirs = _effort(found.setting(case, peer, used), used)
+        return {"kldiv": _own_effort(found, case, own), "peer": theirs}
 
     title = text or f"{case}: {peer}, {key} / kldiv"
     return Claim(title, wanted, of, prototype=prototype, efforts=efforts)
+
+
+def until(case: str, peer: str, wanted: float, *, key: str = "stay", prototype: str = "") -> Claim:
+    """The same of the time until each is there: the steps alone, of kldiv as of the peer.
+
+    Arguments:
+        case: The case.
+        peer: The name that those of the peer begin with.
+        wanted: The ratio that is asked for.
+        key: ``"first"``, until they first are within the tolerance, or ``"stay"``, for good.
+        prototype: What the prototype reached, in words.
+    """
+    return ratio(case, peer, wanted, key=key, own=key, prototype=prototype)
 
 
 def no_more(case: str, key: str, wanted: float, *, text: str = "", prototype: str = "") -> Claim:
@@ -159,11 +180,15 @@ def no_more(case: str, key: str, wanted: float, *, text: str = "", prototype: st
     return Claim(
         text or f"{case}: {key} of kldiv",
         wanted,
-        lambda found: found.best(case, "kldiv", key),
+        lambda found: found.own(case, key),
         at_least=False,
         prototype=prototype,
-        efforts=lambda found: {"kldiv": _effort(found.setting(case, "kldiv", key), "seconds")},
+        efforts=lambda found: {"kldiv": _own_effort(found, case, key)},
     )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _effort(record: Record | None, key: str) -> str:
@@ -174,6 +199,16 @@ def _effort(record: Record | None, key: str) -> str:
     evaluations = f", {float(count):.3g} ev." if count else ""  # type: ignore[arg-type]
     arrived = ", not there" if key == "stopped" else ""
     return f"{float(record[key]):.3g} s{evaluations}{arrived}"  # type: ignore[arg-type]
+
+
+def _own_effort(found: Round, case: str, key: str) -> str:
+    """That of the whole call of kldiv, and before it that of the steps that lead there."""
+    record = found.setting(case, "kldiv", key) or found.setting(case, "kldiv")
+    whole = _effort(record, "seconds")
+    if record is None or "stay" not in record:
+        return whole
+    there = _effort(record, key if key in ("first", "stay") else "stay")
+    return f"{there or 'never there'}; whole call {whole}"
 
 
 def called(function: Callable[[], object]) -> tuple[float, object]:

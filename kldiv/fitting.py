@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 
 from collections.abc import Callable
@@ -107,11 +108,13 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
         >>> {name: round(float(value), 4) for name, value in found.parameters.items()}
         {'loc': 2.5, 'scale': 7.5664}
     """
+    began = time.perf_counter()
     if callback is not None and not callable(callback):
         raise InvalidType(f"callback must be a function of a step, got {callback!r}")
     objective = _objective(target, family, divergence, direction, estimator, seed)
     chosen = _solver(solver, objective)
-    recorder = Recorder(callback, progress, partial(check_finite, objective))
+    check = partial(check_finite, objective)
+    recorder = Recorder(callback, progress, check, objective.paid, began=began)
     with few_threads(objective.target):
         first = first_points(objective, starts, single=isinstance(chosen, Descent))
         run = chosen.solve(objective, first, recorder)
@@ -247,7 +250,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         history=_of_start(paths, best),
         paths=paths,
         diagnostics=certify(objective, run, ends),
-        evaluations=objective.evaluations + objective.gradients,
+        evaluations=objective.paid(),
         target=target,
         direction="forward" if objective.forward else "reverse",
         objective=objective.divergence,
@@ -265,6 +268,7 @@ def _history(objective: Objective, steps: list[Step]) -> History:
         },
         gradient_norm=torch.stack([step.gradient_norm for step in steps]),
         seconds=torch.tensor([step.seconds for step in steps], dtype=torch.float64),
+        evaluations=torch.tensor([step.evaluations for step in steps]),
     )
 
 
@@ -286,4 +290,5 @@ def _of_start(paths: History, best: Tensor) -> History:
         {name: of(value) for name, value in paths.parameters.items()},
         of(paths.gradient_norm),
         paths.seconds,
+        paths.evaluations,
     )

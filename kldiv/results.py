@@ -36,7 +36,10 @@ class History:
         parameters: The constrained parameters by name, each with shape
             :math:`(T, *, \text{shape})`.
         gradient_norm: The norm of the gradient, with shape :math:`(T, *)`.
-        seconds: The time since the fit began, with shape :math:`(T)`.
+        seconds: The time since :func:`kldiv.fit` was called, with shape :math:`(T)`.
+        evaluations: How many log densities and gradients of the target the solver has asked for
+            so far, counted as for :attr:`Fit.evaluations`, with shape :math:`(T)`; ``None`` in
+            files of an older version.
     """
 
     step: Tensor
@@ -44,6 +47,7 @@ class History:
     parameters: dict[str, Tensor]
     gradient_norm: Tensor
     seconds: Tensor
+    evaluations: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.step)

@@ -10,7 +10,8 @@ import torch
 
 from benchmarks import table
 from benchmarks.arrivals import arrivals
-from benchmarks.comparison import Claim, Round, no_more, ratio
+from benchmarks.comparison import Claim, Round, no_more, ratio, until
+from benchmarks.own import fitted
 from benchmarks.problems.lines import LINES
 from benchmarks.problems.many import descended, mixtures, objective
 from benchmarks.problems.normal_vectors import moments, normal_vector
@@ -45,6 +46,46 @@ def test_who_never_arrives_has_arrived_when_stopped():
     found = ratio("b", "peer", 5, key="stay").summary(rounds())
     assert (found["median"], found["reached"]) == (4.5, False)
     assert found["peer"] == "9 s, not there"
+
+
+def arrived(stay, seconds=2.0):
+    own = {"case": "a", "method": "kldiv", "seconds": seconds, "stay": stay}
+    own["stay_evaluations"] = None if stay is None else 30
+    return Round([{"case": "a", "method": "peer", "stay": 3.0}, own])
+
+
+def test_steps_are_held_against_steps_and_the_whole_call_stands_beside():
+    found = until("a", "peer", 2).summary([arrived(0.5), arrived(1.0), arrived(1.5)])
+    assert (found["min"], found["median"], found["max"]) == (2.0, 3.0, 6.0)
+    assert found["kldiv"] == "1 s, 30 ev.; whole call 2 s"
+    assert ratio("a", "peer", 1, key="stay").summary([arrived(1.0)])["median"] == 1.5
+
+
+def test_where_kldiv_never_arrives_a_claim_is_missed():
+    never = [arrived(None), arrived(None), arrived(1.0)]
+    found = until("a", "peer", 2).summary(never)
+    assert (found["median"], found["max"], found["reached"]) == (0.0, 3.0, False)
+    assert found["kldiv"] == "never there; whole call 2 s"
+    found = no_more("a", "stay", 9).summary(never)
+    assert (found["min"], found["median"], found["reached"]) == (1.0, None, False)
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_fit_is_scored_from_outside_and_its_target_counted():
+    problem = normal_vector(4)
+    record = fitted(problem, full=True, calls=2, tolerance=1e-6)
+    assert record["excess"] == pytest.approx(0, abs=1e-9)
+    history = record["fit"].history
+    assert 0 < record["stay"] <= record["seconds"]
+    assert record["stay_evaluations"] in history.evaluations.tolist()
+    assert record["evaluations"] > record["stay_evaluations"]
+    at = history.evaluations.tolist().index(record["stay_evaluations"])
+    scale = torch.linalg.cholesky(history.parameters["covariance_matrix"])
+    scores = [
+        problem.excess(mean.numpy(), root.numpy(), True)
+        for mean, root in zip(history.parameters["loc"], scale, strict=True)
+    ]
+    assert max(scores[at:]) <= 1e-6 < scores[at - 1]
 
 
 def test_a_claim_without_numbers_is_neither_reached_nor_missed():

@@ -22,6 +22,7 @@ from torch.distributions import (
 
 import kldiv
 
+from kldiv import fitting
 from kldiv.solvers import Step
 
 F64 = torch.float64
@@ -40,6 +41,10 @@ def places(found):
         {name: pytest.approx(value.item(), abs=1e-4) for name, value in each.parameters.items()}
         for each in found.optima
     ]
+
+
+def cup(x):
+    return -x.pow(4).sum(-1)
 
 
 def interrupt(step):
@@ -114,7 +119,69 @@ def test_the_history_is_that_of_the_start_that_won():
     assert (found.history.seconds.diff() >= 0).all()
     assert found.history.loss[-1].item() == pytest.approx(float(found.divergence), abs=1e-9)
     assert found.history.parameters["loc"][-1].item() == found.parameters["loc"].item()
+    assert torch.equal(found.history.evaluations, found.paths.evaluations)
     assert repr(found.history).startswith(f"History({steps} steps, ")
+
+
+LINE, CUP = (kldiv.Target(lambda x: -x.pow(4)), kldiv.Target(cup, event_shape=(3,)))
+SOLVED = {
+    "moment_matching": ("bimodal", "normal", "forward"),
+    "moving_nodes": (LINE, "normal", "reverse"),
+    "on_projections": ("logistic_regression", "diagonal_normal", "reverse"),
+    "quasi_newton": (LINE, "laplace", "reverse"),
+    "fixed_draws": (CUP, "diagonal_normal", "reverse"),
+    "descent": (CUP, "diagonal_normal", "reverse"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::kldiv.ConvergenceWarning")
+@pytest.mark.parametrize("solver", SOLVED)
+def test_the_history_counts_the_evaluations_up_to_each_step(solver):
+    target, family, direction = SOLVED[solver]
+    moving = kldiv.Descent(lr=0.01, steps=5) if solver == "descent" else solver
+    found = kldiv.fit(target, family, direction=direction, solver=moving, starts=1)
+    counted = found.history.evaluations
+    assert counted.shape == (len(found.history),)
+    assert counted[0] > 0
+    assert (counted.diff() >= 0).all()
+    assert counted[-1] <= found.evaluations
+
+
+def test_the_history_counts_as_the_target_itself_would():
+    asked, seen = [0], []
+
+    def counted(x):
+        asked[0] += len(x.reshape(-1, 10))
+        return cup(x)
+
+    found = kldiv.fit(
+        kldiv.Target(counted, event_shape=(10,)),
+        "full_normal",
+        direction="reverse",
+        starts={"loc": torch.zeros(10), "covariance_matrix": torch.eye(10)},
+        callback=lambda step: seen.append(asked[0]),
+    )
+    steps = found.history.step.diff().cumsum(0)
+    own, outside = found.history.evaluations, torch.tensor(seen)
+    assert torch.equal(own[:2], torch.tensor([20, 40]))
+    off = (own - own[0])[1:] - (outside - outside[0])[1:]
+    assert ((off >= 0) & (off <= 2 * steps)).all()
+
+
+def test_the_history_begins_when_the_fit_is_called(monkeypatch):
+    now = [100.0]
+
+    def slow(function, seconds):
+        def late(*args, **options):
+            now[0] += seconds
+            return function(*args, **options)
+
+        return late
+
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("kldiv.fitting._objective", slow(fitting._objective, 2.0))
+    monkeypatch.setattr("kldiv.fitting.first_points", slow(fitting.first_points, 3.0))
+    assert set(kldiv.fit("bimodal", "normal").history.seconds.tolist()) == {5.0}
 
 
 def test_its_text_is_the_verdict_the_numbers_and_the_optima():

@@ -387,6 +387,15 @@ def test_a_file_with_anything_else_is_refused_and_nothing_happens(case, path, mo
     assert called == []
 
 
+def test_a_file_from_before_evaluations_were_counted_is_read(path):
+    FIRST.save(path)
+    for each in ("history", "paths"):
+        rewritten(path, _drop("fit", each, "record", 1, "evaluations"))
+    again = kldiv.load_fit(path)
+    assert again.history.evaluations is again.paths.evaluations is None
+    assert torch.equal(again.history.loss, FIRST.history.loss)
+
+
 def test_a_later_format_says_which_version_wrote_it(path):
     FIRST.save(path)
     rewritten(path, lambda document: document.update(format=2, kldiv="9.9"))

@@ -1,6 +1,7 @@
 """Steps are recorded, shown and listened to, and starts are found or given."""
 
 import re
+import time
 
 import pytest
 import torch
@@ -50,6 +51,16 @@ def test_a_step_is_kept_as_it_was():
     assert (step.index, step.loss.tolist(), step.gradient_norm.tolist()) == (0, [1], [5])
     assert step.parameters["loc"].tolist() == [1]
     assert step.seconds >= 0
+
+
+def test_a_step_tells_the_time_since_the_fit_began_and_the_evaluations_so_far(monkeypatch):
+    monkeypatch.setattr(time, "perf_counter", lambda: 12.5)
+    paid = iter((30, 50))
+    recorder = Recorder(count=lambda: next(paid), began=10.0)
+    record(recorder, [1.0])
+    record(recorder, [0.5])
+    assert [step.seconds for step in recorder.steps] == [2.5, 2.5]
+    assert [step.evaluations for step in recorder.steps] == [30, 50]
 
 
 def test_the_best_is_that_of_each_row():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.comparison import Goal, Record, no_more, ratio
+from benchmarks.comparison import Goal, Record, no_more, ratio, until
 from benchmarks.peers.settings import Setting, settings
 from benchmarks.problems.lines import COVARIANCE, LINES, MIXTURES
 
@@ -30,15 +30,10 @@ def kldiv_side(_: float) -> Iterator[Record]:
             target = MixtureSameFamily(Categorical(weights), Normal(means, scales))
             family, start = "normal", {"loc": 0.0, "scale": 1.0}
         for method, starts in (("kldiv", start), ("all starts of kldiv", None)):
-            record = record_of(target, family, starts=starts)
-            values = record.pop("fit").parameters
-            mean, scale = values["loc"].numpy(), values["scale"].numpy()
-            yield {
-                "case": case,
-                "method": method,
-                **record,
-                "excess": problem.excess(mean, scale, False),
-            }
+            excess = lambda mean, scale, own=problem: own.excess(mean, scale, False)
+            record = record_of(target, family, excess, starts=starts)
+            record.pop("fit")
+            yield {"case": case, "method": method, **record}
 
 
 def torch_side(budget: float) -> Iterator[Record]:
@@ -71,11 +66,10 @@ GOAL = Goal(
     "Reverse Kullback-Leibler in one and two dimensions, time to 1e-3 nats",
     {"kldiv": kldiv_side, "torch": torch_side, "jax": jax_side},
     [
-        *(ratio(c, "Pyro", 20, key="first", prototype="9 to 98") for c in MIXTURES),
-        *(ratio(c, "Pyro", 250, key="stay", prototype="280 to 2100") for c in MIXTURES),
+        *(until(c, "Pyro", 20, key="first", prototype="9 to 98") for c in MIXTURES),
+        *(until(c, "Pyro", 250, prototype="280 to 2100") for c in MIXTURES),
         *(ratio(c, "NumPyro", 100, key="call", prototype="70 to 780") for c in MIXTURES),
         *(no_more(c, "excess", 1e-6) for c in LINES),
     ],
-    "a fit also finds where the target has mass, lays nodes that are exact to ten digits, and "
-    "certifies its end; a peer's time is that of the steps alone.",
+    "the front door and the first nodes take longer than the steps.",
 )

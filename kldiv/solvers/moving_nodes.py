@@ -81,7 +81,7 @@ class MovingNodes:
             search = _Search.begun(objective, chart, starts)
             with recorder.watching():
                 search.run(recorder)
-        objective.evaluations += -(-search.evaluations // objective.target.batch_shape.numel())
+        search.tell()
         run = search.end(recorder)
         if recorder.stopped or bool(search.trusted.all()):
             return run
@@ -92,6 +92,7 @@ class MovingNodes:
 class _Search:
     """All rows of a fit: problems times starts, the starts first."""
 
+    objective: Objective
     chart: NormalChart
     rows: Rows
     state: State
@@ -101,6 +102,7 @@ class _Search:
     trusted: Tensor
     level: Tensor
     evaluations: int = 0
+    told: int = 0
 
     @classmethod
     def begun(cls, objective: Objective, chart: NormalChart, starts: Tensor) -> _Search:
@@ -117,7 +119,7 @@ class _Search:
         finest = _finest(target).expand(target.batch_shape).reshape(-1)[rows.problem]
         unknown = torch.zeros_like(numbers, dtype=torch.bool)
         state = State.unseen(loc, root, starts.shape[-1])
-        return cls(chart, rows, state, finest, shape, numbers, unknown, numbers)
+        return cls(objective, chart, rows, state, finest, shape, numbers, unknown, numbers)
 
     def run(self, recorder: Recorder) -> None:
         """Newton's method on few nodes, then on more, until more change nothing."""
@@ -232,12 +234,22 @@ class _Search:
                 value[block] = sums.mean(0)
                 error[block] = sums.amax(0) - sums.amin(0) + _ROUNDING * (1 + part.loss.abs())
                 self.evaluations += 2 * len(between[0].weights) * len(block)
-        points = -(-self.evaluations // len(self.finest)) * self.shape[0]
         value, error = (each[self.home].reshape(self.shape) for each in (value, error))
-        return Estimate(value, error, "quadrature", evaluations=points)
+        return Estimate(value, error, "quadrature", evaluations=self.points)
+
+    @property
+    def points(self) -> int:
+        """The evaluations for one problem."""
+        return -(-self.evaluations * self.shape[0] // len(self.home))
+
+    def tell(self) -> None:
+        """Lets the objective know of the evaluations so far."""
+        self.objective.evaluations += self.points - self.told
+        self.told = self.points
 
     def record(self, recorder: Recorder) -> None:
         """Takes note of where all rows are."""
+        self.tell()
         state = self.state.pick(self.home)
         values = self.chart.parameters(state.loc, state.root)
         gradient = self.chart.real_gradient(state.root, state.gradient)

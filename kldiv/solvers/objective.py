@@ -90,6 +90,10 @@ class Objective:
         self.evaluations += max(found.evaluations, 1)
         return found
 
+    def paid(self) -> int:
+        """How many log densities and gradients of the target were evaluated so far."""
+        return self.evaluations + self.gradients
+
     @property
     def free(self) -> bool:
         """Whether how it is computed was left to choose."""

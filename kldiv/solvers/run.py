@@ -30,7 +30,8 @@ class Step:
         parameters: The free parameters by name, constrained, each with shape
             :math:`(S, *, \text{shape})`.
         gradient_norm: The Euclidean norm of the gradient, with shape :math:`(S, *)`.
-        seconds: The time since the fit began.
+        seconds: The time since the fit began, its starts not yet found.
+        evaluations: How many log densities and gradients of the target were evaluated so far.
     """
 
     index: int
@@ -38,6 +39,7 @@ class Step:
     parameters: dict[str, Tensor]
     gradient_norm: Tensor
     seconds: float
+    evaluations: int
 
 
 @dataclass(frozen=True)
@@ -97,20 +99,23 @@ class Recorder:
         callback: Called with each step.
         progress: Whether to show a progress bar.
         check: Called with the objective at the starts; what it raises ends the fit.
+        count: Called at each step: how many evaluations there were so far.
         total: How many steps there are at most, where that is known.
         stride: Every how many steps one is kept, besides the last one.
         steps: The steps so far.
         stopped: Why it ends early, or ``""``.
+        began: The reading of ``time.perf_counter`` when the fit began.
     """
 
     callback: Callable[[Step], object] | None = None
     progress: bool = False
     check: Callable[[Tensor], None] | None = None
+    count: Callable[[], int] = int
     total: int | None = None
     stride: int = 1
     steps: list[Step] = field(default_factory=list)
     stopped: str = ""
-    _began: float = field(default_factory=time.perf_counter)
+    began: float = field(default_factory=time.perf_counter)
     _bar: tqdm[Never] | None = None
 
     def record(self, loss: Tensor, parameters: Mapping[str, Tensor], gradient: Tensor) -> None:
@@ -125,7 +130,8 @@ class Recorder:
             loss.detach().clone(),
             {name: value.detach().clone() for name, value in parameters.items()},
             gradient.detach().norm(dim=-1),
-            time.perf_counter() - self._began,
+            time.perf_counter() - self.began,
+            self.count(),
         )
         self.steps.append(step)
         if self._bar is not None:
