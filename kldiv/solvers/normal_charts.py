@@ -93,7 +93,7 @@ class NormalChart:
         known = {"loc": loc, "scale": single, "covariance_matrix": root @ root.mT}
         free = self.space.parameters
         return {
-            name: value.reshape(*loc.shape[:-1], *free[name].shape)
+            name: value.reshape((*loc.shape[:-1], *free[name].shape))
             for name, value in known.items()
             if name in free and value is not None
         }
