@@ -114,7 +114,8 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     recorder.check = partial(check_finite, objective)
     chosen = _solver(solver, objective)
     with few_threads(objective.target):
-        first = first_points(objective, starts, single=isinstance(chosen, Descent))
+        single = isinstance(chosen, Descent | MomentMatching)
+        first = first_points(objective, starts, single=single)
         run = chosen.solve(objective, first, recorder)
         fitted = _result(objective, chosen, run, as_estimator(estimator, objective.divergence))
     if not fitted.converged:

@@ -62,7 +62,7 @@ class MomentMatching:
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """One step, from the first start to the optimum."""
-        known = _known(objective)
+        known = _known(objective) or _of_place(objective)
         try:
             values = known or objective.family.from_statistics(*_means(objective))
             theta = objective.family.space.unconstrain(values)
@@ -105,6 +105,14 @@ def _known(objective: Objective) -> dict[str, Tensor] | None:
         return nearest_normal(family, target.distribution) if objective.free else None
     place = exact_place(target) if family.matches_moments else None
     return family.optimum(target) if place is None else family.from_place(place)
+
+
+def _of_place(objective: Objective) -> dict[str, Tensor] | None:
+    """The optimum where the mean and the variance of a scalar target are all that it needs."""
+    family, target = objective.family, objective.target
+    if not family.matches_moments or target.event_shape or objective.place is None:
+        return None
+    return family.from_place(objective.place)
 
 
 def _by_sampling(target: Target) -> bool:
