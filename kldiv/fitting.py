@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 
 from collections.abc import Callable
@@ -108,15 +107,15 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
         >>> {name: round(float(value), 4) for name, value in found.parameters.items()}
         {'loc': 2.5, 'scale': 7.5664}
     """
-    began = time.perf_counter()
     if callback is not None and not callable(callback):
         raise InvalidType(f"callback must be a function of a step, got {callback!r}")
+    recorder = Recorder(callback, progress)
     objective = _objective(target, family, divergence, direction, estimator, seed)
+    recorder.check, recorder.count = partial(check_finite, objective), objective.paid
     chosen = _solver(solver, objective)
-    check = partial(check_finite, objective)
-    recorder = Recorder(callback, progress, check, objective.paid, began=began)
     with few_threads(objective.target):
-        first = first_points(objective, starts, single=isinstance(chosen, Descent))
+        single = isinstance(chosen, Descent | MomentMatching)
+        first = first_points(objective, starts, single=single)
         run = chosen.solve(objective, first, recorder)
         fitted = _result(objective, chosen, run, as_estimator(estimator, objective.divergence))
     if not fitted.converged:
@@ -177,7 +176,7 @@ def _objective(
     if objective.family.space.size == 0:
         raise InvalidArgument(f"{objective.family!r} has no free parameter to fit")
     chosen = objective.estimator(probe)
-    reason = chosen.why_not(objective.problem(probe))
+    reason = None if objective.free else chosen.why_not(objective.problem(probe))
     if reason is not None:
         raise NotAvailable(f"estimator {chosen.name!r} does not apply: {reason}")
     return objective
@@ -193,11 +192,19 @@ def _explain(objective: Objective) -> Explanation:
     return Explanation(None, rejected)
 
 
+def _first_that_applies(objective: Objective) -> Solver:
+    for make in _SOLVERS.values():
+        solver = make()
+        if solver.why_not(objective) is None:
+            return solver
+    raise NotAvailable(f"no solver applies:\n{_explain(objective)}")
+
+
 def _solver(solver: object, objective: Objective) -> Solver:
+    if isinstance(solver, str) and solver == "auto":
+        return _first_that_applies(objective)
     if isinstance(solver, type) and issubclass(solver, torch.optim.Optimizer):
         solver = Descent(solver)
-    if solver == "auto":
-        solver = _explain(objective).method
     if isinstance(solver, str):
         if solver not in _SOLVERS:
             raise InvalidArgument(

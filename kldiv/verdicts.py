@@ -48,7 +48,7 @@ def verdict_on(
     if not converged:
         return _why_not_converged(run, ends, steps)
     if solver.name == "moment_matching":
-        by_moments = type(objective.family).optimum is Family.optimum
+        by_moments = objective.forward and type(objective.family).optimum is Family.optimum
         why = "the moments of q are those of the target" if by_moments else "no member is nearer"
         return f"Converged in closed form: {why}."
     if len(optima) > 1:

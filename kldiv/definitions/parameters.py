@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from math import prod
 
 import torch
@@ -42,7 +43,7 @@ class Parameter:
         """How many real numbers are behind it."""
         if self.is_matrix:
             return self.shape[-1] * (self.shape[-1] + 1) // 2
-        return prod(self._shape_behind(biject_to(self.constraint)))
+        return prod(self._shape_behind)
 
     def allows(self, value: Tensor) -> bool:
         """Whether a value satisfies the constraint, where that can be told from it alone."""
@@ -55,8 +56,8 @@ class Parameter:
         r"""The value of shape :math:`(*, \text{shape})` behind reals of shape :math:`(*, P)`."""
         batch = vector.shape[:-1]
         if not self.is_matrix:
-            transform = biject_to(self.constraint)
-            value: Tensor = transform(vector.reshape((*batch, *self._shape_behind(transform))))
+            transform, _ = _bijection(self.constraint)
+            value: Tensor = transform(vector.reshape((*batch, *self._shape_behind)))
             return value
         side = self.shape[-1]
         rows, columns = torch.tril_indices(side, side, device=vector.device)
@@ -68,7 +69,7 @@ class Parameter:
         r"""The reals of shape :math:`(*, P)` behind a value of shape :math:`(*, \text{shape})`."""
         batch = value.shape[: value.ndim - len(self.shape)]
         if not self.is_matrix:
-            vector: Tensor = biject_to(self.constraint).inv(value)
+            vector: Tensor = _bijection(self.constraint)[0].inv(value)
             return vector.reshape((*batch, -1))
         factor = (
             torch.linalg.cholesky(value)
@@ -79,9 +80,10 @@ class Parameter:
         entries = factor[..., rows, columns]
         return torch.where(rows == columns, entries.abs().log(), entries)
 
-    def _shape_behind(self, transform: Transform) -> tuple[int, ...]:
+    @property
+    def _shape_behind(self) -> tuple[int, ...]:
         """The shape of the real numbers; torch's own answer takes half a second to import."""
-        single = transform.domain.event_dim == transform.codomain.event_dim == 0
+        transform, single = _bijection(self.constraint)
         return self.shape if single else tuple(transform.inverse_shape(self.shape))
 
 
@@ -141,6 +143,13 @@ class ParameterSpace:
             ],
             dim=-1,
         )
+
+
+@lru_cache(maxsize=64)
+def _bijection(constraint: Constraint) -> tuple[Transform, bool]:
+    """What leads from the reals to a constraint, and whether it does so number by number."""
+    transform = biject_to(constraint)
+    return transform, transform.domain.event_dim == transform.codomain.event_dim == 0
 
 
 def as_parameter(name: str, value: object) -> Tensor:

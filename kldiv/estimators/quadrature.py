@@ -163,7 +163,7 @@ class Quadrature:
 
     def mass(self, target: Target) -> tuple[Tensor, Tensor]:
         """The integral of a density, with its error; differentiable."""
-        values, errors = self._expectations(StatisticsFormula(target), atol=0.0)
+        values, errors = self._expectations(StatisticsFormula(target))
         return values[0], errors[0]
 
     def expectations(self, target: Target, statistics: Statistics) -> tuple[Tensor, Tensor]:
@@ -177,16 +177,16 @@ class Quadrature:
         Returns:
             The integrals and their errors, with shape :math:`(1 + k, *)`; differentiable.
         """
-        with torch.no_grad():
-            mass = 1.0 if target.normalized else float(self.mass(target)[0].min())
-        return self._expectations(StatisticsFormula(target, statistics), atol=1e-15 * mass)
+        return self._expectations(StatisticsFormula(target, statistics), of_mass=1e-15)
 
-    def _expectations(self, formula: StatisticsFormula, atol: float) -> tuple[Tensor, Tensor]:
+    def _expectations(
+        self, formula: StatisticsFormula, of_mass: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
         batch = formula.target.batch_shape
         rtol = 1e-12 if formula.target.event_shape.numel() == 1 else 1e-9
         with torch.no_grad():
-            demand = self._demand([rtol], atol, formula.target.event_shape)
-            found = domain_integrals(formula, batch, demand)
+            demand = self._demand([rtol], 0.0, formula.target.event_shape)
+            found = domain_integrals(formula, batch, replace(demand, of_first=of_mass))
         values = found.differentiable() if torch.is_grad_enabled() else found.values
         return values.reshape(-1, *batch), found.errors.reshape(-1, *batch)
 

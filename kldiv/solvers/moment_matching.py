@@ -6,7 +6,8 @@ For :math:`q_\eta(x) = h(x) \exp(\langle \eta, T(x) \rangle - A(\eta))` the dive
 .. math:: \mathbb E_{q_\eta}[T(X)] = \mathbb E_p[T(X)].
 
 Other families may know their optimum by other means: of uniform distributions it is the one on the
-smallest interval that covers p.
+smallest interval that covers p. Of normal ones also that of the reverse divergence onto a normal
+target is known.
 
 References:
     Graphical Models, Exponential Families, and Variational Inference (Wainwright and Jordan,
@@ -26,6 +27,7 @@ from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
 from kldiv.estimators import MonteCarlo
+from kldiv.solvers.normal_optimum import nearest_normal
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import exact_place, rung_for
 from kldiv.solvers.run import Recorder, Run
@@ -36,13 +38,16 @@ __all__ = ["MomentMatching"]
 
 @dataclass(frozen=True)
 class MomentMatching:
-    """Gives the optimum of the forward ``kl`` the moments of the target; no iteration."""
+    """Gives the optimum of ``kl``, in forward the moments of the target; no iteration."""
 
     name = "moment_matching"
 
     def why_not(self, objective: Objective) -> str | None:
         """Forward ``kl``, an exponential family with nothing fixed, a target with moments."""
-        if objective.divergence.name != "kl" or not objective.forward:
+        by_name = objective.divergence.name == "kl"
+        if by_name and not objective.forward and _known(objective) is not None:
+            return None
+        if not by_name or not objective.forward:
             return f"{objective.divergence} in this direction has no closed-form optimum"
         family = objective.family
         held = [name for name in family.fixed if name not in family.may_be_fixed]
@@ -57,7 +62,7 @@ class MomentMatching:
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """One step, from the first start to the optimum."""
-        known = _known(objective)
+        known = _known(objective) or _of_place(objective)
         try:
             values = known or objective.family.from_statistics(*_means(objective))
             theta = objective.family.space.unconstrain(values)
@@ -96,8 +101,18 @@ def _looked_at(objective: Objective, theta: Tensor) -> tuple[Estimate, Tensor]:
 def _known(objective: Objective) -> dict[str, Tensor] | None:
     """The optimum where no integral is needed for it."""
     family, target = objective.family, objective.target
+    if not objective.forward:
+        return nearest_normal(family, target.distribution) if objective.free else None
     place = exact_place(target) if family.matches_moments else None
     return family.optimum(target) if place is None else family.from_place(place)
+
+
+def _of_place(objective: Objective) -> dict[str, Tensor] | None:
+    """The optimum where the mean and the variance of a scalar target are all that it needs."""
+    family, target = objective.family, objective.target
+    if not family.matches_moments or target.event_shape or objective.place is None:
+        return None
+    return family.from_place(objective.place)
 
 
 def _by_sampling(target: Target) -> bool:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -49,7 +50,8 @@ _FULLY = 1e-16
 _FEW, _MANY = 12, 60  # steps on nodes that are not believed, and on those that are
 _GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it
 _SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
-_SINGLY = 64  # problems: up to here each is worth an estimate by other means than the nodes
+_FEW_PROBLEMS = 64  # up to so many each is worth an estimate by other means,
+_CLOSE = 1e-10  # unless the nodes' own has as small an error, relative to 1 + |value|
 _BLOCK = 1 << 16  # nodes of all rows of a block
 _ROUNDING = 1e-13
 _TOGETHER = 2e-2  # standard deviations between two ends that are one
@@ -101,6 +103,7 @@ class _Search:
     home: Tensor
     trusted: Tensor
     level: Tensor
+    doubt: Tensor
     evaluations: int = 0
     told: int = 0
 
@@ -112,31 +115,31 @@ class _Search:
         loc, root = (each.clone(memory_format=torch.contiguous_format) for each in found)
         numbers = torch.arange(len(loc), device=loc.device)
         problems = target.batch_shape.numel()
-        log_mass = loc.new_zeros(problems)
+        log_mass = doubt = loc.new_zeros(problems)
         if not target.normalized:
-            log_mass = Quadrature().mass(target)[0].log().expand(target.batch_shape).reshape(-1)
+            mass, error = (each.reshape(-1) for each in Quadrature().mass(target))
+            log_mass, doubt = mass.log(), error / mass + _ROUNDING * mass.log().abs()
         rows = Rows.of(target, log_mass, numbers % problems)
         finest = _finest(target).expand(target.batch_shape).reshape(-1)[rows.problem]
         unknown = torch.zeros_like(numbers, dtype=torch.bool)
         state = State.unseen(loc, root, starts.shape[-1])
-        return cls(objective, chart, rows, state, finest, shape, numbers, unknown, numbers)
+        return cls(objective, chart, rows, state, finest, shape, numbers, unknown, numbers, doubt)
 
     def run(self, recorder: Recorder) -> None:
         """Newton's method on few nodes, then on more, until more change nothing."""
         levels = _LEVELS[self.chart.size]
         first = self.level = self.first_levels()
-        for number, level in enumerate(levels):
-            self.raise_to((first == number).nonzero()[:, 0], self.tables(level))
+        for number in first.unique().tolist():
+            self.raise_to((first == number).nonzero()[:, 0], self.tables(levels[number]))
         self.record(recorder)
         for number, level in enumerate(levels):
-            tables = self.tables(level)
             leading = ~self.trusted & (self.home == self.numbers)
             moving = (leading & (first <= number)).nonzero()[:, 0]
             if not len(moving):
                 continue
             self.compare(moving[first[moving] < number], level)
             self.level = self.level.index_fill(0, moving, number)
-            for _ in self.descend(moving, tables):
+            for _ in self.descend(moving, self.tables(level)):
                 self.record(recorder)
                 if recorder.stopped:
                     return
@@ -147,7 +150,7 @@ class _Search:
         """The nodes of a level."""
         return self.chart.tables(level, offset).to(self.home.device)
 
-    @property
+    @cached_property
     def numbers(self) -> Tensor:
         """The numbers of all rows."""
         return torch.arange(len(self.home), device=self.home.device)
@@ -162,6 +165,8 @@ class _Search:
 
     def compare(self, moving: Tensor, level: tuple[float, float]) -> None:
         """More nodes, and whether they change little enough to be believed."""
+        if not len(moving):
+            return
         before = self.state.loss[moving]
         self.raise_to(moving, self.tables(level))
         gap = (self.state.loss[moving] - before).abs()
@@ -203,9 +208,7 @@ class _Search:
         left = torch.where(self.trusted, left, torch.inf)[self.home]
         signs = signature(self.state.hessian)[self.home]
         gradient = self.chart.real_gradient(state.root, state.gradient)
-        shape, estimate = self.shape, None
-        if len(state.loss) > _SINGLY * shape[0]:
-            estimate = self.estimate()
+        shape = self.shape
         return Run(
             theta.reshape(*shape, -1),
             state.loss.reshape(shape),
@@ -214,10 +217,17 @@ class _Search:
             recorder.stopped,
             decrement=left.reshape(shape),
             signature=signs.reshape(*shape, -1),
-            estimate=estimate,
+            estimate=self.estimate() if self.objective.free else None,
         )
 
-    def estimate(self) -> Estimate:
+    def estimate(self) -> Estimate | None:
+        """The estimate that the nodes give, ``None`` where another one is worth its time."""
+        found = self.between_nodes()
+        few = len(self.home) <= _FEW_PROBLEMS * self.shape[0]
+        close = found.error <= _CLOSE * (1 + found.value.abs())
+        return found if not few or bool(close.all()) else None
+
+    def between_nodes(self) -> Estimate:
         """All rows' divergences once more, with nodes put at both thirds between the last ones.
 
         The errors of the three sums are as far apart as the real parts of three roots of unity, of
@@ -226,13 +236,16 @@ class _Search:
         value, error = torch.empty_like(self.state.loss), torch.empty_like(self.state.loss)
         for number, level in enumerate(_LEVELS[self.chart.size]):
             asked = ((self.level == number) & (self.home == self.numbers)).nonzero()[:, 0]
+            if not len(asked):
+                continue
             between = [self.tables(level, offset=part / 3) for part in (1, 2)]
             for block in _blocks(asked, between[0]):
                 part, rows = self.state.pick(block), self.rows.pick(block)
                 found = [evaluate(rows, self.chart, each, part.loc, part.root) for each in between]
                 sums = torch.stack([part.loss, *(each.loss for each in found)])
                 value[block] = sums.mean(0)
-                error[block] = sums.amax(0) - sums.amin(0) + _ROUNDING * (1 + part.loss.abs())
+                rounding = _ROUNDING * (1 + part.loss.abs()) + self.doubt[rows.problem]
+                error[block] = sums.amax(0) - sums.amin(0) + rounding
                 self.evaluations += 2 * len(between[0].weights) * len(block)
         value, error = (each[self.home].reshape(self.shape) for each in (value, error))
         return Estimate(value, error, "quadrature", evaluations=self.points)
@@ -278,6 +291,8 @@ def _homes(state: State, shape: torch.Size) -> Tensor:
     """For each row the first one of its problem that has ended in the same place."""
     starts = shape[0]
     rows = torch.arange(len(state.loss), device=state.loss.device).reshape(starts, -1)
+    if starts == 1:
+        return rows.reshape(-1)
     loc, root = (each.reshape(starts, rows.shape[1], -1) for each in (state.loc, state.root))
     width = _TOGETHER * root.abs().amax(-1)
     near = (loc.unsqueeze(1) - loc).abs().amax(-1) <= width

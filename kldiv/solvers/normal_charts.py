@@ -19,7 +19,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from torch import Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal
 
 from kldiv.definitions.family import Family
+from kldiv.definitions.parameters import ParameterSpace
 
 __all__ = ["NormalChart", "Tables", "chart_of"]
 
@@ -54,6 +55,8 @@ class Tables:
 
     def to(self, device: torch.device) -> Tables:
         """The same on a device."""
+        if device == self.nodes.device:
+            return self
         parts = self.nodes, self.weights, self.slopes, self.bends, self.traces
         return Tables(*(each.to(device) for each in parts))
 
@@ -88,9 +91,9 @@ class NormalChart:
         scale = root.diagonal(dim1=-2, dim2=-1)
         single = {"isotropic": scale[..., 0], "diagonal": scale}.get(self.shape)
         known = {"loc": loc, "scale": single, "covariance_matrix": root @ root.mT}
-        free = self.family.space.parameters
+        free = self.space.parameters
         return {
-            name: value.reshape(*loc.shape[:-1], *free[name].shape)
+            name: value.reshape((*loc.shape[:-1], *free[name].shape))
             for name, value in known.items()
             if name in free and value is not None
         }
@@ -102,8 +105,8 @@ class NormalChart:
         known = {"loc": loc, "covariance_matrix": covariance}
         if self.shape != "full":
             known = {"loc": loc, "scale": exact.clamp_min(1e-300).rsqrt()}
-        values = {name: known[name] for name in self.family.space.parameters}
-        return self.family.space.unconstrain(values, check=False)
+        values = {name: known[name] for name in self.space.parameters}
+        return self.space.unconstrain(values, check=False)
 
     def moved(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """Where a step in the chart leads."""
@@ -143,14 +146,19 @@ class NormalChart:
         """
         return _tables(self.size, self.shape, *self._free, grid, offset)
 
-    @property
+    @cached_property
+    def space(self) -> ParameterSpace:
+        """The family's free parameters."""
+        return self.family.space
+
+    @cached_property
     def shifts(self) -> int:
         """How many of the chart's parameters move the mean; the others change the scale."""
         return self.size if self._free[0] else 0
 
-    @property
+    @cached_property
     def _free(self) -> tuple[bool, bool]:
-        names = self.family.space.parameters.keys()
+        names = self.space.parameters.keys()
         return "loc" in names, bool(names - {"loc"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 
@@ -12,6 +13,7 @@ from torch.distributions import Distribution
 
 from kldiv.definitions.divergence import Divergence, IntegralDivergence
 from kldiv.definitions.family import Family
+from kldiv.definitions.place import Place
 from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.support import box
 from kldiv.definitions.target import DistributionTarget, Target
@@ -21,6 +23,7 @@ from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature,
 from kldiv.estimators.sampling.draws import Plan, draw
 from kldiv.estimators.sampling.moving import points_of, why_none_move
 from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first
+from kldiv.solvers.places import whole_place
 from kldiv.solvers.projections import Projections
 from kldiv.solvers.rules import Rule, rule_for
 
@@ -93,6 +96,11 @@ class Objective:
     def paid(self) -> int:
         """How many log densities and gradients of the target were evaluated so far."""
         return self.evaluations + self.gradients
+
+    @cached_property
+    def place(self) -> Place | None:
+        """Where the target is as a whole; ``None`` where that cannot be had."""
+        return whole_place(self.target)
 
     @property
     def free(self) -> bool:

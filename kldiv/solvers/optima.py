@@ -6,6 +6,7 @@ import math
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import overload
 
 import torch
@@ -75,7 +76,7 @@ class Endpoints:
     proven: bool = False
     excess: Tensor | None = None
 
-    @property
+    @cached_property
     def settled(self) -> Tensor:
         """Which ends are minima as far as the Hessian can tell, with shape :math:`(S, *)`."""
         if self.proven:
@@ -85,7 +86,7 @@ class Endpoints:
             still = still & (self.excess <= EXCESS)
         return still & (self.signature >= 0).all(-1) & self.loss.isfinite()
 
-    @property
+    @cached_property
     def best(self) -> Tensor:
         """The start that ended lowest, in a minimum where one did, for each problem."""
         ranked = torch.where(self.settled, self.loss, torch.inf)

@@ -22,15 +22,20 @@ from kldiv.definitions.target import Target
 from kldiv.estimators import Quadrature, Sum
 from kldiv.estimators.integrals.landmarks import landmarks
 
-__all__ = ["draws", "exact_place", "places", "rung_for"]
+__all__ = ["draws", "exact_place", "places", "rung_for", "whole_place"]
 
 _DRAWS = 512
 
 
-def places(target: Target) -> list[Place]:
+@torch.no_grad()
+def whole_place(target: Target) -> Place | None:
+    """Mean and variance of the whole target, with its batch; ``None`` where they are unknown."""
+    return exact_place(target) or _numerical(target) or _by_coordinates(target)
+
+
+def places(target: Target, whole: Place | None) -> list[Place]:
     """The whole target, then its modes where it has several; each with the target's batch."""
     with torch.no_grad():
-        whole = exact_place(target) or _numerical(target) or _by_coordinates(target)
         modes = _modes(target)
         if whole is None:
             return modes or [_nowhere(target)]

@@ -86,7 +86,8 @@ def _found(objective: Objective, wanted: int | None, *, single: bool) -> list[Te
     if wanted is not None and wanted < 1:
         raise InvalidArgument(f"starts must be positive, got {wanted}")
     family, target = objective.family, objective.target
-    known = family.starts(places(target), draws(target, objective.seed))
+    points = None if type(family).starts is Family.starts else draws(target, objective.seed)
+    known = family.starts(places(target, objective.place), points)
     best = family.optimum(target) if objective.forward else None
     known = known if best is None else [best, *known]
     vectors = [family.space.unconstrain(_inside(family, each)) for each in known]

@@ -170,7 +170,7 @@ class Inner:
         most = self.budget.shares(element).clamp_max(max(self.demand.most // _SHARE, _ENOUGH))
         budget = Budget(Group(lines.column, len(x)), most)
         function = OnLines(self.formula, lines.chart, lines.elements, budget, lines.column, across)
-        demand = replace(self.demand, rtol=self.demand.rtol * _INNER, atol=0.0)
+        demand = replace(self.demand, rtol=self.demand.rtol * _INNER, atol=0.0, of_first=0.0)
         sharp = centre[:, self.plane.sharp]
         kinks = Kinks(self.plane.ratios, self.plane.cuts[:, 1], sharp)
         found = line_integrals(function, demand, kinks)

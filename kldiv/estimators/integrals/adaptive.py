@@ -31,15 +31,18 @@ class Demand:
         rtol: The tolerance of each integral relative to that of the absolute value, of shape (k).
         atol: The absolute tolerance.
         most: The most evaluations for each element, a first look at its lines apart.
+        of_first: A tolerance of all integrals relative to the first one.
     """
 
     rtol: Tensor
     atol: float
     most: int
+    of_first: float = 0.0
 
     def allowed(self, size: Tensor) -> Tensor:
         """The error allowed to integrals with absolute values of these sizes, of shape (k, B)."""
-        return (self.rtol.unsqueeze(-1) * size).clamp_min(self.atol)
+        least = (self.of_first * size[:1]).clamp_min(self.atol)
+        return torch.maximum(self.rtol.unsqueeze(-1) * size, least)
 
 
 @dataclass(frozen=True)

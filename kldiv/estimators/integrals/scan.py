@@ -23,6 +23,9 @@ _REACH = {1: 46.0, 2: 9.0}  # in u: to 1e20 on a line, to 4000 in a plane
 _POINTS = {1: 1201, 2: 121}
 _MODES = 8
 _CLIMBS = 200
+_SIZES = 8  # of steps that are tried at once, each half of the one before
+_WIDTHS = -40.0, 3.0  # logarithms of the least and the greatest width,
+_PARTS, _ROUNDS = 32, 6  # which is found within so many parts, of these again, and so on
 _FINE = 1e-13  # in u, relative
 _BENT = 0.999999  # the greatest correlation
 
@@ -103,18 +106,22 @@ def _local_maxima(height: Tensor, dimensions: int) -> Tensor:
 
 
 def _climb(target: Target, ends: Interval, u: Tensor, step: float) -> Tensor:
-    """Compass search, all peaks at once: steps halve where no neighbour is higher."""
+    """Compass search, all peaks at once: of steps of several sizes the one that leads highest."""
     dimensions = u.shape[-1]
+    sizes = 0.5 ** torch.arange(_SIZES, dtype=u.dtype, device=u.device)
     moves = torch.cat([torch.eye(dimensions), -torch.eye(dimensions)]).to(u)
-    best, size = _height(target, ends, u), torch.full(u.shape[:-1], step, dtype=u.dtype)
+    moves = (sizes[:, None, None] * moves).reshape(-1, *(1,) * (u.ndim - 1), dimensions)
+    lengths = sizes.repeat_interleave(2 * dimensions)
+    best, size = _height(target, ends, u), torch.full_like(u[..., 0], step)
     for _ in range(_CLIMBS):
-        trial = u + size[None, ..., None] * moves.reshape(-1, *(1,) * (u.ndim - 1), dimensions)
+        trial = u + size[None, ..., None] * moves
         heights = _height(target, ends, trial.flatten(0, 1)).reshape(trial.shape[:-1])
         top, which = heights.max(0)
         higher = top > best
         chosen = torch.take_along_dim(trial, which[None, ..., None], 0).squeeze(0)
         u = torch.where(higher.unsqueeze(-1), chosen, u)
-        best, size = torch.where(higher, top, best), torch.where(higher, size, size / 2)
+        best = torch.where(higher, top, best)
+        size = size * torch.where(higher, lengths[which], 0.5**_SIZES)
         if bool((size < _FINE * (1 + u.abs().amax(-1))).all()):
             break
     return u
@@ -127,17 +134,22 @@ def width_of(height: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
         height: From coordinates of shape :math:`(N, *, d)` to values of shape :math:`(N, *)`.
         u: The peaks, with shape :math:`(N, *, d)`.
     """
-    top = height(u)
-    widths = []
+    fallen_to, widths = height(u) - 0.5, []
+    parts = torch.linspace(0, 1, _PARTS + 1, dtype=u.dtype, device=u.device)[1:]
+    parts = parts.reshape(-1, *(1,) * (u.ndim - 1))
     for axis in range(u.shape[-1]):
         unit = torch.zeros_like(u)
         unit[..., axis] = 1.0
-        low, high = torch.full_like(top, -40.0), torch.full_like(top, 3.0)
-        for _ in range(30):
-            middle = (low + high) / 2
-            fallen = height(u + middle.exp().unsqueeze(-1) * unit) < top - 0.5
-            low, high = torch.where(fallen, low, middle), torch.where(fallen, middle, high)
-        widths.append(high.exp())
+        low = torch.full_like(fallen_to, _WIDTHS[0])
+        wide = _WIDTHS[1] - _WIDTHS[0]
+        for _ in range(_ROUNDS):
+            trial = low + wide * parts
+            places = u + trial.exp().unsqueeze(-1) * unit
+            fallen = height(places.flatten(0, 1)).reshape(trial.shape) < fallen_to
+            fallen[-1] = True
+            low = low + wide / _PARTS * fallen.to(torch.uint8).argmax(0)
+            wide = wide / _PARTS
+        widths.append((low + wide).exp())
     return torch.stack(widths, -1)
 
 
