@@ -182,7 +182,7 @@ def test_a_fit_shows_verdict_parameters_and_optima(run, calls):
     options = {"direction": "reverse", "estimator": "auto", "seed": 0}
     assert calls == [(("bimodal", "normal"), {"divergence": "renyi(alpha=2)", **options})]
     assert text.startswith("It converged.\n")
-    for part in ("loc          1.5", "[1, 2]", "renyi(alpha=2): 0.25 ± 1e-06 nats", "loc=1.5"):
+    for part in ("loc        1.5", "[1, 2]", "renyi(alpha=2): 0.25 ± 1e-06 nats", "loc=1.5"):
         assert part in text
 
 
