@@ -12,7 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-__all__ = ["cell_text", "html_table", "json_text", "record_table", "text_table"]
+__all__ = [
+    "cell_text",
+    "html_table",
+    "json_text",
+    "record_table",
+    "text_table",
+    "titled",
+    "with_unit",
+]
 
 _GAP = 2
 _NARROWEST = 16
@@ -68,6 +76,26 @@ def cell_text(value: object, *, digits: int = 6) -> str:
             return ", ".join(f"{name}={cell}" for name, cell in cells.items())
         case other:
             return str(other)
+
+
+def with_unit(number: str, unit: str) -> str:
+    """A number with its unit, if it has one.
+
+    Example:
+        >>> with_unit("0.5", "nats"), with_unit("0.5", "")
+        ('0.5 nats', '0.5')
+    """
+    return f"{number} {unit}".rstrip()
+
+
+def titled(title: str, unit: str) -> str:
+    """The title of a column or an axis, with its unit, if it has one.
+
+    Example:
+        >>> titled("loss", "nats"), titled("loss", "")
+        ('loss (nats)', 'loss')
+    """
+    return f"{title} ({unit})" if unit else title
 
 
 def json_text(value: object) -> str:
