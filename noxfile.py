@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 SITE = Path("docs", "_build", "html")
-PROGRAMS = ("front_door", "quadrature", "two_samples", "unseen")
+PROGRAMS = ("discovery", "front_door", "quadrature", "two_samples", "unseen")
 PEERS = ("torch", "jax")
 GROUPS = ("lint", "types", "tests", "docs", "build")
 

@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from kldiv.errors import InvalidArgument
+from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.numerics import total
+from kldiv.tables import with_unit
 
 __all__ = ["Estimate"]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    r"""A divergence in nats, with its error and its origin.
+    r"""A divergence, by default in nats, with its error and its origin.
 
     Arguments:
-        value: The divergence in nats, with shape :math:`(*)`; differentiable in the parameters of
-            p and of q.
+        value: The divergence, with shape :math:`(*)`; differentiable in the parameters of p and
+            of q.
         error: A bound such that :math:`|\text{value} - \text{truth}| \leq \text{error}` in at
             least 99 of 100 cases, whichever estimator made it, with shape :math:`(*)`.
         method: The estimator that made it: ``"exact"``, ``"sum"``, ``"quadrature"``,
@@ -35,6 +36,7 @@ class Estimate:
         pareto_k: The shape of the tail of what was averaged, with shape :math:`(*)`, where
             chance played a part: above 0.5 it has no finite variance, above 0.7 the error is
             infinite.
+        unit: What the value is counted in: that of the divergence, empty for a plain number.
 
     Example:
         >>> import torch
@@ -51,6 +53,7 @@ class Estimate:
     reason: str = ""
     up_to_constant: bool = False
     pareto_k: Tensor | None = None
+    unit: str = "nats"
 
     @property
     def undefined(self) -> bool:
@@ -58,7 +61,14 @@ class Estimate:
         return math.isnan(total(self.value)) and bool(self.value.isnan().any())
 
     def bits(self) -> Tensor:
-        r"""The value in bits, :math:`\text{value} / \ln 2`, with shape :math:`(*)`."""
+        r"""The value in bits, :math:`\text{value} / \ln 2`, with shape :math:`(*)`.
+
+        Raises:
+            NotAvailable: If it is not counted in nats.
+        """
+        if self.unit != "nats":
+            unit = repr(self.unit) if self.unit else "no unit: it is a plain number"
+            raise NotAvailable(f"bits() converts nats, this value has {unit}; use .value")
         return self.value / math.log(2)
 
     def detach(self) -> Estimate:
@@ -74,7 +84,7 @@ class Estimate:
         return float(self.value.detach())
 
     def __repr__(self) -> str:
-        unit = " + constant nats" if self.up_to_constant else " nats"
+        unit = with_unit(" + constant" if self.up_to_constant else "", self.unit)
         error = float(self.error.max())
         bound = {0.0: "", math.inf: " ± ∞"}.get(error, f" ± {error:.1e}")
         if self.value.numel() == 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from torch import Generator
@@ -14,7 +16,7 @@ from kldiv.estimators import Estimator, Explanation, Ladder, Problem
 from kldiv.estimators.reductions import reduction_of
 from kldiv.resolving import as_divergence, as_estimator, as_target, ladder
 
-__all__ = ["divergence", "explain", "in_precision"]
+__all__ = ["divergence", "explain", "finished"]
 
 
 def divergence(
@@ -25,11 +27,11 @@ def divergence(
     estimator: str | Estimator = "auto",
     seed: int | Generator | None = None,
 ) -> Estimate:
-    r"""The divergence of p from q, :math:`D(p \parallel q)`, in nats, with its error.
+    r"""The divergence of p from q, :math:`D(p \parallel q)`, with its error.
 
-    Both sides broadcast; the value is differentiable in the parameters of both. An infinite
-    divergence is ``inf`` with a reason. Everything is computed in float64 and returned in the
-    precision of the inputs.
+    Both sides broadcast; the value is differentiable in the parameters of both. It is in nats
+    unless the divergence has another unit. An infinite divergence is ``inf`` with a reason.
+    Everything is computed in float64 and returned in the precision of the inputs.
 
     Arguments:
         p: A torch distribution, a frozen one of ``scipy.stats``, a module that returns one, a
@@ -67,7 +69,7 @@ def divergence(
             f"estimator {found.method!r} gives NaN for {problem.divergence} between {p!r} and "
             f"{q!r}; another estimator may not"
         )
-    return in_precision(found, problem.dtype)
+    return finished(found, problem.divergence, problem.dtype)
 
 
 def explain(
@@ -117,10 +119,14 @@ def _problem(
     return Problem(as_divergence(divergence), as_target(p, "p"), as_target(q, "q"), seed)
 
 
-def in_precision(estimate: Estimate, dtype: torch.dtype) -> Estimate:
-    """The estimate in the precision of the inputs, its rounding counted as error."""
+def finished(estimate: Estimate, divergence: Divergence, dtype: torch.dtype) -> Estimate:
+    """The estimate in the divergence's unit and in the precision of the inputs.
+
+    Rounding to that precision is counted as error.
+    """
+    unit = divergence.unit
     if estimate.value.dtype == dtype:
-        return estimate
+        return estimate if estimate.unit == unit else replace(estimate, unit=unit)
     value = estimate.value.to(dtype)
     size = value.detach().abs()
     if estimate.reason:  # without one nothing is infinite but what the precision cannot hold
@@ -137,4 +143,5 @@ def in_precision(estimate: Estimate, dtype: torch.dtype) -> Estimate:
         estimate.reason,
         estimate.up_to_constant,
         pareto_k,
+        unit,
     )

@@ -18,7 +18,7 @@ from kldiv.definitions.precision import as_dtype
 from kldiv.definitions.randomness import as_seed
 from kldiv.errors import ConvergenceWarning, InvalidArgument, InvalidType, NotAvailable, NotFinite
 from kldiv.estimators import Estimator, Explanation, Ladder
-from kldiv.evaluating import in_precision
+from kldiv.evaluating import finished
 from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
 from kldiv.results import Fit, History
 from kldiv.solvers import (
@@ -250,7 +250,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
             name: as_dtype(each, target.dtype)
             for name, each in objective.family.values_at(theta).items()
         },
-        divergence=in_precision(found, target.dtype).detach(),
+        divergence=finished(found, objective.divergence, target.dtype).detach(),
         converged=converged,
         verdict=verdict_on(objective, solver, run, ends, optima, converged=converged),
         optima=optima[0] if single else optima,

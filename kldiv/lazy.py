@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import PathFinder
+from inspect import cleandoc
 from types import ModuleType
 from typing import Any
 
@@ -127,7 +128,7 @@ def _docstring(module: str, name: str) -> str:
     for _ in range(4):
         docstrings, imported = _definitions(module)
         if name in docstrings or name not in imported:
-            return docstrings.get(name, "")
+            return cleandoc(docstrings.get(name, ""))
         module, name = imported[name]
     return ""
 
@@ -144,7 +145,7 @@ def _definitions(module: str) -> tuple[dict[str, str], dict[str, tuple[str, str]
         body = []
     for node in body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            docstrings[node.name] = ast.get_docstring(node) or ""
+            docstrings[node.name] = ast.get_docstring(node, clean=False) or ""
         elif isinstance(node, ast.ImportFrom):
             relative = "." * node.level + (node.module or "")
             origin = importlib.util.resolve_name(relative, package)

@@ -208,9 +208,16 @@ class Plugin:
                 self.set_aside(PluginError(f"kldiv_gallery, {title!r}: no folder {name!r}"))
 
 
+class _Manager(pluggy.PluginManager):
+    """A manager that does not look for hooks among the names that Python gives a module."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+
+
 def new_manager() -> pluggy.PluginManager:
     """A manager that knows the hooks, and no plugin."""
-    manager = pluggy.PluginManager(GROUP)
+    manager = _Manager(GROUP)
     manager.add_hookspecs(hookspecs)
     return manager
 

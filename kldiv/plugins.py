@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import warnings
 
 from collections.abc import Callable, Iterable, Iterator
@@ -45,6 +46,7 @@ KNOWN_DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
 """The distributions that bring more names, with what they bring."""
 
 _NAMELESS = "a distribution without a name"
+_FIELD = re.compile(r"^(Name|Version):[ \t]*(.*\S)", re.MULTILINE)
 
 
 class Plugins:
@@ -156,7 +158,7 @@ def find() -> tuple[Plugin, ...]:
 
 def built_in() -> Plugin:
     """The built-in plugin."""
-    version = next((found.version for found in distributions(name=BUILT_IN)), "")
+    version = next((_metadata(found)[1] for found in distributions(name=BUILT_IN)), "")
     return Plugin("builtin", BUILT_IN, version, "kldiv.builtin")
 
 
@@ -182,12 +184,16 @@ def _plugins_of(distribution: Distribution, name: str, version: str) -> Iterator
 
 
 def _metadata(distribution: Distribution) -> tuple[str, str]:
-    """The name and the version of a distribution, as far as they can be read."""
+    """The name and the version of a distribution, as far as they can be read.
+
+    They are looked for in the text, since to parse all of it takes several times as long.
+    """
     try:
-        found = distribution.metadata  # parsed anew at each access
-        return found["Name"] or _NAMELESS, found["Version"] or ""
-    except Exception:  # other versions of Python raise other errors
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    except (OSError, ValueError):
         return _NAMELESS, ""
+    fields = dict(_FIELD.findall(text.partition("\n\n")[0]))
+    return fields.get("Name", _NAMELESS), fields.get("Version", "")
 
 
 def _disable(plugins: tuple[Plugin, ...]) -> list[str]:

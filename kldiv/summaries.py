@@ -9,15 +9,15 @@ import torch
 
 from torch import Tensor
 
-from kldiv.tables import html_table, text_table
+from kldiv.tables import html_table, text_table, titled, with_unit
 
 if TYPE_CHECKING:
+    from kldiv.estimate import Estimate
     from kldiv.results import Fit
     from kldiv.solvers.optima import Optimum
 
 __all__ = ["html_summary", "text_summary"]
 
-_HEADERS = ("optimum (nats)", "parameters", "Hessian", "starts")
 _FEW = 9  # numbers that are shown one by one
 _MOST = 10  # parameters and optima that are shown
 
@@ -32,7 +32,7 @@ def text_summary(fit: Fit) -> str:
     lines += [f"  {name:<{width}}  {text}" for name, text in rows]
     optima = _optima(fit)
     if len(optima) > 1:
-        table = text_table(_HEADERS, _optima_rows(fit, optima)).splitlines()
+        table = text_table(_headers(fit), _optima_rows(fit, optima)).splitlines()
         lines += [f"  {line}" for line in table]
     if len(optima) > _MOST:
         lines.append(f"  and {len(optima) - _MOST} more")
@@ -45,7 +45,7 @@ def html_summary(fit: Fit) -> str:
     tables = [html_table((f"Fit of {fit.family!r}", f"by {_made_small(fit)}"), rows)]
     optima = _optima(fit)
     if len(optima) > 1:
-        tables.append(html_table(_HEADERS, _optima_rows(fit, optima)))
+        tables.append(html_table(_headers(fit), _optima_rows(fit, optima)))
     return f"<div>{''.join(tables)}</div>"
 
 
@@ -59,7 +59,7 @@ def _rows(fit: Fit) -> Iterable[Row]:
         yield "fits", f"{len(fit.optima)}, of batch shape {batch}: {_converged(fit)} converged"
     yield "divergence", repr(fit.divergence).removeprefix("Estimate(").removesuffix(")")
     if batch:
-        yield "worst", _worst(fit.divergence.value)
+        yield "worst", _worst(fit.divergence)
     doubts = _standard_errors(fit)
     for name in list(fit.parameters)[:_MOST]:
         doubt = f" ± {float(doubts[name]):.2g}" if name in doubts else ""
@@ -88,6 +88,10 @@ def _standard_errors(fit: Fit) -> dict[str, Tensor]:
     return {
         name: piece[0] for name, piece in zip(parameters, pieces, strict=True) if len(piece) == 1
     }
+
+
+def _headers(fit: Fit) -> tuple[str, ...]:
+    return titled("optimum", fit.divergence.unit), "parameters", "Hessian", "starts"
 
 
 def _optima(fit: Fit) -> Sequence[Optimum]:
@@ -123,11 +127,12 @@ def _converged(fit: Fit) -> int:
     return sum(bool(each) and min(each[0].signature, default=1) >= 0 for each in fit.optima)
 
 
-def _worst(values: Tensor) -> str:
+def _worst(divergence: Estimate) -> str:
     """The largest divergence of a batch, and whose it is."""
+    values = divergence.value
     place = torch.unravel_index(values.nan_to_num(torch.inf).argmax(), values.shape)
     index = ", ".join(str(int(each)) for each in place)
-    return f"{float(values[place]):.6g} nats, of fit [{index}]"
+    return f"{with_unit(f'{float(values[place]):.6g}', divergence.unit)}, of fit [{index}]"
 
 
 def _effort(fit: Fit) -> str:

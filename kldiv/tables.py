@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import shutil
@@ -11,9 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from tabulate import tabulate
-
-__all__ = ["cell_text", "html_table", "json_text", "record_table", "text_table"]
+__all__ = [
+    "cell_text",
+    "html_table",
+    "json_text",
+    "record_table",
+    "text_table",
+    "titled",
+    "with_unit",
+]
 
 _GAP = 2
 _NARROWEST = 16
@@ -35,13 +42,17 @@ def text_table(
         room = _room([list(headers), *cells], flexible)
         for row in cells:
             row[flexible] = textwrap.shorten(row[flexible], room, placeholder=" …")
-    return str(tabulate(cells, headers=list(headers), tablefmt="simple", disable_numparse=True))
+    widths = _widths([list(headers), *cells])
+    lines = [headers, ["-" * width for width in widths], *cells]
+    gap = " " * _GAP
+    return "\n".join(gap.join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def html_table(headers: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     """A table in HTML, with every cell escaped."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    return str(tabulate(cells, headers=list(headers), tablefmt="html", disable_numparse=True))
+    head = _html_row("th", headers)
+    body = "\n".join(_html_row("td", row) for row in rows)
+    return f"<table>\n<thead>\n{head}\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
 def record_table(records: Sequence[object]) -> str:
@@ -65,6 +76,26 @@ def cell_text(value: object, *, digits: int = 6) -> str:
             return ", ".join(f"{name}={cell}" for name, cell in cells.items())
         case other:
             return str(other)
+
+
+def with_unit(number: str, unit: str) -> str:
+    """A number with its unit, if it has one.
+
+    Example:
+        >>> with_unit("0.5", "nats"), with_unit("0.5", "")
+        ('0.5 nats', '0.5')
+    """
+    return f"{number} {unit}".rstrip()
+
+
+def titled(title: str, unit: str) -> str:
+    """The title of a column or an axis, with its unit, if it has one.
+
+    Example:
+        >>> titled("loss", "nats"), titled("loss", "")
+        ('loss (nats)', 'loss')
+    """
+    return f"{title} ({unit})" if unit else title
 
 
 def json_text(value: object) -> str:
@@ -91,6 +122,16 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 (anything)
 
 def _room(rows: list[list[str]], flexible: int) -> int:
     """The width that the other columns leave to the flexible one."""
-    widths = [max(map(len, column)) + _GAP for column in zip(*rows, strict=True)]
-    taken = sum(widths) - widths[flexible]
+    widths = _widths(rows)
+    taken = sum(widths) - widths[flexible] + _GAP * (len(widths) - 1)
     return max(shutil.get_terminal_size().columns - taken, _NARROWEST)
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """The width of each column."""
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def _html_row(tag: str, cells: Iterable[object]) -> str:
+    inside = "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells)
+    return f"<tr>{inside}</tr>"

@@ -8,6 +8,7 @@ from kldiv.definitions.family import Family
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.optima import EXCESS, Endpoints, Optimum
 from kldiv.solvers.run import Run, Solver
+from kldiv.tables import with_unit
 
 __all__ = ["verdict_on"]
 
@@ -46,7 +47,7 @@ def verdict_on(
             "still be moving."
         )
     if not converged:
-        return _why_not_converged(run, ends, steps)
+        return _why_not_converged(run, ends, steps, objective.divergence.unit)
     if solver.name == "moment_matching":
         by_moments = objective.forward and type(objective.family).optimum is Family.optimum
         why = "the moments of q are those of the target" if by_moments else "no member is nearer"
@@ -61,22 +62,23 @@ def verdict_on(
     found = f"Converged: {which} reached from {count}, in {steps} steps"
     if ends.excess is None:
         return f"{found}."
-    left = float(ends.at_best(ends.excess).max())
-    return f"{found}; more draws would gain no more than about {left:.1g} nats."
+    left = f"{float(ends.at_best(ends.excess).max()):.1g}"
+    gain = with_unit(left, objective.divergence.unit)
+    return f"{found}; more draws would gain no more than about {gain}."
 
 
-def _why_not_converged(run: Run, ends: Endpoints, steps: int) -> str:
+def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str) -> str:
     unseen = 0.0 if ends.excess is None else float(ends.at_best(ends.excess).max())
     if unseen > EXCESS:
         return (
             f"Not converged: with the most draws that are allowed, other draws would gain about "
-            f"{unseen:.2g} nats; give solver=kldiv.FixedDraws(most=...) more."
+            f"{with_unit(f'{unseen:.2g}', unit)}; give solver=kldiv.FixedDraws(most=...) more."
         )
     left = ends.at_best(ends.decrement).square().max() / 2
     norm = ends.pick(run.gradient).norm(dim=-1).max()
     saddle = (ends.pick(ends.signature) < 0).any()
     most = 1 + float(run.loss.abs().min())
-    gain = f"about {float(left):.2g} nats" if left < most else "an unknown amount"
+    gain = f"about {with_unit(f'{float(left):.2g}', unit)}" if left < most else "an unknown amount"
     where = (
         "a place that is no minimum (the Hessian has negative eigenvalues)"
         if saddle

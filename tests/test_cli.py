@@ -122,6 +122,13 @@ def test_a_name_is_shown_with_its_description_and_parameters(run, nearness):
     assert found["divergences"]["description"].endswith("More about it.")
 
 
+def test_the_unit_of_a_divergence_is_shown(run):
+    weight = type("Weight", (kldiv.Divergence,), {"unit": "grams"})
+    with kldiv.divergences.temporary("weight", weight):
+        assert "Its values are counted in grams." in run("show", "weight")
+        assert json.loads(run("show", "weight", "--json"))["divergences"]["unit"] == "grams"
+
+
 def test_a_name_in_two_registries_is_shown_twice(run, nearness):
     with kldiv.targets.temporary("nearness", dict):
         assert list(json.loads(run("show", "nearness", "--json"))) == ["divergences", "targets"]
@@ -177,12 +184,20 @@ def test_an_unknown_constant_is_told(run, monkeypatch):
     assert "1 ± 0.5 nats, up to a constant" in run("eval", "a", "b")
 
 
+@pytest.mark.parametrize(("unit", "shown"), [("grams", "1 ± 0.5 grams\n"), ("", "1 ± 0.5\n")])
+def test_an_estimate_is_shown_in_its_unit(run, monkeypatch, unit, shown):
+    estimate = Estimate(torch.tensor(1.0), torch.tensor(0.5), "exact", unit=unit)
+    monkeypatch.setitem(vars(kldiv), "divergence", lambda *_, **__: estimate)
+    assert shown in run("eval", "a", "b")
+    assert json.loads(run("eval", "a", "b", "--json"))["unit"] == unit
+
+
 def test_a_fit_shows_verdict_parameters_and_optima(run, calls):
     text = run("fit", "bimodal", "normal", "-d", "renyi(alpha=2)", "--direction", "reverse")
     options = {"direction": "reverse", "estimator": "auto", "seed": 0}
     assert calls == [(("bimodal", "normal"), {"divergence": "renyi(alpha=2)", **options})]
     assert text.startswith("It converged.\n")
-    for part in ("loc          1.5", "[1, 2]", "renyi(alpha=2): 0.25 ± 1e-06 nats", "loc=1.5"):
+    for part in ("loc        1.5", "[1, 2]", "renyi(alpha=2): 0.25 ± 1e-06 nats", "loc=1.5"):
         assert part in text
 
 

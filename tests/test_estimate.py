@@ -21,6 +21,12 @@ def test_bits_are_nats_over_the_logarithm_of_two():
     assert made.bits().tolist() == pytest.approx([0, 1, 3], abs=1e-15)
 
 
+@pytest.mark.parametrize(("unit", "told"), [("units of x", "'units of x'"), ("", "no unit")])
+def test_what_is_not_in_nats_has_no_bits(unit, told):
+    with pytest.raises(kldiv.NotAvailable, match=f"bits.. converts nats, .* {told}.*use .value"):
+        estimate(1.0, unit=unit).bits()
+
+
 def test_a_single_value_is_a_number():
     assert float(estimate([[0.25]])) == 0.25
 
@@ -65,6 +71,8 @@ def test_an_estimate_cannot_be_changed():
             estimate([0.0, 2.0], [0.1, 0.2]),
             "Estimate((2,) values in [0, 2] nats ± 2.0e-01 at most, exact)",
         ),
+        (estimate(0.5, 0.1, unit="units of x"), "Estimate(0.5 units of x ± 1.0e-01, exact)"),
+        (estimate(0.5, 0.1, unit=""), "Estimate(0.5 ± 1.0e-01, exact)"),
         (estimate([0.0, 2.0]), "Estimate((2,) values in [0, 2] nats, exact)"),
         (
             estimate(1.0, 0.5, "samples", up_to_constant=True),

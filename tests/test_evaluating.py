@@ -33,6 +33,25 @@ def double(*values):
     return torch.tensor(values, dtype=F64)
 
 
+class Gap(kldiv.IntegralDivergence):
+    """The integral of the squared difference, counted in apples."""
+
+    unit = "apples"
+
+    def integrands(self, log_p, log_q):
+        return ((log_p.exp() - log_q.exp()).square(),)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+def test_an_estimate_is_in_the_unit_of_its_divergence(dtype):
+    p, q = (Normal(torch.tensor(loc, dtype=dtype), 1.0) for loc in (0.0, 1.0))
+    assert kldiv.divergence(p, q).unit == "nats"
+    assert repr(kldiv.divergence(p, q, Gap())).startswith("Estimate(0.1247983 apples ±")
+    assert kldiv.fit(p, "laplace", Gap(), starts=1).divergence.unit == "apples"
+    with pytest.raises(kldiv.ToleranceNotMet, match="apples"):
+        kldiv.divergence(p, q, Gap(), estimator=kldiv.MonteCarlo(samples=100, rtol=1e-9))
+
+
 def test_the_first_experiment_is_the_same_number_four_ways():
     p, q = double(0.5, 0.5), double(0.7, 0.3)
     by_hand = float((p * (p / q).log()).sum())

@@ -1,5 +1,7 @@
 """Each panel of a fit says what it shows, and shows what the fit holds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,14 @@ def test_the_headline_names_the_direction_and_what_is_unsettled(reverse, unsettl
     assert fit_panels.headline(reverse) == f"D(q‖p) = {float(reverse.divergence):.6g} nats"
     assert fit_panels.headline(unsettled).startswith("D(p‖q) = ")
     assert fit_panels.headline(unsettled).endswith("nats, not converged")
+
+
+def test_pictures_are_in_the_unit_of_the_divergence(reverse):
+    distance = replace(reverse, divergence=replace(reverse.divergence, unit="units of x"))
+    assert fit_panels.headline(distance).endswith(" units of x")
+    assert fit_panels.loss_title(distance, above=True) == "loss above the optimum (units of x)"
+    number = replace(reverse, divergence=replace(reverse.divergence, unit=""))
+    assert fit_panels.loss_title(number, above=False) == "loss"
 
 
 def test_the_integrand_is_drawn_in_nats_under_its_formula(axes, reverse):

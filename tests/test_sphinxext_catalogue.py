@@ -15,6 +15,19 @@ def test_the_catalogue_lists_what_the_registry_lists(build):
     assert "renyi(alpha)" in html.replace('<span class="pre">', "").replace("</span>", "")
 
 
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [("units of x", "counted in units of x."), ("", "are plain numbers."), ("nats", None)],
+)
+def test_a_row_names_the_unit_where_it_is_not_nats(build, unit, said):
+    mine = type("Mine", (kldiv.Divergence,), {"__doc__": "Mine alone.", "unit": unit})
+    with kldiv.divergences.temporary("mine", mine):
+        html, _ = build(".. kldiv-catalogue:: divergences")
+
+    row = html.split("Mine alone.")[1].split("</td>")[0]
+    assert said in row if said else "Its values" not in row
+
+
 def test_an_item_that_does_not_load_says_so_in_its_row(build):
     with kldiv.divergences.temporary("broken", "no_such_module:Broken"):
         html, warnings = build(".. kldiv-catalogue:: divergences")

@@ -124,9 +124,11 @@ def plugin(folder, script=None, front=""):
     [
         ('"""\nFoo\n===\n"""\nraise OverflowError("so much")', "OverflowError"),
         ('"""\nFoo\n===\n"""\nx = (', "SyntaxError"),
+        ('"""\nFoo\n===\n"""\nimport sys\nsys.exit(3)', "SystemExit"),
+        ('"""\nFoo\n===\n"""\nraise SystemExit', "SystemExit"),
     ],
 )
-def test_a_script_that_fails_is_shown_with_its_error_and_fails_its_hosts_only(
+def test_a_script_that_fails_or_exits_is_shown_with_its_error_and_fails_its_hosts_only(
     site, tmp_path, script, shown
 ):
     from sphinx.errors import ExtensionError

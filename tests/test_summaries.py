@@ -62,6 +62,15 @@ def test_one_fit_shows_verdict_divergence_parameters_optimum_and_effort(found):
     ]
 
 
+def test_the_unit_is_that_of_the_divergence(found, many):
+    distance = kldiv.Estimate(one(0.25), one(0.0), "exact", unit="units of x")
+    text = text_summary(replace(with_optima(found, (1, 1), (1, 1)), divergence=distance))
+    assert "optimum (units of x)" in text
+    assert "nats" not in text
+    numbers = replace(many.divergence, unit="")
+    assert "nats" not in text_summary(replace(many, divergence=numbers))
+
+
 def test_the_direction_is_shown(found):
     assert "by kl(q‖p): " in text_summary(replace(found, direction="reverse"))
 

@@ -20,7 +20,7 @@ class Point:
 
 def test_cells_are_shown_as_they_stand():
     lines = text_table(("version",), [("1.10",), ("2.0",)]).splitlines()
-    assert [line.strip() for line in lines] == ["version", "---------", "1.10", "2.0"]
+    assert [line.strip() for line in lines] == ["version", "-------", "1.10", "2.0"]
 
 
 def test_a_table_fits_the_terminal(monkeypatch):

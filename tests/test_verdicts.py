@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+import kldiv
+
 from kldiv.registries import families
 from kldiv.solvers.optima import Endpoints, Optimum
 from kldiv.solvers.run import Run
@@ -37,7 +39,7 @@ def verdict(
         5e-11,
     )
     return verdict_on(
-        SimpleNamespace(stochastic=stochastic, family=family),
+        SimpleNamespace(stochastic=stochastic, family=family, divergence=kldiv.Divergence()),
         SimpleNamespace(name=solver),
         Run(theta, loss, gradient, [SimpleNamespace(index=k) for k in range(8)], **run),
         ends,

@@ -13,7 +13,7 @@ import kldiv
 
 from kldiv.cli.group import chosen, complete, json_option, main
 from kldiv.errors import InvalidArgument
-from kldiv.tables import cell_text, json_text, record_table, text_table
+from kldiv.tables import cell_text, json_text, record_table, text_table, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,7 +80,8 @@ def fit(target: str, family: str, *, plot: Path | None, as_json: bool, **options
 
 def _estimate(estimate: kldiv.Estimate) -> str:
     constant = ", up to a constant" if estimate.up_to_constant else ""
-    return f"{cell_text(estimate.value)} ± {cell_text(estimate.error, digits=2)} nats{constant}"
+    number = f"{cell_text(estimate.value)} ± {cell_text(estimate.error, digits=2)}"
+    return f"{with_unit(number, estimate.unit)}{constant}"
 
 
 def _check_picture(path: Path) -> None:

@@ -45,6 +45,8 @@ def show(name: str, *, as_json: bool) -> None:
     for kind, entry in found.items():
         click.echo(f"{entry.qualified_name} {entry.version}: one of the {kind}\n")
         click.echo(f"{inspect.getdoc(entry.load()) or 'It has no description.'}\n")
+        if unit := getattr(entry.load(), "unit", ""):
+            click.echo(f"Its values are counted in {unit}.\n")
         rows = entry.parameters.items()
         table = text_table(("parameter", "default, type or constraint"), rows)
         click.echo(f"{table}\n" if rows else "")
@@ -69,5 +71,7 @@ def _brief(entry: Entry) -> dict[str, object]:
 
 
 def _full(entry: Entry) -> dict[str, object]:
-    description = inspect.getdoc(entry.load()) or ""
-    return {**_brief(entry), "parameters": entry.parameters, "description": description}
+    item = entry.load()
+    unit = {"unit": item.unit} if hasattr(item, "unit") else {}
+    description = inspect.getdoc(item) or ""
+    return {**_brief(entry), "parameters": entry.parameters, **unit, "description": description}

@@ -38,13 +38,16 @@ _LARGE = 300.0  # e^300 squared is still a float64
 
 
 class Divergence:
-    r"""How far p is from q, in nats: the claims that every divergence makes.
+    r"""How far p is from q: its unit, and the claims that every divergence makes.
 
     Subclass :class:`kldiv.FDivergence` or :class:`kldiv.IntegralDivergence`; a parametrised
     divergence is a frozen dataclass. The claims below are checked as laws, so make those that
     hold.
     """
 
+    unit: str = "nats"
+    """What its values are counted in, as it is shown after a number: ``"nats"``, ``"units of x"``,
+    or ``""`` where they are plain numbers."""
     symmetric: ClassVar[bool] = False
     """Whether :math:`D(p \\parallel q) = D(q \\parallel p)`."""
     metric: ClassVar[bool] = False

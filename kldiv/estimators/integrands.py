@@ -194,6 +194,7 @@ def finish(
         made_by,
         evaluations=cost,
         reason=sides.problem.why_infinite if value.isinf().any() else "",
+        unit=sides.problem.divergence.unit,
     )
     tolerance.check(estimate)
     return estimate

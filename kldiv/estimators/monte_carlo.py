@@ -137,6 +137,7 @@ class MonteCarlo:
             _reason(problem, value, error, shape),
             up_to_constant=bool(_source(problem).slope),
             pareto_k=shape,
+            unit=problem.divergence.unit,
         )
         Tolerance(self.rtol).check(found)
         return found

@@ -10,6 +10,7 @@ from kldiv.definitions.sample_target import SampleTarget
 from kldiv.pictures import style
 from kldiv.pictures.maps import draw_contours, draw_heat
 from kldiv.pictures.scenes import BINS, Scene, way_of
+from kldiv.tables import titled, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +29,7 @@ __all__ = [
     "draw_target",
     "headline",
     "loss_of",
+    "loss_title",
     "set_log",
 ]
 
@@ -45,7 +47,8 @@ def headline(fit: Fit) -> str:
     unsettled = "" if fit.converged else ", not converged"
     constant = " + constant" if fit.divergence.up_to_constant else ""
     value = f"{float(fit.divergence.value):.6g}".replace("-", "−")
-    return f"{name}({sides}) = {value}{constant} nats{unsettled}"
+    number = with_unit(f"{value}{constant}", fit.divergence.unit)
+    return f"{name}({sides}) = {number}{unsettled}"
 
 
 def draw_target(axes: Axes, scene: Scene) -> None:
@@ -108,7 +111,10 @@ def draw_integrand(axes: Axes, scene: Scene) -> None:
     axes.margins(x=0)
     kl = "p log(p/q)" if fit.direction == "forward" else "q log(q/p)"
     axes.set_title(kl if str(fit.objective) == "kl" else f"integrand of {fit.objective}")
-    axes.set(xlabel="x", ylabel="nats" if scene.kind == "counts" else "nats per unit of x")
+    unit = fit.divergence.unit
+    axes.set(
+        xlabel="x", ylabel=unit if scene.kind == "counts" else f"{unit} per unit of x".strip()
+    )
 
 
 def draw_plane(axes: Axes, scene: Scene) -> None:
@@ -142,13 +148,18 @@ def loss_of(fit: Fit) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
     return np.maximum(won - best, FLOOR), np.maximum(ways - best, FLOOR), True
 
 
+def loss_title(fit: Fit, *, above: bool) -> str:
+    """What is drawn of the loss, with its unit."""
+    return titled("loss above the optimum" if above else "loss", fit.divergence.unit)
+
+
 def draw_loss(axes: Axes, fit: Fit) -> None:
     """Draws the loss of all starts, where an optimum is known as what is left above it."""
     won, ways, above = loss_of(fit)
     mark = "o-" if len(won) < 30 else "-"
     axes.plot(fit.paths.step, ways, **THIN)
     axes.plot(fit.history.step, won, mark, color=style.LIGHT[fit.direction], markersize=3)
-    axes.set_title("loss above the optimum (nats)" if above else "loss (nats)")
+    axes.set_title(loss_title(fit, above=above))
     if above:
         set_log(axes)
 

@@ -24,6 +24,7 @@ from kldiv.pictures.fit_panels import (
     draw_plane,
     headline,
     loss_of,
+    loss_title,
     set_log,
 )
 from kldiv.pictures.moving import Moving, moving_of
@@ -178,7 +179,7 @@ def _draw_way(axes: Axes, fit: Fit) -> Any:  # noqa: ANN401 (a Line2D)
     losses, _, above = loss_of(fit)
     color = style.LIGHT[fit.direction]
     axes.plot(fit.history.step, losses, color=color, linewidth=1.5)
-    axes.set(xlabel="step", title="loss above the optimum (nats)" if above else "loss (nats)")
+    axes.set(xlabel="step", title=loss_title(fit, above=above))
     if above:
         set_log(axes)
     start = [fit.history.step[0]], [losses[0]]

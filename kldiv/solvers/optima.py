@@ -34,7 +34,7 @@ class Optimum:
     r"""A local optimum that starts have reached.
 
     Arguments:
-        value: The divergence there, in nats.
+        value: The divergence there.
         parameters: The parameters, constrained, by name.
         signature: The signs of the Hessian's eigenvalues in the real parameters, ascending: all 1
             at a strict minimum.
@@ -49,7 +49,7 @@ class Optimum:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={_short(value)}" for name, value in self.parameters.items())
         count = len(self.starts)
-        return f"Optimum({self.value:.7g} nats at {shown}; from {count} start{'s' * (count != 1)})"
+        return f"Optimum({self.value:.7g} at {shown}; from {count} start{'s' * (count != 1)})"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", references.keep_colon, priority=400)
     app.connect("doctree-read", offline.unlink_player_icons)
     app.connect("builder-inited", gallery.overhear_guests, priority=100)
+    app.connect("builder-inited", gallery.catch_exits, priority=100)
     app.connect("build-finished", gallery.forgive_guests, priority=100)
     app.connect("build-finished", offline.warn_of_addresses)
     app.add_config_value("kldiv_offline", True, "env", (bool,))

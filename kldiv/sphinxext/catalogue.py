@@ -55,6 +55,7 @@ class Catalogue(SphinxDirective):
                 call = f"{name}({', '.join(entry.parameters)})"
             if not (isinstance(entry.item, Lazy) and entry.item.summary):
                 meaning = list(_meaning(inspect.getdoc(entry.load()) or ""))
+            meaning += _unit(getattr(entry.load(), "unit", "nats"))
         except Exception as error:  # a plugin may raise whatever it likes
             if entry.plugin in self.config.kldiv_hosts:
                 logger.warning("%s does not load: %r", entry.qualified_name, error)
@@ -89,6 +90,12 @@ def _meaning(docstring: str) -> Iterator[nodes.Node]:
     yield from first_sentence(docstring)
     if formula := FORMULA.search(docstring):
         yield nodes.math_block("", formula[1], number=None)
+
+
+def _unit(unit: str) -> list[nodes.Node]:
+    """What the values of a divergence are counted in, where it is not nats."""
+    counted = f"counted in {unit}" if unit else "plain numbers"
+    return [] if unit == "nats" else [nodes.Text(f" Its values are {counted}.")]
 
 
 def _row(cells: Iterable[Iterable[nodes.Node]]) -> nodes.row:

@@ -6,8 +6,9 @@ that they share a page, an order and an index, and no script writes into an inst
 pictures.
 
 The sections of *guests*, the plugins that the configuration does not name in ``kldiv_hosts``, may
-fail without failing the site. A script of theirs that raises is shown with its error; for a plugin
-that is set aside, or whose scripts cannot be read, a note says that its section is missing.
+fail without failing the site. A script of theirs that raises or exits is shown with its error; for
+a plugin that is set aside, or whose scripts cannot be read, a note says that its section is not
+there.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from __future__ import annotations
 import random
 import re
 import shutil
+import sys
 
 from collections.abc import Collection, Iterable
+from functools import wraps
 from logging import INFO, WARNING, LogRecord, getLogger
 from pathlib import Path
 from textwrap import indent
@@ -29,7 +32,15 @@ from kldiv.errors import PluginError
 from kldiv.isolation import told
 from kldiv.registries import Gallery, plugin_galleries, plugin_report
 
-__all__ = ["forgive_guests", "merge", "overhear_guests", "reset", "scrape", "sections"]
+__all__ = [
+    "catch_exits",
+    "forgive_guests",
+    "merge",
+    "overhear_guests",
+    "reset",
+    "scrape",
+    "sections",
+]
 
 HEADER = "GALLERY_HEADER.rst"
 RULE = re.compile(r"^([=~^*+#-])\1{2,}$", re.MULTILINE)  # under a section's title
@@ -119,6 +130,30 @@ def scrape(block: object, block_vars: dict[str, Any], gallery_conf: dict[str, An
             figure.savefig(next(block_vars["image_path_iterator"]))
             pyplot.close(figure)
     return rst + str(matplotlib_scraper(block, block_vars, gallery_conf))
+
+
+def catch_exits(app: Sphinx) -> None:
+    """Makes a failure of a script that exits: Sphinx-Gallery would let it end the build."""
+    if "sphinx_gallery.gen_gallery" not in app.extensions:
+        return
+    from sphinx_gallery import gen_rst
+
+    run = gen_rst.execute_code_block
+    if hasattr(run, "__wrapped__"):  # by an earlier build
+        return
+
+    @wraps(run)
+    def caught(*args: Any) -> str:  # noqa: ANN401 (Sphinx-Gallery's)
+        try:
+            return str(run(*args))
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # Sphinx-Gallery itself has dealt with every Exception
+            *_, about, conf, _ = args
+            shown = gen_rst.handle_exception(sys.exc_info(), about["src_file"], about, conf)
+            return f"\n{shown}\n\n\n\n"
+
+    gen_rst.execute_code_block = caught
 
 
 def guests(app: Sphinx) -> set[str]:

@@ -39,6 +39,7 @@ class EnergyDistance(kldiv.SampleDivergence):
 
     biased: bool = True
 
+    unit = "units of x"
     symmetric = True
     jointly_convex = True
 

@@ -47,6 +47,7 @@ class MMD(kldiv.SampleDivergence):
     bandwidth: float = 1.0
     biased: bool = True
 
+    unit = ""
     symmetric = True
     jointly_convex = True
     upper_bound = 2.0

@@ -48,6 +48,7 @@ class KernelStein(kldiv.SampleScoreDivergence):
     bandwidth: float = 1.0
     biased: bool = True
 
+    unit = "inverse squared units of x"
     draws: ClassVar[int] = 1000
 
     def __post_init__(self) -> None:

@@ -34,6 +34,7 @@ class Bures(kldiv.Divergence):
         Lim, 2019), equation 1 and theorem 1, arXiv:1712.01504.
     """
 
+    unit = "squared units of x"
     symmetric = True
     additive = True
 

@@ -52,6 +52,7 @@ class Sinkhorn(kldiv.SampleDivergence):
 
     epsilon: float = 1.0
 
+    unit = "squared units of x"
     symmetric = True
     draws: ClassVar[int] = 400
 

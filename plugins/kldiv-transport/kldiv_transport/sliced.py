@@ -47,6 +47,7 @@ class SlicedWasserstein(kldiv.SampleDivergence):
     directions: int = 64
     seed: int = 0
 
+    unit = "units of x"
     symmetric = True
     metric = True
 

@@ -45,6 +45,7 @@ class Wasserstein(kldiv.SampleDivergence):
 
     order: float = 1.0
 
+    unit = "units of x"
     symmetric = True
     metric = True
     draws: ClassVar[int] = 1000
