@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,7 +12,7 @@ from torch.distributions import Distribution
 
 from kldiv.definitions.divergence import Divergence
 
-__all__ = ["ClosedForm", "Rule"]
+__all__ = ["ClosedForm", "LargeRule", "Rule"]
 
 
 class Rule(Protocol):
@@ -28,6 +29,19 @@ class Rule(Protocol):
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
     ) -> Tensor | None:
         """How wrong a value may be by rounding; ``None`` leaves it to be found."""
+
+
+class LargeRule(ABC):
+    """A rule with a way of its own for large arrays that need no gradient."""
+
+    @abstractmethod
+    def of_large(
+        self, p: Distribution, q: Distribution, divergence: Divergence
+    ) -> tuple[Tensor, Tensor] | None:
+        """The value and its error in float64, of distributions in the precision they came in.
+
+        ``None`` where they are not large, or the ordinary way is the right one.
+        """
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ ROOT = Path(kldiv.__file__).parent
 LAYERS = (
     ("errors",),
     ("isolation", "specs"),
-    ("hookspecs", "lazy", "numerics", "tables"),
+    ("blocks", "hookspecs", "lazy", "numerics", "tables"),
     ("estimate",),
     ("definitions", "entry", "plugin"),
     ("registry",),
@@ -33,6 +33,7 @@ LAYERS = (
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 FOR_OUTSIDERS = {
+    "blocks",
     "closed_form",
     "definitions",
     "errors",

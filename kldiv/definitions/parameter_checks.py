@@ -16,6 +16,7 @@ from torch.distributions import (
     constraints,
 )
 
+from kldiv.definitions.support import is_whole
 from kldiv.errors import InvalidArgument
 from kldiv.numerics import total
 
@@ -50,7 +51,9 @@ def _is_allowed(distribution: Distribution, name: str, value: Tensor) -> bool:
     if distribution._validate_args or not finite:  # torch has checked all but that
         return finite
     allowed = distribution.arg_constraints[name]
-    return bool(constraints.is_dependent(allowed) or allowed.check(value).all())
+    if constraints.is_dependent(allowed) or is_whole(allowed):
+        return True
+    return bool(allowed.check(value).all())
 
 
 def _is_finite(value: Tensor, *, certain: bool) -> bool:

@@ -21,12 +21,21 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, MultivariateNormal, Transform
 from torch.distributions.transforms import _InverseTransform
 
-__all__ = ["as_double", "as_dtype", "nudged", "place_of", "twin_of"]
+__all__ = [
+    "as_double",
+    "as_dtype",
+    "is_late",
+    "nudged",
+    "place_of",
+    "twin_of",
+    "unchecked_double",
+]
 
 T = TypeVar("T")
 _HOLDERS = (Distribution, Transform)
 _NESTED = (list, tuple, *_HOLDERS)
 _MAPPED = (Tensor, *_NESTED)
+_LARGE = 1 << 16
 
 
 def as_double(value: T) -> T:
@@ -41,6 +50,26 @@ def as_dtype(value: T, dtype: torch.dtype) -> T:
     own.
     """
     return _mapped(value, lambda tensor: tensor.to(dtype))
+
+
+def unchecked_double(distribution: Distribution, dtype: torch.dtype) -> Distribution:
+    """A copy in float64 of a distribution of a floating type, which checks no points itself."""
+    found = twin_of(distribution) if dtype == torch.float64 else as_double(distribution)
+    if found is not distribution:
+        found._validate_args = False
+    return found
+
+
+def is_late(distribution: Distribution) -> bool:
+    """Whether a copy is best made when it is asked for, as a closed form may do without.
+
+    That are many numbers that are worked on for a copy, and not if gradients are to reach them.
+    """
+    if not isinstance(distribution, Categorical | MultivariateNormal):
+        return False
+    tensors = [*_tensors(distribution)]
+    large = any(tensor.numel() >= _LARGE for tensor in tensors)
+    return large and not any(tensor.requires_grad for tensor in tensors)
 
 
 def nudged(value: T, size: float) -> T:

@@ -14,7 +14,7 @@ from torch.distributions.constraints import Constraint
 from kldiv.definitions.grid import grid_density
 from kldiv.definitions.log_density import log_density_of
 from kldiv.definitions.numbers import as_shape, broadcast
-from kldiv.definitions.precision import as_double, place_of, twin_of
+from kldiv.definitions.precision import is_late, place_of, unchecked_double
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.support import interior_point, is_whole, support_of
 from kldiv.errors import InvalidArgument, InvalidType, NotAvailable, ShapeMismatch
@@ -133,6 +133,11 @@ class Target:
         return None
 
     @property
+    def given(self) -> Distribution | None:
+        """The same as it was given, in its own precision: its type says what is known of it."""
+        return self.distribution
+
+    @property
     def normalized(self) -> bool:
         """Whether the density is known to have mass 1."""
         return False
@@ -230,12 +235,11 @@ class DistributionTarget(Target):
     def __init__(self, distribution: Distribution) -> None:
         self.original = distribution
         self._dtype, self._device = place_of(distribution)
-        double = twin_of if self._dtype == torch.float64 else as_double
-        self._distribution = double(distribution)
-        if self._distribution is not distribution:
-            self._distribution._validate_args = False  # a target checks its points itself
+        late = self._dtype != torch.float64 and is_late(distribution)
+        seen = distribution if late else unchecked_double(distribution, self._dtype)
+        self._distribution = None if late else seen
         try:
-            support = support_of(self._distribution)
+            support = support_of(seen)
         except NotImplementedError:
             support = None
         if support is None:
@@ -244,16 +248,23 @@ class DistributionTarget(Target):
                 "a kldiv.Target takes support="
             )
         super().__init__(
-            log_density_of(self._distribution),
+            (lambda x: log_density_of(self.distribution)(x)) if late else log_density_of(seen),
             event_shape=distribution.event_shape,
             support=support,
-            sample=self._distribution.sample,
+            sample=(lambda shape: self.distribution.sample(shape)) if late else seen.sample,
         )
-        self.cuts = getattr(self._distribution, "cuts", ())
+        self.cuts = getattr(seen, "cuts", ())
+
+    @property
+    def given(self) -> Distribution:
+        """The distribution as it was given."""
+        return self.original
 
     @property
     def distribution(self) -> Distribution:
         """The distribution, in float64."""
+        if self._distribution is None:
+            self._distribution = unchecked_double(self.original, self._dtype)
         return self._distribution
 
     @property
@@ -264,7 +275,7 @@ class DistributionTarget(Target):
     @property
     def has_sampler(self) -> bool:
         """Whether its class says how to draw from it."""
-        own = type(self._distribution)
+        own = type(self.original)
         return own.sample is not Distribution.sample or own.rsample is not Distribution.rsample
 
     @property

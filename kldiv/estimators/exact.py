@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, ExponentialFamily, Independent, kl
 
-from kldiv.closed_form import Rule
+from kldiv.closed_form import LargeRule, Rule
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.precision import nudged
 from kldiv.errors import NotAvailable
@@ -47,7 +47,7 @@ class Exact:
 
     def why_not(self, problem: Problem) -> str | None:
         """Two torch distributions of which a closed form is known."""
-        p, q = problem.p.distribution, problem.q.distribution
+        p, q = problem.p.given, problem.q.given
         if p is None or q is None:
             side = problem.p if p is None else problem.q
             return f"{side!r} is no torch distribution"
@@ -60,10 +60,15 @@ class Exact:
 
     def estimate(self, problem: Problem) -> Estimate:
         """The closed form's value, with the error of its rounding."""
-        p, q, divergence = problem.p.distribution, problem.q.distribution, problem.divergence
+        known, divergence = problem.notes.get(self.name), problem.divergence
+        p, q = problem.p.given, problem.q.given
+        if isinstance(known, LargeRule) and p is not None and q is not None:
+            found = known.of_large(p, q, divergence)
+            if found is not None:
+                return self._estimate(problem, *found)
+        p, q = problem.p.distribution, problem.q.distribution
         if p is None or q is None:
             raise NotAvailable("a closed form needs two torch distributions")
-        known = problem.notes.get(self.name)
         for rule in chain([known] if known else (), self._covering(divergence, p, q)):
             value = rule.function(p, q, divergence)
             if value is not NotImplemented:

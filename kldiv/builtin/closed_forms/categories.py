@@ -22,10 +22,12 @@ from torch.distributions import (
     OneHotCategorical,
 )
 
+from kldiv.builtin.closed_forms.large_categories import kl_of_large
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.divergences.chernoff import Chernoff, ChernoffOfOrder
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import Renyi, RenyiAtInfinity
+from kldiv.closed_form import LargeRule
 from kldiv.definitions.divergence import Divergence, IntegralDivergence
 from kldiv.definitions.log_probability import log_probabilities
 
@@ -84,7 +86,7 @@ class Categories(Overlap):
 
 
 @dataclass(frozen=True)
-class CategoriesRule:
+class CategoriesRule(LargeRule):
     """The closed forms between trials with the same number of categories and of trials.
 
     Arguments:
@@ -112,6 +114,18 @@ class CategoriesRule:
             return NotImplemented  # type: ignore[no-any-return]
         value = divergence_of(Categories(log_p, log_q, _trials(p), events), divergence)
         return NotImplemented if value is None else value
+
+    def of_large(
+        self, p: Distribution, q: Distribution, divergence: Divergence
+    ) -> tuple[Tensor, Tensor] | None:
+        """That of many categories, in blocks."""
+        if type(divergence) is not KL or type(p) is not Categorical or type(q) is not Categorical:
+            return None
+        found = kl_of_large(p, q)
+        if found is None:
+            return None
+        value, rounding = found
+        return value, rounding + _ROUNDING * (value + value.sqrt())
 
     def error_of(
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence

@@ -1,0 +1,54 @@
+"""Passes over large arrays in blocks that stay in the cache, on the memory of tensors.
+
+An expression of whole tensors of some million numbers writes each of its steps to main memory and
+reads it back. Taken block by block, with buffers that are used again, only its arguments are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["BLOCK", "LARGE", "Array", "arrays_of", "blocks"]
+
+Array = NDArray[Any]
+
+BLOCK = 1 << 15
+"""How many numbers a block has."""
+LARGE = 1 << 17
+"""How many numbers make a pass in blocks worth its while."""
+
+
+def arrays_of(tensors: Sequence[Tensor]) -> list[Array] | None:
+    """The memory of large tensors as arrays, without a copy.
+
+    Arguments:
+        tensors: Tensors of one shape.
+
+    Returns:
+        The arrays; ``None`` where the tensors are small, of several shapes or types, not in main
+        memory, not contiguous, or where gradients are to reach them.
+    """
+    first = tensors[0]
+    if first.numel() < LARGE or first.dtype not in (torch.float32, torch.float64):
+        return None
+    for each in tensors:
+        plain = each.device.type == "cpu" and type(each) in (Tensor, torch.nn.Parameter)
+        if not (plain and each.is_contiguous() and each.dtype == first.dtype):
+            return None
+        if each.shape != first.shape or (each.requires_grad and torch.is_grad_enabled()):
+            return None
+    return [each.detach().numpy() for each in tensors]
+
+
+def blocks(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
+    """The blocks of a matrix, row after row: of whole rows where they are short."""
+    high = max(1, BLOCK // columns)
+    for row in range(0, rows, high):
+        for column in range(0, columns, BLOCK):
+            yield slice(row, min(row + high, rows)), slice(column, min(column + BLOCK, columns))

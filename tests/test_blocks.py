@@ -1,0 +1,46 @@
+"""Blocks cover a matrix once, and arrays are the memory of tensors."""
+
+import numpy as np
+import pytest
+import torch
+
+from kldiv.blocks import BLOCK, LARGE, arrays_of, blocks
+
+
+@pytest.mark.parametrize("shape", [(1, LARGE + 1), (3, BLOCK), (BLOCK + 7, 3), (5, BLOCK // 3)])
+def test_every_number_is_in_one_block_and_no_block_is_too_large(shape):
+    seen = np.zeros(shape, int)
+    for rows, columns in blocks(*shape):
+        seen[rows, columns] += 1
+        assert seen[rows, columns].size <= BLOCK
+    assert (seen == 1).all()
+
+
+def test_arrays_share_the_memory_of_tensors():
+    tensor = torch.zeros(LARGE)
+    (array,) = arrays_of([tensor])
+    tensor += 1
+    assert array.sum() == LARGE
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        torch.zeros(3),
+        torch.zeros(LARGE).int(),
+        torch.zeros(LARGE).double(),
+        torch.zeros(2 * LARGE)[::2],
+        torch.zeros(2, LARGE // 2),
+        torch.zeros(LARGE, requires_grad=True),
+    ],
+    ids=["small", "integers", "of another type", "strided", "of another shape", "followed"],
+)
+def test_what_is_not_plain_memory_is_left_to_torch(others):
+    plain = torch.zeros(LARGE)
+    assert arrays_of([others]) is None or arrays_of([plain, others]) is None
+
+
+def test_without_autograd_what_asks_for_gradients_is_plain():
+    tensor = torch.zeros(LARGE, requires_grad=True)
+    with torch.no_grad():
+        assert arrays_of([tensor]) is not None

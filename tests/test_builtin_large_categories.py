@@ -1,0 +1,113 @@
+"""One pass over millions of categories gives what the ordinary closed form gives."""
+
+import math
+
+from unittest import mock
+
+import pytest
+import torch
+
+from torch.distributions import Categorical
+
+import kldiv
+
+from kldiv.blocks import LARGE
+from kldiv.builtin.closed_forms import categories
+from kldiv.builtin.closed_forms.large_categories import kl_of_large
+
+SHAPES = [(LARGE,), (3, LARGE // 2), (LARGE // 5, 6)]
+GAPS = {"far": 1.0, "near": 1e-3, "equal": 0.0}
+
+
+def pair(shape, gap, dtype, kind):
+    generator = torch.Generator().manual_seed(0)
+    first, second = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
+    sides = first.to(dtype), (first + gap * second).to(dtype)
+    if kind == "probs":
+        sides = [side.softmax(-1) for side in sides]
+    return [Categorical(**{kind: side}) for side in sides]
+
+
+def ordinary(p, q):
+    """The divergence as that of few categories is computed."""
+    with mock.patch.object(categories, "kl_of_large", return_value=None):
+        return kldiv.divergence(p, q)
+
+
+@pytest.mark.parametrize("kind", ["probs", "logits"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("gap", GAPS.values(), ids=GAPS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_value_and_error_are_those_of_the_ordinary_way(shape, gap, dtype, kind):
+    p, q = pair(shape, gap, dtype, kind)
+    assert kl_of_large(p, q) is not None
+    found, expected = kldiv.divergence(p, q), ordinary(p, q)
+    assert found.value.dtype == dtype
+    assert found.method == expected.method == "exact"
+    assert found.value.shape == expected.value.shape == shape[:-1]
+    apart = (found.value.double() - expected.value.double()).abs()
+    assert (apart <= found.error.double() + expected.error.double()).all()
+    eps = torch.finfo(dtype).eps
+    size = expected.value
+    assert (found.error <= 500 * eps * (size + size.sqrt())).all()
+    assert (found.value >= 0).all()
+    assert gap or (found.value == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_categories_without_probability_are_counted_as_the_definition_says(dtype):
+    p, q = pair((LARGE,), 1.0, dtype, "probs")
+    some = p.probs.clone()
+    some[::7] = 0
+    some = Categorical(some)
+    assert kl_of_large(some, q) is not None
+    found, expected = kldiv.divergence(some, q), ordinary(some, q)
+    torch.testing.assert_close(found.value, expected.value, rtol=1e-6, atol=0)
+    beyond = kldiv.divergence(p, some)
+    assert float(beyond) == math.inf
+    assert beyond.reason == "one side has mass where the other has none"
+
+
+def test_two_that_are_close_and_share_an_empty_category_take_the_ordinary_way():
+    p, q = pair((LARGE,), 1e-3, torch.float64, "probs")
+    first, second = p.probs.clone(), q.probs.clone()
+    first[0] = second[0] = 0
+    first, second = Categorical(first), Categorical(second)
+    assert kl_of_large(first, second) is None
+    assert float(kldiv.divergence(first, second)) == pytest.approx(
+        float(kldiv.divergence(p, q)), rel=1e-3
+    )
+
+
+def test_logits_of_certainty_are_counted_as_well():
+    logits = torch.zeros(LARGE).double()
+    logits[LARGE // 2 :] = -math.inf
+    half, whole = Categorical(logits=logits), Categorical(logits=torch.zeros(LARGE).double())
+    assert float(kldiv.divergence(half, whole)) == pytest.approx(math.log(2), rel=1e-13)
+    assert float(kldiv.divergence(whole, half)) == math.inf
+
+
+def test_nan_among_many_logits_is_found():
+    wrong = Categorical(logits=torch.zeros(LARGE), validate_args=False)
+    wrong.logits[7] = math.nan
+    right = Categorical(logits=torch.zeros(LARGE))
+    with pytest.raises(kldiv.InvalidArgument, match="logits of Categorical must be finite"):
+        kldiv.divergence(right, wrong)
+
+
+def test_gradients_take_the_ordinary_way():
+    p, q = pair((LARGE,), 1.0, torch.float32, "logits")
+    theta = q.logits.clone().requires_grad_()
+    kldiv.divergence(p, Categorical(logits=theta)).value.backward()
+    torch.testing.assert_close(theta.grad, q.probs - p.probs, rtol=1e-4, atol=1e-9)
+
+
+def test_what_is_given_in_two_ways_or_shapes_takes_the_ordinary_way():
+    (p, q), (flat, _) = (
+        pair((LARGE,), 1.0, torch.float64, "logits"),
+        pair((2,), 1.0, torch.float64, "logits"),
+    )
+    assert kl_of_large(p, Categorical(q.probs)) is None
+    assert kl_of_large(flat, flat) is None
+    both = kldiv.divergence(p, Categorical(q.probs))
+    assert float(both) == pytest.approx(float(kldiv.divergence(p, q)), rel=1e-12)
