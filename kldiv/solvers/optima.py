@@ -6,6 +6,7 @@ import math
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import overload
 
 import torch
@@ -75,7 +76,7 @@ class Endpoints:
     proven: bool = False
     excess: Tensor | None = None
 
-    @property
+    @cached_property
     def settled(self) -> Tensor:
         """Which ends are minima as far as the Hessian can tell, with shape :math:`(S, *)`."""
         if self.proven:
@@ -85,7 +86,7 @@ class Endpoints:
             still = still & (self.excess <= EXCESS)
         return still & (self.signature >= 0).all(-1) & self.loss.isfinite()
 
-    @property
+    @cached_property
     def best(self) -> Tensor:
         """The start that ended lowest, in a minimum where one did, for each problem."""
         ranked = torch.where(self.settled, self.loss, torch.inf)
@@ -108,18 +109,16 @@ class Endpoints:
 
 
 def endpoints(objective: Objective, run: Run) -> Endpoints:
-    """What the Hessian says of each end; ends of a stochastic objective are never minima."""
-    if objective.stochastic:
-        unknown = torch.full_like(run.loss, math.inf)
-        signs = torch.zeros_like(run.theta, dtype=torch.int32)
-        return Endpoints(run.theta, run.loss, unknown, signs, objective.resolution, run.proven)
+    """What is known of each end; those of a stochastic objective are else never minima."""
+    excess = run.excess
     if run.decrement is not None and run.signature is not None:
         left, signs = run.decrement, run.signature
+    elif objective.stochastic:
+        left, excess = torch.full_like(run.loss, math.inf), None
+        signs = torch.zeros_like(run.theta, dtype=torch.int32)
     else:
         left, signs = _looked_at(objective, run)
-    return Endpoints(
-        run.theta, run.loss, left, signs, objective.resolution, run.proven, run.excess
-    )
+    return Endpoints(run.theta, run.loss, left, signs, objective.resolution, run.proven, excess)
 
 
 def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:
