@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 
 from collections.abc import Callable
@@ -109,7 +110,7 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     """
     if callback is not None and not callable(callback):
         raise InvalidType(f"callback must be a function of a step, got {callback!r}")
-    recorder = Recorder(callback, progress)
+    recorder = Recorder(callback, progress, began=time.perf_counter())
     objective = _objective(target, family, divergence, direction, estimator, seed)
     recorder.check, recorder.count = partial(check_finite, objective), objective.paid
     chosen = _solver(solver, objective)

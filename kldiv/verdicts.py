@@ -41,7 +41,7 @@ def verdict_on(
             f"Settled: after {steps} steps {run.settled} fell no more, however short the steps; "
             "that no other member is nearer is not certified."
         )
-    if objective.stochastic and not run.proven:
+    if objective.stochastic and not run.proven and run.decrement is None:
         return (
             f"Not certain: the objective is sampled, and after {steps} steps its last value may "
             "still be moving."
@@ -60,6 +60,8 @@ def verdict_on(
     number = len(optima[0])
     which = "the only local minimum" if number == 1 else f"the best of {number} local minima"
     found = f"Converged: {which} reached from {count}, in {steps} steps"
+    if run.because:
+        return f"{found}; {run.because}."
     if ends.excess is None:
         return f"{found}."
     left = f"{float(ends.at_best(ends.excess).max()):.1g}"

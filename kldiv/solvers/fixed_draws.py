@@ -77,10 +77,14 @@ class FixedDraws:
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """Moves all rows with few draws, then with more, until these change nothing."""
+        moved, end = starts, None
+        with recorder.watching():
+            moved, end = nearer(objective, starts, recorder)
+        if end is not None:
+            return end
         count = self.first
         objective.hold(count, objective.seed + count)
-        with recorder.watching():
-            starts = nearer(objective, starts, recorder)
+        starts = _lower(objective, starts, moved)
         state, home = self._settle(objective, starts, recorder)
         excess = torch.full_like(state[1], torch.inf)
         while count * _GROWTH <= self.most and not recorder.stopped:
@@ -116,3 +120,11 @@ class FixedDraws:
         same = together(last[0], last[1])
         kept = first_of(same)
         return (last[0][kept], last[1][kept], last[2][kept]), same
+
+
+def _lower(objective: Objective, first: Tensor, second: Tensor) -> Tensor:
+    """Of two real vectors for each row that where the objective is lower."""
+    if second is first:
+        return first
+    better = objective(second).detach() < objective(first).detach()
+    return torch.where(better.unsqueeze(-1), second, first)

@@ -25,10 +25,10 @@ from typing import Any
 import torch
 
 from torch import Tensor
-from torch.distributions import Independent, MultivariateNormal, Normal
+from torch.distributions import Independent, MultivariateNormal, Normal, constraints
 
 from kldiv.definitions.family import Family
-from kldiv.definitions.parameters import ParameterSpace
+from kldiv.definitions.parameters import Parameter, ParameterSpace
 
 __all__ = ["NormalChart", "Tables", "chart_of"]
 
@@ -98,13 +98,21 @@ class NormalChart:
             if name in free and value is not None
         }
 
-    def real_vectors(self, loc: Tensor, precision: Tensor, covariance: Tensor) -> Tensor:
-        """The family's real vectors for a mean, and what it can take of a precision."""
+    def real_vectors(self, loc: Tensor, precision: Tensor, root: Tensor) -> Tensor:
+        """The family's real vectors for a mean, and what it can take of a precision.
+
+        Arguments:
+            loc: The mean, with shape :math:`(*, D)`.
+            precision: The precision, with shape :math:`(*, D, D)`.
+            root: The lower triangular factor of its inverse.
+        """
+        if self.shape == "full":
+            matrix = Parameter(constraints.lower_cholesky, (self.size, self.size))
+            parts = {"loc": loc, "covariance_matrix": matrix.unconstrain(root)}
+            return torch.cat([parts[name] for name in self.space.parameters], -1)
         exact = precision.diagonal(dim1=-2, dim2=-1).abs()
         exact = exact.mean(-1) if self.shape == "isotropic" else exact
-        known = {"loc": loc, "covariance_matrix": covariance}
-        if self.shape != "full":
-            known = {"loc": loc, "scale": exact.clamp_min(1e-300).rsqrt()}
+        known = {"loc": loc, "scale": exact.clamp_min(1e-300).rsqrt()}
         values = {name: known[name] for name in self.space.parameters}
         return self.space.unconstrain(values, check=False)
 

@@ -109,18 +109,16 @@ class Endpoints:
 
 
 def endpoints(objective: Objective, run: Run) -> Endpoints:
-    """What the Hessian says of each end; ends of a stochastic objective are never minima."""
-    if objective.stochastic:
-        unknown = torch.full_like(run.loss, math.inf)
-        signs = torch.zeros_like(run.theta, dtype=torch.int32)
-        return Endpoints(run.theta, run.loss, unknown, signs, objective.resolution, run.proven)
+    """What is known of each end; those of a stochastic objective are else never minima."""
+    excess = run.excess
     if run.decrement is not None and run.signature is not None:
         left, signs = run.decrement, run.signature
+    elif objective.stochastic:
+        left, excess = torch.full_like(run.loss, math.inf), None
+        signs = torch.zeros_like(run.theta, dtype=torch.int32)
     else:
         left, signs = _looked_at(objective, run)
-    return Endpoints(
-        run.theta, run.loss, left, signs, objective.resolution, run.proven, run.excess
-    )
+    return Endpoints(run.theta, run.loss, left, signs, objective.resolution, run.proven, excess)
 
 
 def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:

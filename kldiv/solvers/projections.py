@@ -79,7 +79,7 @@ class Projections:
             slope, bend = self._derivatives(loc, root)
             covariance = _inverse(-bend)
             loc = loc + (covariance @ slope.unsqueeze(-1)).squeeze(-1)
-            return self.chart.real_vectors(loc, -bend, covariance)
+            return self.chart.real_vectors(loc, -bend, torch.linalg.cholesky(covariance))
 
     def _derivatives(self, loc: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
         """The expected gradient and Hessian of the log density."""

@@ -61,6 +61,7 @@ class Run:
         signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`, likewise.
         estimate: The divergence at each end, made afresh, of shape :math:`(S, *)`; ``None`` where
             it is still to be made.
+        because: What else speaks for the end, in words that go on with the verdict.
     """
 
     theta: Tensor
@@ -74,6 +75,7 @@ class Run:
     signature: Tensor | None = None
     settled: str = ""
     estimate: Estimate | None = None
+    because: str = ""
 
 
 @runtime_checkable

@@ -229,6 +229,15 @@ class FullNormal(_NormalVectors):
         """A normal vector."""
         return MultivariateNormal(parameters["loc"], parameters["covariance_matrix"])
 
+    def at(self, theta: Tensor) -> Distribution:
+        """The members by the factors of their covariances, which the real vectors hold."""
+        if self.fixed:
+            return super().at(theta)
+        size = self.size or 1
+        loc, entries = theta.tensor_split([size], -1)
+        factor = Parameter(constraints.lower_cholesky, (size, size)).constrain(entries)
+        return MultivariateNormal(loc, scale_tril=factor)
+
     def statistics(self, x: Tensor) -> tuple[Tensor, ...]:
         """Each coordinate, and the product of each pair."""
         rows, columns = torch.tril_indices(x.shape[-1], x.shape[-1], device=x.device)
