@@ -32,8 +32,7 @@ def verdict_on(
         optima: The distinct minima of each problem of the batch.
         converged: Whether the best ends are minima.
     """
-    steps, starts = run.steps[-1].index, run.theta.shape[0]
-    count = f"{starts} start{'s' * (starts != 1)}"
+    steps = run.steps[-1].index
     if run.stopped:
         return f"Not converged: {run.stopped}; this is the best so far."
     if run.settled and not ends.settled.all():
@@ -48,10 +47,22 @@ def verdict_on(
         )
     if not converged:
         return _why_not_converged(run, ends, steps, objective.divergence.unit)
+    return _how_converged(objective, solver, run, ends, optima)
+
+
+def _how_converged(
+    objective: Objective,
+    solver: Solver,
+    run: Run,
+    ends: Endpoints,
+    optima: Sequence[tuple[Optimum, ...]],
+) -> str:
     if solver.name == "moment_matching":
         by_moments = objective.forward and type(objective.family).optimum is Family.optimum
         why = "the moments of q are those of the target" if by_moments else "no member is nearer"
         return f"Converged in closed form: {why}."
+    starts = run.theta.shape[0]
+    count = f"{starts} start{'s' * (starts != 1)}"
     if len(optima) > 1:
         return (
             f"Converged: all {len(optima)} fits of the batch reached a local minimum "
@@ -59,7 +70,7 @@ def verdict_on(
         )
     number = len(optima[0])
     which = "the only local minimum" if number == 1 else f"the best of {number} local minima"
-    found = f"Converged: {which} reached from {count}, in {steps} steps"
+    found = f"Converged: {which} reached from {count}, in {run.steps[-1].index} steps"
     if run.because:
         return f"{found}; {run.because}."
     if ends.excess is None:

@@ -23,6 +23,7 @@ def verdict(
     converged=True,
     stochastic=False,
     family=None,
+    forward=True,
     solver="quasi_newton",
     decrement=0.0,
     signs=(1, 1),
@@ -39,7 +40,9 @@ def verdict(
         5e-11,
     )
     return verdict_on(
-        SimpleNamespace(stochastic=stochastic, family=family, divergence=kldiv.Divergence()),
+        SimpleNamespace(
+            stochastic=stochastic, family=family, forward=forward, divergence=kldiv.Divergence()
+        ),
         SimpleNamespace(name=solver),
         Run(theta, loss, gradient, [SimpleNamespace(index=k) for k in range(8)], **run),
         ends,
@@ -64,6 +67,10 @@ def verdict(
         (
             {"solver": "moment_matching", "family": families.create("normal")},
             "Converged in closed form: the moments of q are those of the target.",
+        ),
+        (
+            {"solver": "moment_matching", "family": families.create("normal"), "forward": False},
+            "Converged in closed form: no member is nearer.",
         ),
         (
             {"solver": "moment_matching", "family": families.create("laplace")},
