@@ -18,13 +18,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import PathFinder
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
 from kldiv.errors import InvalidArgument, InvalidType, PluginError, PluginWarning
 from kldiv.isolation import isolated, told
 
-__all__ = ["Lazy", "as_item", "first_sentence", "forget_sources"]
+__all__ = ["Lazy", "as_item", "deferred", "first_sentence", "forget_sources"]
 
 _MARKUP = re.compile(r":[\w:+-]+:`~?([^`]*)`|``([^`]*)``|`([^`]*)`")
 _SENTENCE = re.compile(r"(.+?\.)(?=\s+[^a-z\s]|$)")
@@ -73,6 +74,20 @@ class Lazy:
     def describe(self) -> str:
         """What it is, in a sentence, without importing anything; empty if nobody said."""
         return self.summary or first_sentence(_docstring(*self.target.split(":")))
+
+
+def deferred(target: str) -> Callable[..., Any]:
+    """A function or class that is imported when it is first called, for what few programs need.
+
+    Arguments:
+        target: Where it is, as ``"package.module:name"``.
+    """
+    module, _, name = target.partition(":")
+
+    def called(*arguments: object, **options: object) -> object:
+        return attrgetter(name)(importlib.import_module(module))(*arguments, **options)
+
+    return called
 
 
 def as_item(item: object) -> Callable[..., Any] | Lazy:

@@ -36,6 +36,7 @@ Logs = tuple[Tensor, ...]
 
 _VANISHED = -745.0  # the logarithm of what is 0 in float64
 _ROUNDING = 4 * torch.finfo(torch.float64).eps
+_WHOLE = 1e-13  # a degree this close to a whole number is that number
 
 
 class Formula(Protocol):
@@ -121,26 +122,32 @@ class DivergenceFormula(_OfLogs):
     def values(self, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements) -> Tensor:
         """The integrands and both masses."""
         log_p, log_q = logs
-        degrees = self._degrees
-        if len(set(degrees)) == 1 and degrees[0] is not None:
-            values = self._stack(log_p, log_q, log_slope / degrees[0], elements)
-        else:
-            values = torch.stack(
-                [self._row(k, log_p, log_q, log_slope, elements) for k in range(len(degrees))]
-            )
+        scaled = {
+            degree: self._scaled(degree, log_p, log_q, log_slope, elements)
+            for degree in set(self._degrees)
+        }
+        values = scaled[self._degrees[0]]
+        if len(scaled) > 1:
+            rows = enumerate(self._degrees)
+            values = torch.stack([scaled[degree][row] for row, degree in rows])
         if self.sides.measures:
             return values
         masses = torch.stack([(log + log_slope).exp() for log in (log_p, log_q)])
         return torch.cat([values, masses])
 
-    def _row(
-        self, k: int, log_p: Tensor, log_q: Tensor, log_slope: Tensor, elements: Elements
+    def _scaled(
+        self,
+        degree: float | None,
+        log_p: Tensor,
+        log_q: Tensor,
+        log_slope: Tensor,
+        elements: Elements,
     ) -> Tensor:
-        degree = self._degrees[k]
-        if degree is None:
-            plain = self._stack(log_p, log_q, torch.zeros_like(log_slope), elements)[k]
-            return product(log_slope.exp(), plain)
-        return self._stack(log_p, log_q, log_slope / degree, elements)[k]
+        """All integrands times the slope, of which those of one degree are right."""
+        if degree is not None:
+            return self._stack(log_p, log_q, log_slope / degree, elements)
+        plain = self._stack(log_p, log_q, torch.zeros_like(log_slope), elements)
+        return product(log_slope.exp(), plain)
 
     def _stack(self, log_p: Tensor, log_q: Tensor, shift: Tensor, elements: Elements) -> Tensor:
         log_p, log_q = log_p + shift, log_q + shift
@@ -253,4 +260,4 @@ def _degree(first: Tensor, second: Tensor, third: Tensor) -> float | None:
     degree = float(steps.mean())
     if not math.isfinite(degree) or float((steps - degree).abs().max()) > 1e-9 or degree < 0.1:
         return None
-    return degree
+    return float(round(degree)) if abs(degree - round(degree)) < _WHOLE else degree
