@@ -186,21 +186,20 @@ class DivergenceFormula(_OfLogs):
     @cached_property
     def _degrees(self) -> tuple[float | None, ...]:
         """The degree of homogeneity of each integrand in the two densities, where it has one."""
+        batch = self.sides.problem.batch_shape
+        shifts = torch.tensor([[0.0], [0.5], [1.0]], dtype=torch.float64)
         with torch.no_grad():
-            ones = torch.ones(self.sides.problem.batch_shape, dtype=torch.float64)
-            at = [self._at(ones, shift) for shift in (0.0, 0.5, 1.0)]
-        return tuple(_degree(*(each[k] for each in at)) for k in range(at[0].shape[0]))
+            log_p, log_q = (
+                (shifts + shifts.new_tensor(pair)).reshape(-1, *(1,) * len(batch))
+                for pair in ((0.3, -0.9), (-0.4, 0.5))
+            )
+            found = self.sides.raw(log_p.expand(-1, *batch), log_q.expand(-1, *batch))
+        return tuple(_degree(*row) for row in found.reshape(len(found), 3, -1))
 
     @cached_property
     def has_poles(self) -> bool:
         """Whether the integrands have poles beside the real values of the log ratio."""
         return has_poles(self.sides.raw, self.sides.problem.batch_shape)
-
-    def _at(self, ones: Tensor, shift: float) -> Tensor:
-        """The integrands where all logarithms are larger by a shift, with shape (k, *)."""
-        pairs = ((0.3, -0.4), (-0.9, 0.5))
-        rows = [self.sides.raw(ones * (a + shift), ones * (b + shift)) for a, b in pairs]
-        return torch.cat([row.reshape(row.shape[0], -1) for row in rows], -1)
 
 
 @dataclass(frozen=True)
