@@ -37,7 +37,7 @@ def verdict(
         5e-11,
     )
     return verdict_on(
-        SimpleNamespace(stochastic=stochastic, family=family),
+        SimpleNamespace(stochastic=stochastic, family=family, forward=True),
         SimpleNamespace(name=solver),
         Run(theta, loss, gradient, [SimpleNamespace(index=k) for k in range(8)], **run),
         ends,
