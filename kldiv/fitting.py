@@ -109,9 +109,10 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     """
     if callback is not None and not callable(callback):
         raise InvalidType(f"callback must be a function of a step, got {callback!r}")
+    recorder = Recorder(callback, progress)
     objective = _objective(target, family, divergence, direction, estimator, seed)
+    recorder.check = partial(check_finite, objective)
     chosen = _solver(solver, objective)
-    recorder = Recorder(callback, progress, partial(check_finite, objective))
     with few_threads(objective.target):
         single = isinstance(chosen, Descent | MomentMatching)
         first = first_points(objective, starts, single=single)
