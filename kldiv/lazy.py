@@ -16,9 +16,8 @@ import warnings
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from importlib.machinery import PathFinder
-from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -85,7 +84,8 @@ def deferred(target: str) -> Callable[..., Any]:
     module, _, name = target.partition(":")
 
     def called(*arguments: object, **options: object) -> object:
-        return attrgetter(name)(importlib.import_module(module))(*arguments, **options)
+        found = reduce(getattr, name.split("."), importlib.import_module(module))
+        return found(*arguments, **options)
 
     return called
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from tabulate import tabulate
+
 __all__ = ["cell_text", "html_table", "json_text", "record_table", "text_table"]
 
 _GAP = 2
@@ -33,19 +35,13 @@ def text_table(
         room = _room([list(headers), *cells], flexible)
         for row in cells:
             row[flexible] = textwrap.shorten(row[flexible], room, placeholder=" …")
-    return _table(headers, cells, "simple")
+    return str(tabulate(cells, headers=list(headers), tablefmt="simple", disable_numparse=True))
 
 
 def html_table(headers: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     """A table in HTML, with every cell escaped."""
     cells = [[str(cell) for cell in row] for row in rows]
-    return _table(headers, cells, "html")
-
-
-def _table(headers: Sequence[str], cells: list[list[str]], style: str) -> str:
-    from tabulate import tabulate  # as slow to import as all the registries
-
-    return str(tabulate(cells, headers=list(headers), tablefmt=style, disable_numparse=True))
+    return str(tabulate(cells, headers=list(headers), tablefmt="html", disable_numparse=True))
 
 
 def record_table(records: Sequence[object]) -> str:
