@@ -96,7 +96,7 @@ def explain(
         quadrature: yes
     """
     problem = _problem(p, q, divergence, seed=0)
-    return ladder().of(problem.divergence).explain(problem)
+    return ladder(problem.divergence).explain(problem)
 
 
 def _by(estimator: Estimator, problem: Problem) -> Estimate:

@@ -16,7 +16,7 @@ import warnings
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from importlib.machinery import PathFinder
 from inspect import cleandoc
 from types import ModuleType
@@ -25,7 +25,7 @@ from typing import Any
 from kldiv.errors import InvalidArgument, InvalidType, PluginError, PluginWarning
 from kldiv.isolation import isolated, told
 
-__all__ = ["Lazy", "as_item", "first_sentence", "forget_sources"]
+__all__ = ["Lazy", "as_item", "deferred", "first_sentence", "forget_sources"]
 
 _MARKUP = re.compile(r":[\w:+-]+:`~?([^`]*)`|``([^`]*)``|`([^`]*)`")
 _SENTENCE = re.compile(r"(.+?\.)(?=\s+[^a-z\s]|$)")
@@ -74,6 +74,21 @@ class Lazy:
     def describe(self) -> str:
         """What it is, in a sentence, without importing anything; empty if nobody said."""
         return self.summary or first_sentence(_docstring(*self.target.split(":")))
+
+
+def deferred(target: str) -> Callable[..., Any]:
+    """A function or class that is imported when it is first called, for what few programs need.
+
+    Arguments:
+        target: Where it is, as ``"package.module:name"``.
+    """
+    module, _, name = target.partition(":")
+
+    def called(*arguments: object, **options: object) -> object:
+        found = reduce(getattr, name.split("."), importlib.import_module(module))
+        return found(*arguments, **options)
+
+    return called
 
 
 def as_item(item: object) -> Callable[..., Any] | Lazy:

@@ -79,17 +79,20 @@ def plugin_galleries() -> tuple[Gallery, ...]:
     )
 
 
-def closed_forms() -> tuple[Rule, ...]:
+def closed_forms(divergence: str | None = None) -> tuple[Rule, ...]:
     """The closed forms of all plugins, the built-in ones first, imported at the first call.
 
     What one plugin offers and cannot be imported is left out with a warning.
+
+    Arguments:
+        divergence: The name of a divergence; those whose tags name only others are not imported.
     """
-    return _in_order(_plugins.usable())
+    return _in_order(_plugins.usable(), divergence)
 
 
 def closed_forms_by_plugin() -> Mapping[str, tuple[Rule, ...]]:
     """The same for each distribution that offers any."""
-    return _collected(_plugins.usable())
+    return _collected(_plugins.usable(), None)
 
 
 def refresh() -> None:
@@ -116,21 +119,33 @@ def found_by(find: Callable[[], Iterable[Plugin]]) -> AbstractContextManager[Non
     return _plugins.found_by(find)
 
 
-@lru_cache(maxsize=1)
-def _in_order(plugins: tuple[Plugin, ...]) -> tuple[Rule, ...]:
-    return tuple(form for forms in _collected(plugins).values() for form in forms)
+@lru_cache(maxsize=64)
+def _in_order(plugins: tuple[Plugin, ...], divergence: str | None) -> tuple[Rule, ...]:
+    return tuple(form for forms in _collected(plugins, divergence).values() for form in forms)
 
 
-@lru_cache(maxsize=1)
-def _collected(plugins: tuple[Plugin, ...]) -> Mapping[str, tuple[Rule, ...]]:
+@lru_cache(maxsize=64)
+def _collected(
+    plugins: tuple[Plugin, ...], divergence: str | None
+) -> Mapping[str, tuple[Rule, ...]]:
     found: dict[str, tuple[Rule, ...]] = {}
     for plugin in plugins:
-        for offered in plugin.closed_forms:
-            try:
-                forms = resolved_forms(offered)
-            except PluginError as error:
-                text = f"closed forms of plugin {plugin.distribution!r} are left out: {error}"
-                warnings.warn(text, PluginWarning, stacklevel=4)
-            else:
+        for number, offered in enumerate(plugin.closed_forms):
+            tags = offered.tags if isinstance(offered, Lazy) else ()
+            if divergence is not None and tags and divergence not in tags:
+                continue
+            forms = _forms(plugin, number)
+            if forms:
                 found[plugin.distribution] = (*found.get(plugin.distribution, ()), *forms)
     return found
+
+
+@lru_cache(maxsize=256)
+def _forms(plugin: Plugin, number: int) -> tuple[Rule, ...]:
+    """What one item of a plugin's closed forms stands for; nothing where it cannot be had."""
+    try:
+        return resolved_forms(plugin.closed_forms[number])
+    except PluginError as error:
+        text = f"closed forms of plugin {plugin.distribution!r} are left out: {error}"
+        warnings.warn(text, PluginWarning, stacklevel=4)
+        return ()

@@ -118,7 +118,7 @@ def as_estimator(
                 f"got {estimator!r}"
             )
         return estimator
-    rungs = ladder() if divergence is None else ladder().of(divergence)
+    rungs = ladder(divergence)
     if estimator == "auto":
         return rungs
     for rung in rungs.rungs:
@@ -130,13 +130,13 @@ def as_estimator(
     )
 
 
-def ladder() -> Ladder:
-    """The rungs in their order, with the closed forms of all plugins."""
-    rules = closed_forms()
-    if _latest.rungs[0].rules is not rules:  # other plugins since
+def ladder(divergence: Divergence | None = None) -> Ladder:
+    """The rungs for a divergence in their order, with the closed forms of all plugins."""
+    rules = closed_forms(None if divergence is None else divergence.name)
+    if _latest.rungs[0].rules is not rules:  # another divergence, or other plugins since
         _latest.rungs = (Exact(rules), *_latest.rungs[1:])
         _latest.ladder = Ladder(_latest.rungs)
-    return _latest.ladder
+    return _latest.ladder if divergence is None else _latest.ladder.of(divergence)
 
 
 class _Latest:

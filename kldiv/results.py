@@ -15,15 +15,19 @@ from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.family import Family
 from kldiv.definitions.target import Target
 from kldiv.estimate import Estimate
-from kldiv.pictures.fits import animate_fit, plot_fit
-from kldiv.saving.fits import save_fit
-from kldiv.summaries import html_summary, text_summary
+from kldiv.lazy import deferred
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
     from matplotlib.figure import Figure
 
 __all__ = ["Fit", "History"]
+
+_animate_fit = deferred("kldiv.pictures.fits:animate_fit")
+_plot_fit = deferred("kldiv.pictures.fits:plot_fit")
+_save_fit = deferred("kldiv.saving.fits:save_fit")
+_html_summary = deferred("kldiv.summaries:html_summary")
+_text_summary = deferred("kldiv.summaries:text_summary")
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,8 @@ class Fit:
         Arguments:
             options: Those of :func:`kldiv.pictures.fits.plot_fit`.
         """
-        return plot_fit(self, **options)
+        figure: Figure = _plot_fit(self, **options)
+        return figure
 
     def animate(self, **options: Any) -> FuncAnimation:  # noqa: ANN401 (of animate_fit)
         """Shows the fit while it settles.
@@ -118,7 +123,8 @@ class Fit:
         Arguments:
             options: Those of :func:`kldiv.pictures.fits.animate_fit`.
         """
-        return animate_fit(self, **options)
+        animation: FuncAnimation = _animate_fit(self, **options)
+        return animation
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the fit to a file of tensors and JSON, which :func:`kldiv.load_fit` reads.
@@ -142,10 +148,10 @@ class Fit:
             ...     kldiv.load_fit(f"{folder}/fit.safetensors").family
             normal
         """
-        save_fit(self, path)
+        _save_fit(self, path)
 
     def __repr__(self) -> str:
-        return text_summary(self)
+        return str(_text_summary(self))
 
     def _repr_html_(self) -> str:
-        return html_summary(self)
+        return str(_html_summary(self))

@@ -76,6 +76,11 @@ def test_an_error_is_allowed_by_the_larger_of_both_tolerances():
     assert demand.allowed(double([1.0], [1.0])).tolist() == [[1e-3], [1e-4]]
 
 
+def test_an_error_may_be_allowed_relative_to_the_first_integral():
+    demand = Demand(double(1e-3, 1e-6), 0.0, 1, of_first=1e-2)
+    assert demand.allowed(double([10.0], [1.0])).tolist() == [[0.1], [0.1]]
+
+
 def test_each_place_with_mass_has_steps_of_its_own():
     few, more = (
         grid_of(line(centre=c, scale=s)) for c, s in [((0.0,), (1.0,)), ((0.0, 99.0), (1.0, 1.0))]

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from kldiv.errors import InvalidArgument, InvalidType, PluginError
-from kldiv.lazy import Lazy, as_item, first_sentence, forget_sources
+from kldiv.lazy import Lazy, as_item, deferred, first_sentence, forget_sources
 
 _SOURCE = '''
 """A module that must not be imported to be described."""
@@ -143,3 +143,14 @@ def test_a_source_that_has_changed_is_read_again_once_the_former_is_forgotten(
         (tmp_path / "kldiv_changing.py").write_text(text)
         forget_sources()
         assert place.describe() == f"{word}."
+
+
+def test_what_is_deferred_is_imported_when_it_is_called(tmp_path, monkeypatch):
+    (tmp_path / "deferred_module.py").write_text(
+        "def double(x, *, times=2): return times * x\nclass Pair:\n    made = staticmethod(double)"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    double, made = (deferred(f"deferred_module:{name}") for name in ("double", "Pair.made"))
+    assert "deferred_module" not in sys.modules
+    assert (double(3), made(3, times=3)) == (6, 9)
+    assert sys.modules.pop("deferred_module")

@@ -55,7 +55,11 @@ FITS = {
     "samples": lambda: fit_of(torch.linspace(-1, 3, 60, dtype=torch.float64), "normal"),
     "counted samples": lambda: fit_of(torch.arange(40) % 5, "poisson"),
     "plane": lambda: fit_of(
-        "correlated_normal", "isotropic_normal", direction="reverse", starts=START
+        "correlated_normal",
+        "isotropic_normal",
+        direction="reverse",
+        starts=START,
+        solver="quasi_newton",
     ),
     "samples on a plane": lambda: fit_of(
         torch.linspace(-1, 1, 80, dtype=torch.float64).reshape(40, 2), "diagonal_normal"

@@ -85,3 +85,17 @@ def test_closed_forms_that_are_none_are_left_out_with_a_warning(installed, plugi
     with pytest.warns(PluginWarning, match="closed forms of plugin 'kldiv-foo' are left out"):
         assert registries.closed_forms() == (form,)
     assert registries.closed_forms() == (form,)
+
+
+def test_closed_forms_with_tags_are_imported_for_these_divergences_only(
+    installed, plugin, form, monkeypatch
+):
+    calls = []
+    monkeypatch.setattr(Lazy, "load", lambda lazy: calls.append(lazy.target) or [form])
+    plugin.closed_forms += [Lazy("foo:ALL"), Lazy("foo:SOME", tags=("mmd", "bures"))]
+    installed(plugin)
+    assert registries.closed_forms("kl") == (form,)
+    assert calls == ["foo:ALL"]
+    assert registries.closed_forms("mmd") == (form, form)
+    assert registries.closed_forms() == (form, form)
+    assert calls == ["foo:ALL", "foo:SOME"]

@@ -142,3 +142,35 @@ def test_slopes_of_mixtures_are_those_of_autograd():
     found = mixture_slopes(target).at(x.detach())
     torch.testing.assert_close(found[0], log_p.detach())
     torch.testing.assert_close(found[1], slope)
+
+
+@pytest.mark.parametrize("case", ["two modes", "a shoulder", "a density", "one scale"])
+def test_the_nodes_make_an_estimate_that_quadrature_confirms(case):
+    target, family = CASES[case]
+    found = kldiv.fit(target, family, **REVERSE)
+    other = kldiv.divergence(found.q, target)
+    gap = abs(float(found.divergence) - float(other))
+    assert gap <= float(found.divergence.error) + float(other.error)
+    assert found.divergence.error <= 1e-10 * (1 + abs(float(other)))
+
+
+def test_the_error_of_a_mass_is_in_the_estimate():
+    bare = kldiv.fit(kldiv.Target(lambda x: -x.cosh() + 600.0), "normal", **REVERSE)
+    plain = kldiv.fit(kldiv.Target(lambda x: -x.cosh()), "normal", **REVERSE)
+    gap = abs(float(bare.divergence) - float(plain.divergence))
+    assert gap <= float(bare.divergence.error) + float(plain.divergence.error)
+
+
+def test_a_kink_that_no_landmark_tells_of_is_left_to_quadrature():
+    target = kldiv.Target(lambda x: torch.logaddexp(-(x - 3).abs(), -x.square() / 2))
+    found = kldiv.fit(target, "normal", starts={"loc": 0.0, "scale": 1.0}, **REVERSE)
+    other = kldiv.divergence(found.q, target, estimator=kldiv.Quadrature(rtol=1e-9))
+    assert float(found.divergence) == pytest.approx(float(other), abs=1e-8)
+
+
+def test_a_tolerance_that_was_asked_for_is_kept():
+    target, family = CASES["a shoulder"]
+    asked = kldiv.Quadrature(rtol=1e-12)
+    found = kldiv.fit(target, family, estimator=asked, **REVERSE)
+    assert found.solver == "moving_nodes"
+    assert found.divergence.error <= 1e-12 * found.divergence.value

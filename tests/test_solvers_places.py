@@ -23,7 +23,7 @@ import kldiv
 
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.resolving import as_target
-from kldiv.solvers.places import draws, exact_place, places
+from kldiv.solvers.places import draws, exact_place, places, whole_place
 
 F64 = torch.float64
 
@@ -32,10 +32,14 @@ def double(*values):
     return torch.tensor(values, dtype=F64)
 
 
+def places_of(target):
+    return places(target, whole_place(target))
+
+
 def told(target):
     return [
         (place.mean.tolist(), place.variance.tolist())
-        for place in places(as_target(target, "target"))
+        for place in places_of(as_target(target, "target"))
     ]
 
 
@@ -136,7 +140,7 @@ def test_a_mixture_of_parts_without_moments_is_told_by_its_modes():
 def test_an_angle_has_the_variance_of_a_number():
     """Torch states those of the circle."""
     p = VonMises(torch.tensor(0.0).double(), torch.tensor(1.0).double())
-    (place,) = places(as_target(p, "p"))
+    (place,) = places_of(as_target(p, "p"))
     assert exact_place(as_target(p, "p")) is None
     assert float(place.variance) == pytest.approx(1.604254, abs=1e-6)
 
@@ -173,5 +177,12 @@ def test_vectors_of_unknown_covariance_have_no_exact_place_but_a_start():
 
     target = as_target(Plain(), "target")
     assert exact_place(target) is None
-    assert places(target)[0].mean.tolist() == [1, 2, 3]
-    assert places(target)[0].variance.tolist() == [1, 4, 9]
+    assert places_of(target)[0].mean.tolist() == [1, 2, 3]
+    assert places_of(target)[0].variance.tolist() == [1, 4, 9]
+
+
+def test_where_one_place_is_enough_the_modes_are_not_looked_for():
+    target = as_target("bimodal", "target")
+    whole = whole_place(target)
+    assert places(target, whole, first_only=True) == [whole]
+    assert len(places(target, whole)) == 3

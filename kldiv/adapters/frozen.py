@@ -33,12 +33,7 @@ from kldiv.adapters.translations import translated
 from kldiv.adapters.univariate import ModernScipyDistribution, ScipyDistribution
 from kldiv.errors import InvalidArgument, InvalidType
 
-__all__ = ["as_distribution", "is_frozen"]
-
-
-def is_frozen(value: object) -> bool:
-    """Whether an object is one of ``scipy.stats``, frozen or not."""
-    return any(base.__module__.startswith("scipy.stats") for base in type(value).__mro__)
+__all__ = ["as_distribution"]
 
 
 def as_distribution(value: object, argument: str) -> Distribution:

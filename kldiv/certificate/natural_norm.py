@@ -36,12 +36,13 @@ def natural_norm(objective: Objective, theta: Tensor, gradient: Tensor) -> Tenso
     """
     family = objective.family
     member = DistributionTarget(family.at(theta))
+    kl = as_divergence("kl")
     own = Objective(
         member,
         family,
-        as_divergence("kl"),
+        kl,
         forward=True,
-        estimator=ladder(),
+        estimator=ladder(kl),
         seed=objective.seed,
     )
     own.estimator(theta)

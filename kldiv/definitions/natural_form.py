@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ Natural = tuple[Tensor, ...]
 
 _EPS = torch.finfo(torch.float64).eps
 _ENOUGH = 1e-11  # the relative error up to which the form that cancels is taken
-_NODES, _WEIGHTS = (torch.from_numpy(each) for each in np.polynomial.legendre.leggauss(16))
+_SIZE = 16  # of Gauss and Legendre's rule
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,8 @@ class NaturalForm:
         graph = torch.is_grad_enabled() and (_any_gradient(second) or _any_gradient(gap))
         with torch.enable_grad():
             batch = self._inner(gap, gap).shape
-            nodes = ((1 + _NODES) / 2).to(gap[0].device).reshape(-1, *(1,) * len(batch))
+            places, weights = _rule(gap[0].device)
+            nodes = places.reshape(-1, *(1,) * len(batch))
             t = nodes.expand(-1, *batch).clone().requires_grad_()
             line = self.log_normaliser(
                 *(
@@ -157,7 +158,7 @@ class NaturalForm:
             if not slope.requires_grad:  # the log-normaliser is linear
                 return torch.zeros(batch, dtype=t.dtype, device=t.device)
             (curvature,) = torch.autograd.grad(slope.sum(), t, create_graph=graph)
-            weights = (_WEIGHTS / 2).to(t.device).reshape(nodes.shape) * nodes
+            weights = weights.reshape(nodes.shape) * nodes
             value = (weights * curvature.clamp_min(0)).sum(0)
         return value if graph else value.detach()
 
@@ -171,3 +172,10 @@ class NaturalForm:
 
 def _any_gradient(natural: Natural) -> bool:
     return any(eta.requires_grad for eta in natural)
+
+
+@lru_cache(maxsize=4)
+def _rule(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Gauss and Legendre's rule on [0, 1]; numpy takes long to import what knows it."""
+    places, weights = np.polynomial.legendre.leggauss(_SIZE)
+    return torch.from_numpy((1 + places) / 2).to(device), torch.from_numpy(weights / 2).to(device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ def seeded(seed: int) -> Iterator[None]:
 def as_seed(seed: int | torch.Generator | None) -> int:
     """A seed from a seed, from a generator (which advances), or from the system's entropy."""
     if seed is None:
-        return secrets.randbits(62)
+        return int.from_bytes(os.urandom(8)) >> 2
     if isinstance(seed, torch.Generator):
         return int(torch.randint(2**62, (), generator=seed, device=seed.device))
     if isinstance(seed, bool) or not isinstance(seed, Integral):

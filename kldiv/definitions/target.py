@@ -196,9 +196,9 @@ class Target:
 
     def _checked(self, value: Tensor, x: Tensor) -> Tensor:
         _check_floating(value)
-        points = x.shape[: x.ndim - len(self.event_shape)]
+        points, batch = x.shape[: x.ndim - len(self.event_shape)], self.batch_shape
         try:
-            expected = broadcast(points, self.batch_shape)
+            expected = broadcast(points, batch) if batch else points
         except RuntimeError:  # the batch shape of a wrong function is wrong too
             expected = points
         if value.shape != expected:

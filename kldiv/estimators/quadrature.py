@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,20 +19,24 @@ from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument
 from kldiv.estimate import Estimate
 from kldiv.estimators.envelope import upper_envelope
-from kldiv.estimators.extrema.suprema import supremum
-from kldiv.estimators.integrals.adaptive import Demand
-from kldiv.estimators.integrals.domain import DomainIntegrals, domain_integrals
-from kldiv.estimators.integrals.formulas import (
-    Statistics,
-    StatisticsFormula,
-)
-from kldiv.estimators.integrals.landmarks import Landmark
-from kldiv.estimators.integrals.log_integrals import by_logarithms
-from kldiv.estimators.integrals.score_formula import formula_of
 from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
 from kldiv.estimators.problem import Problem
+from kldiv.lazy import deferred
 
-__all__ = ["Quadrature", "Statistics"]
+if TYPE_CHECKING:
+    from kldiv.estimators.integrals.adaptive import Demand
+    from kldiv.estimators.integrals.domain import DomainIntegrals
+    from kldiv.estimators.integrals.formulas import Formula, Statistics
+    from kldiv.estimators.integrals.landmarks import Landmark
+
+__all__ = ["Quadrature"]
+
+_by_logarithms = deferred("kldiv.estimators.integrals.log_integrals:by_logarithms")
+_demand = deferred("kldiv.estimators.integrals.adaptive:Demand")
+_domain_integrals = deferred("kldiv.estimators.integrals.domain:domain_integrals")
+_formula_of = deferred("kldiv.estimators.integrals.score_formula:formula_of")
+_of_statistics = deferred("kldiv.estimators.integrals.formulas:StatisticsFormula")
+_supremum = deferred("kldiv.estimators.extrema.suprema:supremum")
 
 _DEFAULT_RTOL = {1: 1e-10, 2: 1e-8}  # by the number of dimensions
 _SHARE_OF_RTOL = {1: 2.0, 2: 20.0}  # what is asked for is so many times less
@@ -104,7 +109,8 @@ class Quadrature:
             return upper_envelope(self, problem, divergence)
         sides = densities(problem, self.mass)
         if isinstance(divergence, SupremumDivergence):
-            return supremum(sides, Tolerance(self.rtol, self.atol), self.name)
+            greatest: Estimate = _supremum(sides, Tolerance(self.rtol, self.atol), self.name)
+            return greatest
         return self._estimate(sides)
 
     def _estimate(self, sides: Densities, *places: Landmark) -> Estimate:
@@ -126,7 +132,7 @@ class Quadrature:
         lost = infinite & ~known
         terms = getattr(sides.problem.divergence, "logarithms", ())
         if terms and not sides.measures and bool(lost.any()):
-            estimate = by_logarithms(
+            estimate = _by_logarithms(
                 sides.problem,
                 estimate,
                 lost,
@@ -152,18 +158,21 @@ class Quadrature:
         size = problem.event_shape.numel()
         rtol = self.rtol / _SHARE_OF_RTOL[size] if self.rtol else _DEFAULT_RTOL[size]
         with torch.no_grad():
-            formula = formula_of(sides, needs_all=needs_all)
+            formula: Formula = _formula_of(sides, needs_all=needs_all)
             of_masses = rtol if sides.measures else max(rtol, _MASS_RTOL)
             tolerances = [rtol] * formula.count + [of_masses] * 2
             kinks = getattr(problem.divergence, "kinks", ())
             if formula.has_poles and not kinks and isinstance(problem.divergence, FDivergence):
                 kinks = kinks_of(problem.divergence.generator)
             demand = self._demand(tolerances, self.atol, problem.event_shape)
-            return domain_integrals(formula, problem.batch_shape, demand, kinks, places)
+            found: DomainIntegrals = _domain_integrals(
+                formula, problem.batch_shape, demand, kinks, places
+            )
+        return found
 
     def mass(self, target: Target) -> tuple[Tensor, Tensor]:
         """The integral of a density, with its error; differentiable."""
-        values, errors = self._expectations(StatisticsFormula(target))
+        values, errors = self._expectations(_of_statistics(target))
         return values[0], errors[0]
 
     def expectations(self, target: Target, statistics: Statistics) -> tuple[Tensor, Tensor]:
@@ -177,22 +186,23 @@ class Quadrature:
         Returns:
             The integrals and their errors, with shape :math:`(1 + k, *)`; differentiable.
         """
-        return self._expectations(StatisticsFormula(target, statistics), of_mass=1e-15)
+        return self._expectations(_of_statistics(target, statistics), of_mass=1e-15)
 
-    def _expectations(
-        self, formula: StatisticsFormula, of_mass: float = 0.0
-    ) -> tuple[Tensor, Tensor]:
-        batch = formula.target.batch_shape
-        rtol = 1e-12 if formula.target.event_shape.numel() == 1 else 1e-9
+    def _expectations(self, formula: Formula, of_mass: float = 0.0) -> tuple[Tensor, Tensor]:
+        target, _ = formula.targets
+        batch, rtol = target.batch_shape, 1e-12 if target.event_shape.numel() == 1 else 1e-9
         with torch.no_grad():
-            demand = self._demand([rtol], 0.0, formula.target.event_shape)
-            found = domain_integrals(formula, batch, replace(demand, of_first=of_mass))
+            demand = self._demand([rtol], 0.0, target.event_shape)
+            found: DomainIntegrals = _domain_integrals(
+                formula, batch, replace(demand, of_first=of_mass)
+            )
         values = found.differentiable() if torch.is_grad_enabled() else found.values
         return values.reshape(-1, *batch), found.errors.reshape(-1, *batch)
 
     def _demand(self, rtol: list[float], atol: float, event_shape: torch.Size) -> Demand:
         most = self.max_evaluations or _DEFAULT_MOST[event_shape.numel()]
-        return Demand(torch.tensor(rtol, dtype=torch.float64), atol, most)
+        demand: Demand = _demand(torch.tensor(rtol, dtype=torch.float64), atol, most)
+        return demand
 
 
 def _reason(sides: Densities, found: DomainIntegrals, infinite: Tensor, own: int) -> str:

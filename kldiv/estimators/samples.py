@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,13 +29,19 @@ from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.two_samples.comparison import LogRatios, compare
 from kldiv.estimators.two_samples.drawing import Cube, held, independent, lots, why_not_drawn
-from kldiv.estimators.two_samples.halves import with_halves
 from kldiv.estimators.two_samples.lots import Lot
-from kldiv.estimators.two_samples.pooled import Pool
+from kldiv.lazy import deferred
+
+if TYPE_CHECKING:
+    from kldiv.estimators.two_samples.pooled import Pool
 
 __all__ = ["Samples"]
+
+_compare = deferred("kldiv.estimators.two_samples.comparison:compare")
+_learnt = deferred("kldiv.estimators.two_samples.comparison:LogRatios.learnt")
+_pool_of = deferred("kldiv.estimators.two_samples.pooled:Pool")
+_with_halves = deferred("kldiv.estimators.two_samples.halves:with_halves")
 
 _CONFIDENCE = 3.0
 _FEWEST = 20
@@ -119,7 +126,7 @@ class Samples:
         if not isinstance(divergence, IntegralDivergence):
             raise NotAvailable(f"{divergence} is no function of the ratio of two densities")
         pool = _pool(p, q, problem.seed)
-        found = compare(divergence, pool, LogRatios.learnt(pool))
+        found = _compare(divergence, pool, _learnt(pool))
         value, error, stderr = (
             torch.tensor(number, dtype=torch.float64, device=p.device)
             for number in (found.value, found.error, found.stderr)
@@ -132,7 +139,7 @@ class Samples:
 
     def _drawn(self, problem: Problem) -> Estimate:
         every, statistic = self._lots(problem, independent), _statistic(problem)
-        found = [with_halves(statistic, each, problem.seed) for each in every]
+        found = [_with_halves(statistic, each, problem.seed) for each in every]
         value, error, stderr = (
             torch.stack(each).reshape(problem.batch_shape) for each in zip(*found, strict=True)
         )
@@ -216,12 +223,13 @@ def _pool(p: SampleTarget, q: SampleTarget, seed: int) -> Pool:
     weights = [side.weights.cpu().numpy() for side in (p, q)]
     weights = [each[each > 0] for each in weights]
     counts = [len(each) for each in weights]
-    return Pool(
+    pool: Pool = _pool_of(
         np.concatenate(points),
         np.repeat([True, False], counts),
         np.concatenate(weights) * (sum(counts) / 2),
         seed,
     )
+    return pool
 
 
 def _flat(points: Tensor) -> np.ndarray:

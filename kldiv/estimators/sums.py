@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -20,15 +21,28 @@ from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators.envelope import upper_envelope
-from kldiv.estimators.extrema.lattice_suprema import lattice_supremum, listed_supremum
 from kldiv.estimators.integrands import Densities, Tolerance, finish, unsuited
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.summation.lattice_lines import ends_of, lines_of
-from kldiv.estimators.summation.listed import all_points, count_of, has_no_end, listed
-from kldiv.estimators.summation.series import Series, add_up
-from kldiv.estimators.terms import Terms, terms_of, terms_of_statistics
+from kldiv.lazy import deferred
+
+if TYPE_CHECKING:
+    from kldiv.estimators.summation.series import Series
+    from kldiv.estimators.terms import Terms
 
 __all__ = ["Sum"]
+
+_add_up = deferred("kldiv.estimators.summation.series:add_up")
+_all_points = deferred("kldiv.estimators.summation.listed:all_points")
+_count_of = deferred("kldiv.estimators.summation.listed:count_of")
+_ends_of = deferred("kldiv.estimators.summation.lattice_lines:ends_of")
+_has_no_end = deferred("kldiv.estimators.summation.listed:has_no_end")
+_lattice_supremum = deferred("kldiv.estimators.extrema.lattice_suprema:lattice_supremum")
+_lines_of = deferred("kldiv.estimators.summation.lattice_lines:lines_of")
+_listed = deferred("kldiv.estimators.summation.listed:listed")
+_listed_supremum = deferred("kldiv.estimators.extrema.lattice_suprema:listed_supremum")
+_series_of = deferred("kldiv.estimators.summation.series:Series")
+_terms_of = deferred("kldiv.estimators.terms:terms_of")
+_terms_of_statistics = deferred("kldiv.estimators.terms:terms_of_statistics")
 
 
 @dataclass(frozen=True)
@@ -64,9 +78,10 @@ class Sum:
             return "the support is continuous"
         if not problem.event_shape:
             return None
-        if isinstance(problem.divergence, SupremumDivergence) and has_no_end(problem.p, problem.q):
+        supremum = isinstance(problem.divergence, SupremumDivergence)
+        if supremum and _has_no_end(problem.p, problem.q):
             return f"{problem.divergence} is a supremum, and the support has no end"
-        count = count_of(problem.p, problem.q)
+        count = _count_of(problem.p, problem.q)
         if count <= self.max_terms:
             return None
         support, shape = problem.p.support, tuple(problem.event_shape)
@@ -81,9 +96,9 @@ class Sum:
         sides = self._sides(problem)
         if isinstance(problem.divergence, SupremumDivergence):
             return self._supremum(sides)
-        series = self._series(terms_of(sides), problem.p, problem.q, problem)
+        series = self._series(_terms_of(sides), problem.p, problem.q, problem)
         with_masses = replace(sides, measures=True)  # the densities are summed as well
-        totals, noise = _totals(terms_of(with_masses), series)
+        totals, noise = _totals(_terms_of(with_masses), series)
         missing = _imbalance(problem, totals[-2:].detach())
         if not sides.measures:
             totals, noise = totals[:-2], noise[:-2]
@@ -98,13 +113,15 @@ class Sum:
         p, q = sides.problem.p, sides.problem.q
         tolerance = Tolerance(self.rtol)
         if p.event_shape:
-            points = all_points(p, q, self.max_terms)
-            return listed_supremum(sides, points, tolerance, self.name)
-        return lattice_supremum(sides, ends_of(p, q), tolerance, self.name)
+            points = _all_points(p, q, self.max_terms)
+            found: Estimate = _listed_supremum(sides, points, tolerance, self.name)
+        else:
+            found = _lattice_supremum(sides, _ends_of(p, q), tolerance, self.name)
+        return found
 
     def nodes(self, problem: Problem) -> tuple[Tensor, Tensor]:
         """Points and weights with which the sum for a problem is taken."""
-        terms = terms_of(self._sides(problem))
+        terms = _terms_of(self._sides(problem))
         series = self._series(terms, problem.p, problem.q, problem)
         return series.points, series.weights
 
@@ -122,7 +139,7 @@ class Sum:
             zero = torch.zeros((), dtype=torch.float64, device=target.device)
             return zero, zero
         height = _height(target)
-        terms = terms_of_statistics(target, _nothing, height)
+        terms = _terms_of_statistics(target, _nothing, height)
         series = self._series(terms, target, target)
         (value,), (noise,) = _totals(terms, series)
         error = series.errors[0] + noise
@@ -146,7 +163,7 @@ class Sum:
 
         Both have shape :math:`(1 + k, *)`.
         """
-        terms = terms_of_statistics(target, statistics, 0.0)
+        terms = _terms_of_statistics(target, statistics, 0.0)
         series = self._series(terms, target, target)
         values, noise = _totals(terms, series)
         return torch.where(series.diverges, torch.inf, values), series.errors + noise
@@ -155,18 +172,20 @@ class Sum:
         self, terms: Terms, p: Target, q: Target, problem: Problem | None = None
     ) -> Series:
         if p.event_shape:
-            return listed(terms, p, q, problem, self.max_terms)
+            found: Series = _listed(terms, p, q, problem, self.max_terms)
+            return found
         bare = p.distribution is None or q.distribution is None
         parts = [
-            add_up(terms, line, everywhere=not bare, max_terms=self.max_terms)
-            for line in lines_of(p, q)
+            _add_up(terms, line, everywhere=not bare, max_terms=self.max_terms)
+            for line in _lines_of(p, q)
         ]
-        return Series(
+        joined: Series = _series_of(
             torch.cat([part.points for part in parts]),
             torch.cat([part.weights for part in parts]),
             torch.stack([part.errors for part in parts]).sum(0),
             torch.stack([part.diverges for part in parts]).any(0),
         )
+        return joined
 
 
 def _nothing(x: Tensor) -> tuple[Tensor, ...]:
@@ -182,7 +201,7 @@ def _height(target: Target) -> Tensor:
     with torch.no_grad():
         heights = [
             target.log_prob(line.origin + line.direction * line.centres).amax(0)
-            for line in lines_of(target, target)
+            for line in _lines_of(target, target)
         ]
         return torch.stack(heights).amax(0).nan_to_num(neginf=0.0)
 

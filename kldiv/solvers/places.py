@@ -33,8 +33,16 @@ def whole_place(target: Target) -> Place | None:
     return exact_place(target) or _numerical(target) or _by_coordinates(target)
 
 
-def places(target: Target, whole: Place | None) -> list[Place]:
-    """The whole target, then its modes where it has several; each with the target's batch."""
+def places(target: Target, whole: Place | None, *, first_only: bool = False) -> list[Place]:
+    """The whole target, then its modes where it has several; each with the target's batch.
+
+    Arguments:
+        target: The target.
+        whole: What :func:`whole_place` says of it.
+        first_only: Whether the first of them is enough.
+    """
+    if whole is not None and first_only:
+        return [whole]
     with torch.no_grad():
         modes = _modes(target)
         if whole is None:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -23,9 +24,14 @@ from kldiv.estimators.integrands import densities, in_sight, past_poles
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.quadrature import Quadrature
 from kldiv.estimators.sums import Sum
-from kldiv.solvers.trapezium import Nodes, trapezium_nodes
+from kldiv.lazy import deferred
+
+if TYPE_CHECKING:
+    from kldiv.solvers.trapezium import Nodes
 
 __all__ = ["Rule", "rule_for"]
+
+_trapezium_nodes = deferred("kldiv.solvers.trapezium:trapezium_nodes")
 
 _FAR = 1e120  # a log density may be as large as its square
 _MASS = 1e-7  # what of a mass may be missing on the nodes
@@ -194,7 +200,7 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
         if problem.event_shape.numel() == 1:
             return rule(estimator.rule(sides))
         return _best(
-            (rule(nodes) for nodes in trapezium_nodes(problem)),
+            (rule(nodes) for nodes in _trapezium_nodes(problem)),
             lambda: rule(estimator.rule(sides)),
             lambda found: found.roughness(problem, forward=forward),
         )

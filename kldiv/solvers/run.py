@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Never, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Never, Protocol, runtime_checkable
 
 import torch
 
 from torch import Tensor
-from tqdm import tqdm
 
 from kldiv.estimate import Estimate
 from kldiv.solvers.objective import Objective
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 __all__ = ["Recorder", "Run", "Solver", "Step"]
 
@@ -158,6 +160,8 @@ class Recorder:
     def watching(self) -> Iterator[None]:
         """Shows progress inside the block and turns Ctrl-C into an early, honest end."""
         if self.progress:
+            from tqdm import tqdm
+
             self._bar = tqdm(total=self.total, unit="step", desc="fit")
         try:
             yield

@@ -86,14 +86,18 @@ def _found(objective: Objective, wanted: int | None, *, single: bool) -> list[Te
     if wanted is not None and wanted < 1:
         raise InvalidArgument(f"starts must be positive, got {wanted}")
     family, target = objective.family, objective.target
-    points = None if type(family).starts is Family.starts else draws(target, objective.seed)
-    known = family.starts(places(target, objective.place), points)
+    plain = type(family).starts is Family.starts  # one for each place, without points
+    points = None if plain else draws(target, objective.seed)
+    first_only = plain and single and wanted is None
+    known = family.starts(places(target, objective.place, first_only=first_only), points)
     best = family.optimum(target) if objective.forward else None
     known = known if best is None else [best, *known]
     vectors = [family.space.unconstrain(_inside(family, each)) for each in known]
     single = single or not family.batched or family.space.size > _MANY
     count = wanted or (1 if single else max(_STARTS, len(vectors)))
-    return (vectors + _scattered(vectors[0], count, objective.seed))[:count]
+    if len(vectors) < count:
+        vectors += _scattered(vectors[0], count, objective.seed)
+    return vectors[:count]
 
 
 def _inside(family: Family, values: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -120,7 +120,7 @@ class Subject:
     def estimators(self, p: object, q: object) -> list[str]:
         """The names of all estimators that apply to two distributions."""
         problem = Problem(self.divergence, as_target(p, "p"), as_target(q, "q"), self.seed)
-        rungs = ladder().of(self.divergence).rungs
+        rungs = ladder(self.divergence).rungs
         return [rung.name for rung in rungs if rung.why_not(problem) is None]
 
     def certain_estimators(self, p: object, q: object) -> list[str]:

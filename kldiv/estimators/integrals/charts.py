@@ -201,7 +201,8 @@ class Chart:
         """What each place adds to w and to dw/dy at offsets in scales, with shape (N, M, K)."""
         v = z.asinh()
         u = v / _STRETCH
-        slope = 1 / ((1 + u.square()).sqrt() * torch.hypot(z, torch.ones_like(z)) * self.scale)
+        root = (1 + u.square()).sqrt() * torch.hypot(z, torch.ones_like(z))
+        slope = (root * self.scale).reciprocal()
         return torch.where(self.active, _STRETCH * u.asinh(), 0.0), torch.where(
             self.active, slope, 0.0
         )

@@ -36,6 +36,7 @@ Logs = tuple[Tensor, ...]
 
 _VANISHED = -745.0  # the logarithm of what is 0 in float64
 _ROUNDING = 4 * torch.finfo(torch.float64).eps
+_WHOLE = 1e-13  # a degree this close to a whole number is that number
 
 
 class Formula(Protocol):
@@ -121,26 +122,32 @@ class DivergenceFormula(_OfLogs):
     def values(self, x: Tensor, logs: Logs, log_slope: Tensor, elements: Elements) -> Tensor:
         """The integrands and both masses."""
         log_p, log_q = logs
-        degrees = self._degrees
-        if len(set(degrees)) == 1 and degrees[0] is not None:
-            values = self._stack(log_p, log_q, log_slope / degrees[0], elements)
-        else:
-            values = torch.stack(
-                [self._row(k, log_p, log_q, log_slope, elements) for k in range(len(degrees))]
-            )
+        scaled = {
+            degree: self._scaled(degree, log_p, log_q, log_slope, elements)
+            for degree in set(self._degrees)
+        }
+        values = scaled[self._degrees[0]]
+        if len(scaled) > 1:
+            rows = enumerate(self._degrees)
+            values = torch.stack([scaled[degree][row] for row, degree in rows])
         if self.sides.measures:
             return values
         masses = torch.stack([(log + log_slope).exp() for log in (log_p, log_q)])
         return torch.cat([values, masses])
 
-    def _row(
-        self, k: int, log_p: Tensor, log_q: Tensor, log_slope: Tensor, elements: Elements
+    def _scaled(
+        self,
+        degree: float | None,
+        log_p: Tensor,
+        log_q: Tensor,
+        log_slope: Tensor,
+        elements: Elements,
     ) -> Tensor:
-        degree = self._degrees[k]
-        if degree is None:
-            plain = self._stack(log_p, log_q, torch.zeros_like(log_slope), elements)[k]
-            return product(log_slope.exp(), plain)
-        return self._stack(log_p, log_q, log_slope / degree, elements)[k]
+        """All integrands times the slope, of which those of one degree are right."""
+        if degree is not None:
+            return self._stack(log_p, log_q, log_slope / degree, elements)
+        plain = self._stack(log_p, log_q, torch.zeros_like(log_slope), elements)
+        return product(log_slope.exp(), plain)
 
     def _stack(self, log_p: Tensor, log_q: Tensor, shift: Tensor, elements: Elements) -> Tensor:
         log_p, log_q = log_p + shift, log_q + shift
@@ -179,21 +186,20 @@ class DivergenceFormula(_OfLogs):
     @cached_property
     def _degrees(self) -> tuple[float | None, ...]:
         """The degree of homogeneity of each integrand in the two densities, where it has one."""
+        batch = self.sides.problem.batch_shape
+        shifts = torch.tensor([[0.0], [0.5], [1.0]], dtype=torch.float64)
         with torch.no_grad():
-            ones = torch.ones(self.sides.problem.batch_shape, dtype=torch.float64)
-            at = [self._at(ones, shift) for shift in (0.0, 0.5, 1.0)]
-        return tuple(_degree(*(each[k] for each in at)) for k in range(at[0].shape[0]))
+            log_p, log_q = (
+                (shifts + shifts.new_tensor(pair)).reshape(-1, *(1,) * len(batch))
+                for pair in ((0.3, -0.9), (-0.4, 0.5))
+            )
+            found = self.sides.raw(log_p.expand(-1, *batch), log_q.expand(-1, *batch))
+        return tuple(_degree(*row) for row in found.reshape(len(found), 3, -1))
 
     @cached_property
     def has_poles(self) -> bool:
         """Whether the integrands have poles beside the real values of the log ratio."""
         return has_poles(self.sides.raw, self.sides.problem.batch_shape)
-
-    def _at(self, ones: Tensor, shift: float) -> Tensor:
-        """The integrands where all logarithms are larger by a shift, with shape (k, *)."""
-        pairs = ((0.3, -0.4), (-0.9, 0.5))
-        rows = [self.sides.raw(ones * (a + shift), ones * (b + shift)) for a, b in pairs]
-        return torch.cat([row.reshape(row.shape[0], -1) for row in rows], -1)
 
 
 @dataclass(frozen=True)
@@ -253,4 +259,4 @@ def _degree(first: Tensor, second: Tensor, third: Tensor) -> float | None:
     degree = float(steps.mean())
     if not math.isfinite(degree) or float((steps - degree).abs().max()) > 1e-9 or degree < 0.1:
         return None
-    return degree
+    return float(round(degree)) if abs(degree - round(degree)) < _WHOLE else degree

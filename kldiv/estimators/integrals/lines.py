@@ -57,6 +57,16 @@ class Sample:
     logs: tuple[Tensor, ...] = ()
     log_ratio: Tensor | None = None
 
+    def after(self, count: int) -> Sample:
+        """The same without the first nodes; with its noise."""
+        return Sample(
+            self.values[:, count:],
+            self.noise[:, count:],
+            Places(*(each[count:] for each in vars(self.places).values())),
+            tuple(log[count:] for log in self.logs),
+            None if self.log_ratio is None else self.log_ratio[count:],
+        )
+
 
 class LineIntegrand(Protocol):
     """k integrands on M lines."""

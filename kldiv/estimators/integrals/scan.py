@@ -23,9 +23,9 @@ _REACH = {1: 46.0, 2: 9.0}  # in u: to 1e20 on a line, to 4000 in a plane
 _POINTS = {1: 1201, 2: 121}
 _MODES = 8
 _CLIMBS = 200
-_SIZES = 8  # of steps that are tried at once, each half of the one before
+_SIZES = 12  # of steps that are tried at once, each half of the one before
 _WIDTHS = -40.0, 3.0  # logarithms of the least and the greatest width,
-_PARTS, _ROUNDS = 32, 6  # which is found within so many parts, of these again, and so on
+_PARTS, _ROUNDS = 200, 4  # which is found within so many parts, of these again, and so on
 _FINE = 1e-13  # in u, relative
 _BENT = 0.999999  # the greatest correlation
 

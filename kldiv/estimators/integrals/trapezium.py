@@ -39,7 +39,7 @@ from kldiv.estimators.integrals.poles import beside_poles
 
 __all__ = ["Grid", "Window", "trapezium"]
 
-_LEVELS = 5
+_FIRST, _LEVELS = 2, 5  # the first two halvings are made at once
 _STEADY = 1.4  # digits gained by a halving, relative to the one before, that make another pay
 _EARLY = 3  # up to this level an early digit may have been an accident,
 _COARSE = 3e-2  # unless the error is still as large as this
@@ -128,17 +128,18 @@ def trapezium(
     nodes = [_nodes(grid, window.pick(stop), base[stop], count, 0)]
     rows, values, promise = (~stop).nonzero().squeeze(-1), values[:, :, ~stop], None
     noise = torch.zeros_like(allowed[:, rows])
-    for level in range(1, _LEVELS + 1 if len(rows) else 1):
+    for level in range(_FIRST, _LEVELS + 1 if len(rows) else _FIRST):
         part, spacing = window.pick(rows), grid.spacing[window.line[rows]] / 2**level
-        odd = torch.arange(1, count * 2**level, 2, device=base.device).unsqueeze(-1)
-        steps = base[rows] + odd / 2**level
-        sample = function(_common(grid.at(steps, part.line)), part.line, noise=level == 2)
+        odd = [_odd(base[rows], count, each) for each in ((1, 2) if level == _FIRST else (level,))]
+        w = _common(grid.at(torch.cat(odd), part.line))
+        sample, steps = function(w, part.line, noise=level == _FIRST), odd[-1]
+        if level == _FIRST:
+            halves = torch.where(_inside(odd[0], part), sample.values[:, :count], 0.0)
+            values, sample = _interleaved(values, halves), sample.after(count)
         inside = _inside(steps, part)
         fresh = torch.where(inside, sample.values, 0.0)
         values = _interleaved(values, fresh)
-        if level == 1:
-            continue
-        if level == 2:
+        if level == _FIRST:
             noise = torch.where(inside, sample.noise, 0.0).sum(1) * 2 * spacing
         floors = noise + rounding_of_places(fresh, sample.places)
         sums = _Sums.of(values, spacing, promise, rough[rows])
@@ -159,6 +160,12 @@ def _roughly(values: Tensor, spacing: Tensor) -> Tensor:
     """Sums over few nodes, as integrals in doubt as a whole, with shape (3, k, C)."""
     sums, sizes = values.sum(1) * spacing, _MARGIN * values.abs().sum(1) * spacing
     return torch.stack([sums, torch.where(sums.isfinite(), sizes, 0.0), torch.zeros_like(sums)])
+
+
+def _odd(base: Tensor, count: int, level: int) -> Tensor:
+    """The steps that a level adds to those before it."""
+    odd = torch.arange(1, count * 2**level, 2, device=base.device).unsqueeze(-1)
+    return base + odd / 2**level
 
 
 def _inside(steps: Tensor, window: Window) -> Tensor:

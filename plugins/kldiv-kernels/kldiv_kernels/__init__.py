@@ -16,9 +16,10 @@ def kldiv_divergences() -> dict[str, str]:
 
 
 @kldiv.hookimpl
-def kldiv_closed_forms() -> list[str]:
+def kldiv_closed_forms() -> list[kldiv.Lazy]:
     """Offers their closed forms."""
-    return ["kldiv_kernels.closed_forms:CLOSED_FORMS"]
+    names = "mmd", "energy_distance"
+    return [kldiv.Lazy("kldiv_kernels.closed_forms:CLOSED_FORMS", tags=names)]
 
 
 @kldiv.hookimpl

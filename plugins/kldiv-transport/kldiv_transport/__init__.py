@@ -17,9 +17,10 @@ def kldiv_divergences() -> dict[str, str]:
 
 
 @kldiv.hookimpl
-def kldiv_closed_forms() -> list[str]:
+def kldiv_closed_forms() -> list[kldiv.Lazy]:
     """Offers their closed forms."""
-    return ["kldiv_transport.closed_forms:CLOSED_FORMS"]
+    names = "wasserstein", "bures", "sliced_wasserstein", "sinkhorn"
+    return [kldiv.Lazy("kldiv_transport.closed_forms:CLOSED_FORMS", tags=names)]
 
 
 @kldiv.hookimpl
