@@ -38,8 +38,9 @@ def isolated() -> Iterator[list[str]]:
     try:
         yield misdeeds
     finally:
-        if sys.stdout is heard:
-            sys.stdout = heard.stream
+        heard.over = True
+        while isinstance(sys.stdout, _Heard) and sys.stdout.over:  # also those of other threads
+            sys.stdout = sys.stdout.stream
         if heard.words:
             misdeeds.append(f"printed {''.join(heard.words).strip()[:80]!r}")
         misdeeds += _undone(before)
@@ -54,14 +55,15 @@ def forget_since(before: set[str], package: str) -> None:
 
 @dataclass
 class _Heard:
-    """A stream that keeps what one thread writes, and hands on what others do."""
+    """A stream that keeps what one thread writes until it is over, and hands on the rest."""
 
     stream: TextIO
     words: list[str] = field(default_factory=list)
     thread: int = field(default_factory=threading.get_ident)
+    over: bool = False
 
     def write(self, text: str) -> int:
-        if threading.get_ident() != self.thread:
+        if self.over or threading.get_ident() != self.thread:
             return self.stream.write(text)
         self.words.append(text)
         return len(text)

@@ -46,7 +46,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-class _Incompatible(PluginError):
+class Incompatible(PluginError):
     """A plugin was written for another number of the extension API."""
 
 
@@ -136,7 +136,7 @@ class Plugin:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            incompatible = isinstance(error, _Incompatible)
+            incompatible = isinstance(error, Incompatible)
             self.set_aside(error, State.INCOMPATIBLE if incompatible else State.FAILED)
             forget_since(before, self.value.partition(":")[0].partition(".")[0].strip())
             return
@@ -155,7 +155,7 @@ class Plugin:
         front = EntryPoint(self.name, self.value, GROUP).load()
         number = getattr(front, "KLDIV_PLUGIN_API", hookspecs.PLUGIN_API)
         if type(number) is not int or number != hookspecs.PLUGIN_API:
-            raise _Incompatible(
+            raise Incompatible(
                 f"it was written for plugin API {number!r}, this kldiv has "
                 f"{hookspecs.PLUGIN_API}; install versions of both that agree"
             )

@@ -109,7 +109,7 @@ class Plugins:
         installed = {normalise_distribution(plugin.distribution) for plugin in plugins}
         if spec.plugin and spec.plugin not in installed:
             parts.append(f"no plugin {spec.plugin!r} is installed")
-        return "; ".join([*parts, *_brought_by_others(spec.name, installed)])
+        return "; ".join([*_brought_by_others(spec.name, installed), *parts])
 
     def refresh(self) -> None:
         """Forgets what was found, so that newly installed plugins are seen."""

@@ -83,8 +83,7 @@ class Registry(Mapping[str, Entry]):
         self._read = read
         self._lock = Lock()
         self._temporary: dict[str, Entry] = {}
-        self._offers: tuple[Offer, ...] | None = None
-        self._entries: tuple[Entry, ...] = ()
+        self._made: tuple[tuple[Offer, ...] | None, tuple[Entry, ...]] = (None, ())
         self._shared: tuple[tuple[Entry, ...], dict[str, Any]] = ((), {})
 
     def __getitem__(self, name: str) -> Entry:
@@ -186,13 +185,14 @@ class Registry(Mapping[str, Entry]):
     def _all(self) -> tuple[Entry, ...]:
         """Every entry, whether or not its name is taken by another as well."""
         offers = self._source.offers(self.kind)
-        if offers is not self._offers:
-            self._entries = tuple(
+        of, entries = self._made
+        if of is not offers:
+            entries = tuple(
                 Entry(offer.name, offer.plugin, offer.version, offer.item, self._read)
                 for offer in offers
             )
-            self._offers = offers
-        return (*self._entries, *self._temporary.values())
+            self._made = offers, entries  # at once, for other threads read both
+        return (*entries, *self._temporary.values())
 
     def _table(self) -> dict[str, Entry]:
         """Every entry under its shortest name."""

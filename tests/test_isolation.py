@@ -135,3 +135,27 @@ def test_modules_are_forgotten_with_what_they_hold(monkeypatch):
         monkeypatch.setitem(sys.modules, name, threading)
     forget_since(before, "kldiv_foo")
     assert {name for name in sys.modules if name.startswith("kldiv_foo")} == {"kldiv_food"}
+
+
+def test_threads_that_are_isolated_at_once_leave_the_stream_as_it_was(capsys):
+    both, done = threading.Barrier(2), threading.Event()
+    stream = sys.stdout
+
+    def second():
+        both.wait()
+        with isolated():  # begins inside of the first
+            both.wait()
+            done.wait()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with isolated() as misdeeds:
+        both.wait()
+        both.wait()
+        sys.stdout.write("kept")
+    sys.stdout.write("shown")
+    done.set()
+    thread.join()
+    assert misdeeds == ["printed 'kept'"]
+    assert sys.stdout is stream
+    assert capsys.readouterr().out == "shown"

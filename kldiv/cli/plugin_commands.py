@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import click
 import kldiv
 
 from kldiv.cli.group import chosen, json_option, main
+from kldiv.errors import PluginWarning
 from kldiv.hookspecs import PLUGIN_API
 from kldiv.lazy import Lazy
 from kldiv.plugin import KINDS, Plugin
@@ -41,7 +43,9 @@ _diagnose = Lazy("kldiv.diagnosis:diagnose")  # which imports torch
 @json_option
 def plugins(*, as_json: bool) -> None:
     """Shows the plugins installed, and what is wrong with them."""
-    found = plugin_report()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # it is all in the table
+        found = plugin_report()
     if as_json:
         click.echo(json_text([chosen(plugin, *_PLUGIN_FIELDS) for plugin in found]))
         return

@@ -70,7 +70,7 @@ def pyro_eight_schools(centered: bool = False) -> PyroTarget:
 
 
 def pyro_logistic_regression(
-    features: Tensor | None = None, labels: Tensor | None = None, scale: float = 2.0
+    features: object = None, labels: object = None, scale: float = 2.0
 ) -> PyroTarget:
     r"""The posterior of the weights of a logistic regression, as a Pyro model.
 
@@ -90,7 +90,9 @@ def pyro_logistic_regression(
         A target with event shape (D).
 
     Raises:
-        InvalidArgument: If only one of features and labels is given, or their lengths differ.
+        InvalidType: If features, labels or the scale are not numbers.
+        InvalidArgument: If only one of features and labels is given, a number is not finite, a
+            label is neither 0 nor 1, the scale is not positive, or the lengths differ.
 
     References:
         Pattern Recognition and Machine Learning (Bishop, 2006), equation 4.142, ISBN
@@ -98,14 +100,39 @@ def pyro_logistic_regression(
     """
     if (features is None) != (labels is None):
         raise kldiv.InvalidArgument("features and labels must be given together, or neither")
-    if features is None or labels is None:
-        features, labels = _made_up()
-    if len(features) != len(labels):
-        raise kldiv.InvalidArgument(
-            f"labels must have an entry for each of the {len(features)} rows of features, "
-            f"got {len(labels)}"
+    matrix, answers = _made_up() if features is None else _checked(features, labels)
+    prior = _numbers("scale", scale, "a number", 0)
+    if prior <= 0:
+        raise kldiv.InvalidArgument(f"scale must be positive, got {scale!r}")
+    return pyro_target(logistic_regression, matrix, answers, scale=prior)
+
+
+def _checked(features: object, labels: object) -> tuple[Tensor, Tensor]:
+    """Data as float64 tensors."""
+    matrix = _numbers("features", features, "a matrix", 2)
+    answers = _numbers("labels", labels, "a list of numbers", 1)
+    if len(matrix) != len(answers):
+        raise kldiv.ShapeMismatch(
+            f"labels must have an entry for each of the {len(matrix)} rows of features, "
+            f"got {len(answers)}"
         )
-    return pyro_target(logistic_regression, features, labels, scale=scale)
+    if not ((answers == 0) | (answers == 1)).all():
+        raise kldiv.InvalidArgument(f"labels must be 0 or 1, got {labels!r}")
+    return matrix, answers
+
+
+def _numbers(name: str, value: object, kind: str, dimensions: int) -> Tensor:
+    """Finite numbers as a float64 tensor of some dimensions."""
+    try:
+        numbers = torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise kldiv.InvalidType(f"{name} must be {kind}, got {value!r}") from error
+    if numbers.ndim != dimensions or numbers.numel() == 0:
+        shape = tuple(numbers.shape)
+        raise kldiv.ShapeMismatch(f"{name} must be {kind} and not empty, got the shape {shape}")
+    if not numbers.isfinite().all():
+        raise kldiv.InvalidArgument(f"{name} must be finite, got {value!r}")
+    return numbers
 
 
 def _made_up() -> tuple[Tensor, Tensor]:

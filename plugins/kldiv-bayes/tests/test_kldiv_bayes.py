@@ -185,6 +185,12 @@ def subsampled(y):
         pyro.sample("y", dist.Normal(mu, 1.0), obs=y[chosen])
 
 
+def regression(features, labels, **more):
+    """What makes a target of these data."""
+    given = {"features": features, "labels": labels, **more}
+    return lambda: kldiv.targets.create("pyro_logistic_regression", **given)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -211,8 +217,14 @@ def subsampled(y):
             kldiv.InvalidArgument,
             "must be given together",
         ),
+        (regression([[1.0]], [2]), kldiv.InvalidArgument, "labels must be 0 or 1"),
+        (regression([[1.0]], [1, 0]), kldiv.ShapeMismatch, "each of the 1 rows"),
+        (regression([1.0], [1]), kldiv.ShapeMismatch, "features must be a matrix"),
+        (regression([["a"]], [1]), kldiv.InvalidType, "features must be a matrix"),
+        (regression([[torch.nan]], [1]), kldiv.InvalidArgument, "features must be finite"),
+        (regression([[1.0]], [1], scale=0), kldiv.InvalidArgument, "scale must be positive"),
     ],
-    ids=range(7),
+    ids=range(13),
 )
 def test_what_has_no_density_is_refused(make, error, message):
     with pytest.raises(error, match=message):

@@ -28,7 +28,8 @@ targets = {
     "centred": kldiv.targets.create("pyro_eight_schools", centered=True),
 }
 fits = {
-    name: kldiv.fit(target, "full_normal", direction="reverse") for name, target in targets.items()
+    name: kldiv.fit(target, "full_normal", direction="reverse", seed=1)
+    for name, target in targets.items()
 }
 print(f"both fits took {time.perf_counter() - began:.1f} s")
 print(*(f"{name}: {fit.verdict}" for name, fit in fits.items()), sep="\n")
@@ -36,13 +37,9 @@ print(*(f"{name}: {fit.verdict}" for name, fit in fits.items()), sep="\n")
 # %%
 # A fit has converged when no other normal distribution is nearer; whether the nearest is near is
 # told by Pareto's :math:`\hat k` of the weights p/q, above 0.7 a sign that q misses a part of p.
-# The Rényi divergence of order 0.1 averages the weights to the power 0.9, and needs p only up to a
-# constant.
-renyi = {
-    name: kldiv.divergence(fit.q, targets[name], "renyi(alpha=0.1)", seed=0)
-    for name, fit in fits.items()
-}
-k_hat = {name: float(value.pareto_k) / 0.9 for name, value in renyi.items()}
+# It is itself an estimate, by 2000 draws: other seeds say 0.4 to 0.8 of the first fit, and 0.7 to
+# 1.0 of the second.
+k_hat = {name: float(fit.diagnostics["pareto_k"]) for name, fit in fits.items()}
 print(*(f"{name}: k = {k:.2f}" for name, k in k_hat.items()), sep="\n")
 
 # %%
