@@ -39,5 +39,5 @@ GOAL = Goal(
         ratio("1e4 pairs, d = 10", "torch", 3, prototype="3.2"),
     ],
     "float32 pairs are computed in float64, each with an error, by kernels of numpy: some fifty "
-    "passes over a block at d = 2; at d = 10 to read and to widen the factors takes half the time.",
+    "passes over a block at d = 2; at d = 10 half of the time goes into reading the factors.",
 )
