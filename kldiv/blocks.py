@@ -25,24 +25,24 @@ LARGE = 1 << 17
 
 
 def arrays_of(tensors: Sequence[Tensor]) -> list[Array] | None:
-    """The memory of large tensors as arrays, without a copy.
+    """The memory of tensors as arrays, without a copy.
 
     Arguments:
         tensors: Tensors of one shape.
 
     Returns:
-        The arrays; ``None`` where the tensors are small, of several shapes or types, not in main
-        memory, not contiguous, or where gradients are to reach them.
+        The arrays; ``None`` where the tensors are of several shapes or types, not in main memory,
+        or where gradients are to reach them.
     """
     first = tensors[0]
-    if first.numel() < LARGE or first.dtype not in (torch.float32, torch.float64):
-        return None
     for each in tensors:
         plain = each.device.type == "cpu" and type(each) in (Tensor, torch.nn.Parameter)
-        if not (plain and each.is_contiguous() and each.dtype == first.dtype):
+        if not plain or each.dtype != first.dtype or each.shape != first.shape:
             return None
-        if each.shape != first.shape or (each.requires_grad and torch.is_grad_enabled()):
+        if each.requires_grad and torch.is_grad_enabled():
             return None
+    if first.dtype not in (torch.float32, torch.float64):
+        return None
     return [each.detach().numpy() for each in tensors]
 
 

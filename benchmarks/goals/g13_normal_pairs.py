@@ -24,10 +24,7 @@ def kldiv_side(_: float) -> Iterator[Record]:
         root = torch.randn(2, count, size, size, generator=generator).tril(-1)
         root = root + torch.eye(size)
         mean = torch.randn(2, count, size, generator=generator)
-        p, q = (
-            MultivariateNormal(m, scale_tril=r, validate_args=False)
-            for m, r in zip(mean, root, strict=True)
-        )
+        p, q = (MultivariateNormal(m, scale_tril=r) for m, r in zip(mean, root, strict=True))
         for method, function in (("kldiv", kldiv.divergence), ("torch", kl_divergence)):
             seconds = median_seconds(lambda f=function, p=p, q=q: f(p, q), 3)
             yield {"case": case, "method": method, "seconds": seconds, "evaluations": 0}
@@ -41,5 +38,6 @@ GOAL = Goal(
         ratio("1e6 pairs, d = 2", "torch", 20, prototype="25, compiled 100"),
         ratio("1e4 pairs, d = 10", "torch", 3, prototype="3.2"),
     ],
-    "float32 pairs are computed in float64, with an error for each value.",
+    "float32 pairs are computed in float64, each with an error, by kernels of numpy: some fifty "
+    "passes over a block at d = 2; at d = 10 half of the time goes into reading the factors.",
 )

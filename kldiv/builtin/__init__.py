@@ -119,7 +119,14 @@ def kldiv_families() -> Mapping[str, Lazy]:
 @hookimpl
 def kldiv_closed_forms() -> Iterable[str]:
     """The built-in closed forms, besides those of torch."""
-    places = ("gaussian", "location_scale", "exponential_families", "categories", "moments")
+    places = (
+        "gaussian",
+        "location_scale",
+        "exponential_families",
+        "categories",
+        "moments",
+        "grids",
+    )
     return [f"kldiv.builtin.closed_forms.{place}:CLOSED_FORMS" for place in places]
 
 

@@ -14,7 +14,8 @@ rule by which users know it, and nothing about it needs an approximation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import product
 
 import torch
@@ -22,6 +23,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
+
+from kldiv.blocks import Array
+from kldiv.definitions.grid_entropy import integral_of_f_log_f, order_and_bound
 
 __all__ = ["GridDensity"]
 
@@ -42,10 +46,11 @@ class GridDensity(Distribution):
     def __init__(self, axes: Sequence[Tensor], density: Tensor, *, vector: bool) -> None:
         self.axes = tuple(axis.to(density.device) for axis in axes)
         self.density = density
+        self._known: dict[str, Tensor] = {}
         batch = density.shape[: density.ndim - len(axes)]
         super().__init__(batch, torch.Size([len(axes)] if vector else []), validate_args=False)
 
-    @property
+    @cached_property
     def support(self) -> Constraint:
         """The smallest box of cells outside of which the density vanishes."""
         ends = [self._ends(number) for number in range(len(self.axes))]
@@ -92,6 +97,47 @@ class GridDensity(Distribution):
         matrix: Tensor = second.unflatten(-1, (len(numbers), -1))
         return matrix - first.unsqueeze(-1) * first.unsqueeze(-2)
 
+    def entropy(self) -> Tensor:
+        """The entropy in nats, but for :meth:`entropy_error`."""
+        return self._once("entropy", self._entropy)
+
+    def entropy_error(self) -> Tensor:
+        """A bound on the error of the entropy."""
+        return self._once("bound", self._bounds)[1]
+
+    def _entropy(self) -> Tensor:
+        orders = self._once("bound", self._bounds)[0].flatten().int().tolist()
+        found = [
+            integral_of_f_log_f(axes, values, order)
+            for order, (axes, values) in zip(orders, self._arrays(), strict=True)
+        ]
+        return self.mass.log() - self._as_batch(found) / self.mass
+
+    def _bounds(self) -> Tensor:
+        found = [order_and_bound(axes, values) for axes, values in self._arrays()]
+        orders, bounds = (self._as_batch(each) for each in zip(*found, strict=True))
+        return torch.stack([orders, bounds / self.mass])
+
+    def _arrays(self) -> Iterator[tuple[list[Array], Array]]:
+        """The grid of each density of the batch."""
+        axes = [axis.double().cpu().numpy() for axis in self.axes]
+        shape = self.density.shape[len(self.batch_shape) :]
+        for values in self.density.detach().cpu().numpy().reshape(-1, *shape):
+            yield axes, values
+
+    def _as_batch(self, numbers: Sequence[float]) -> Tensor:
+        return torch.tensor(numbers, dtype=torch.float64).reshape(self.batch_shape).to(self.mass)
+
+    def _once(self, name: str, function: Callable[[], Tensor]) -> Tensor:
+        """What is computed of these values once, out of sight of who copies the tensors."""
+        if self.density.requires_grad:
+            return function()
+        if self._known.get("of") is not self.density:
+            self._known = {"of": self.density}
+        if name not in self._known:
+            self._known[name] = function()
+        return self._known[name]
+
     def log_prob(self, value: Tensor) -> Tensor:
         r"""The log density, ``-inf`` where it vanishes, of points of shape :math:`(N, *, E)`."""
         x = value.double().unbind(-1) if self.event_shape else (value.double(),)
@@ -127,20 +173,24 @@ class GridDensity(Distribution):
     def _drawn_cells(self, sample_shape: Sequence[int]) -> list[Tensor]:
         """The cells that points fall into, along each axis, with shape (sample_shape, *)."""
         sizes = [len(axis) - 1 for axis in self.axes]
-        grids = torch.meshgrid(
-            *(torch.arange(size, device=self.density.device) for size in sizes), indexing="ij"
-        )
         batch = self.batch_shape
-        every = [grid.reshape(-1, *(1,) * len(batch)) for grid in grids]
-        masses = self._corners(every).mean(-1)
-        for cell, axis in zip(every, self.axes, strict=True):
-            masses = masses * axis.double().diff()[cell]
-        edges = masses.movedim(0, -1).cumsum(-1).reshape(batch.numel(), -1)
+        masses = self.density.double()
+        for number, axis in enumerate(self.axes, len(batch)):
+            pairs = masses.narrow(number, 0, len(axis) - 1) + masses.narrow(
+                number, 1, len(axis) - 1
+            )
+            width = axis.double().diff()
+            masses = pairs * width.reshape(-1, *(1,) * (len(self.axes) + len(batch) - number - 1))
+        edges = masses.reshape(batch.numel(), -1).cumsum(-1)
         count = torch.Size(sample_shape).numel()
         chance = torch.rand(batch.numel(), count, dtype=edges.dtype, device=edges.device)
         found = torch.searchsorted(edges, chance * edges[:, -1:]).clamp_max(edges.shape[-1] - 1)
         drawn = found.T.reshape(*sample_shape, *batch)
-        return list(torch.unravel_index(drawn, sizes))
+        cells = []
+        for size in reversed(sizes):  # torch.unravel_index imports sympy
+            cells.append(drawn % size)
+            drawn = drawn // size
+        return cells[::-1]
 
     def _corners(self, cells: Sequence[Tensor]) -> Tensor:
         r"""The values at the corners of cells, with shape :math:`(N, *, 2^d)`."""
@@ -167,9 +217,17 @@ class GridDensity(Distribution):
 
     def _integral(self, powers: Sequence[int]) -> Tensor:
         """The integral of the values times a power of each coordinate, taken from its middle."""
+        found = self._once("integrals", self._integrals)
+        for power in reversed(powers):
+            found = found[..., power]
+        return found
+
+    def _integrals(self) -> Tensor:
+        r"""All of them up to the squares, with shape :math:`(*, 3, \dots, 3)`."""
         total = self.density.double()
-        for axis, power in reversed(list(zip(self.axes, powers, strict=True))):
-            total = total @ _hat_integrals(axis.double() - _middle(axis), power)
+        for axis in self.axes:  # the first one that is left, whose integrals come last
+            weights = _hat_integrals(axis.double() - _middle(axis))
+            total = torch.tensordot(total, weights, ([len(self.batch_shape)], [0]))
         return total
 
     def _as_event(self, columns: Sequence[Tensor]) -> Tensor:
@@ -197,20 +255,14 @@ def _inverse(chance: Tensor, low: Tensor, high: Tensor) -> Tensor:
     return torch.where(low + root > 0, chance * (low + high) / (low + root), 0.0).clamp(0, 1)
 
 
-def _hat_integrals(axis: Tensor, power: int) -> Tensor:
-    r"""The integrals of :math:`x^k h_i(x)` for the hat function of each point of an axis."""
+def _hat_integrals(axis: Tensor) -> Tensor:
+    r"""The integrals of :math:`x^k h_i(x)` for the hat function of each point, for k to 2."""
     a, b = axis[:-1], axis[1:]
     half = (b - a) / 2
-    left, right = {
-        0: (half, half),
-        1: (half * (2 * a + b) / 3, half * (a + 2 * b) / 3),
-        2: (
-            half * (3 * a * a + 2 * a * b + b * b) / 6,
-            half * (a * a + 2 * a * b + 3 * b * b) / 6,
-        ),
-    }[power]
-    zero = axis.new_zeros(1)
-    return torch.cat([left, zero]) + torch.cat([zero, right])
+    left = (half, half * (2 * a + b) / 3, half * (3 * a * a + 2 * a * b + b * b) / 6)
+    right = (half, half * (a + 2 * b) / 3, half * (a * a + 2 * a * b + 3 * b * b) / 6)
+    zero = axis.new_zeros(1, 3)
+    return torch.cat([torch.stack(left, -1), zero]) + torch.cat([zero, torch.stack(right, -1)])
 
 
 def _powers(axes: Sequence[Tensor], *numbers: int) -> list[int]:

@@ -38,6 +38,7 @@ from kldiv.builtin.closed_forms.gaussian_direct import (
     fisher_gaussian_gaussian,
     largest_log_ratio,
 )
+from kldiv.builtin.closed_forms.large_normals import kl_of_many
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.closed_forms.whitening import (
     Gaussian,
@@ -50,6 +51,7 @@ from kldiv.builtin.closed_forms.whitening import (
 from kldiv.builtin.divergences.fisher import Fisher
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import RenyiAtInfinity
+from kldiv.closed_form import LargeRule
 from kldiv.definitions.divergence import Divergence
 
 __all__ = ["CLOSED_FORMS", "GaussianRule", "kl_gaussian_gaussian", "renyi_gaussian_gaussian"]
@@ -158,7 +160,7 @@ class GaussianOverlap(Overlap):
 
 
 @dataclass(frozen=True)
-class GaussianRule:
+class GaussianRule(LargeRule):
     """The closed forms between normals, of which ``Independent`` is one only if its base is."""
 
     def covers(self, divergence: Divergence, p: Distribution, q: Distribution) -> bool:
@@ -175,6 +177,14 @@ class GaussianRule:
             return NotImplemented  # type: ignore[no-any-return]
         value = divergence_of(GaussianOverlap(first, second), divergence)
         return NotImplemented if value is None else value
+
+    def of_large(
+        self, p: Distribution, q: Distribution, divergence: Divergence
+    ) -> tuple[Tensor, Tensor] | None:
+        """That of many pairs of vectors, in blocks."""
+        if type(divergence) is not KL or {type(p), type(q)} != {MultivariateNormal}:
+            return None
+        return kl_of_many(p, q)  # type: ignore[arg-type]
 
     def error_of(
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence

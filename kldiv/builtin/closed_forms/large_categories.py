@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
-from kldiv.blocks import BLOCK, Array, arrays_of, blocks
+from kldiv.blocks import BLOCK, LARGE, Array, arrays_of, blocks
 from kldiv.definitions.log_probability import was_given_probs
 
 __all__ = ["kl_of_large"]
@@ -103,8 +103,9 @@ def kl_of_large(p: Categorical, q: Categorical) -> tuple[Tensor, Tensor] | None:
     if len(given) > 1:
         return None
     name = "probs" if given.pop() else "logits"
-    arrays = arrays_of([getattr(side, name) for side in (p, q)])
-    if arrays is None:
+    weights = [getattr(side, name) for side in (p, q)]
+    arrays = arrays_of(weights)
+    if arrays is None or weights[0].numel() < LARGE:
         return None
     first, second = (each.reshape(-1, each.shape[-1]) for each in arrays)
     with np.errstate(all="ignore"):

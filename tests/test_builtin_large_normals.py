@@ -1,0 +1,119 @@
+"""Many pairs of normal vectors in blocks have the values of the ordinary closed form."""
+
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+
+from torch.distributions import MultivariateNormal
+
+import kldiv
+
+from kldiv.blocks import LARGE
+from kldiv.builtin.closed_forms import gaussian
+from kldiv.builtin.closed_forms.large_normals import kl_of_many
+
+SIZES = (1, 2, 5, 12)
+GAPS = {"far": 1.0, "near": 1e-4, "equal": 0.0}
+
+
+def factors(count, size, dtype, spread=1.0):
+    generator = torch.Generator().manual_seed(0)
+    root = spread * torch.randn(count, size, size, generator=generator, dtype=torch.float64)
+    diagonal = torch.diag_embed(root.diagonal(dim1=-2, dim2=-1).exp())
+    mean = torch.randn(count, size, generator=generator, dtype=torch.float64)
+    return mean.to(dtype), (root.tril(-1) + diagonal).to(dtype)
+
+
+def pair(size, gap, dtype, *, spread=1.0, batch=None):
+    count = LARGE // size**2 + 1000
+    mean, root = factors(2 * count, size, dtype, spread)
+    sides = zip(mean.chunk(2), root.chunk(2), strict=True)
+    (mean, root), (other_mean, other_root) = sides
+    moved = mean + gap * (other_mean - mean), root + gap * (other_root - root)
+    shape = batch or (count,)
+    return [
+        MultivariateNormal(m.reshape(*shape, size), scale_tril=r.reshape(*shape, size, size))
+        for m, r in ((mean, root), moved)
+    ]
+
+
+def ordinary(p, q):
+    """The divergence as that of few pairs is computed."""
+    with mock.patch.object(gaussian, "kl_of_many", return_value=None):
+        return kldiv.divergence(p, q)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("gap", GAPS.values(), ids=GAPS)
+@pytest.mark.parametrize("size", SIZES)
+def test_value_and_error_are_those_of_the_ordinary_way(size, gap, dtype):
+    p, q = pair(size, gap, dtype, spread=0.3)
+    assert kl_of_many(p, q) is not None
+    found, expected = kldiv.divergence(p, q), ordinary(p, q)
+    assert found.value.dtype == found.error.dtype == dtype
+    assert found.method == expected.method == "exact"
+    apart = (found.value.double() - expected.value.double()).abs()
+    assert (apart <= found.error.double() + expected.error.double()).all()
+    assert (found.error <= 4 * expected.error).double().mean() > 0.9
+    assert (found.value >= 0).all()
+    assert gap or (found.value == 0).all()
+
+
+@pytest.mark.parametrize("size", [2, 12])
+@pytest.mark.parametrize("spread", [0.1, 1.0, 3.0])
+def test_the_error_covers_rounding_of_badly_conditioned_factors_too(size, spread):
+    p, q = pair(size, 1.0, torch.float64, spread=spread)
+    value, error = kl_of_many(p, q)
+    truth = in_extended_precision(p, q)
+    apart = np.abs(value.numpy() - truth)
+    assert (apart <= error.numpy() + 1e-18 * truth).all()
+
+
+def in_extended_precision(p, q):
+    """By substitution with more digits."""
+    first, second, own, other = (
+        each.numpy().astype(np.longdouble) for each in (p.loc, q.loc, p.scale_tril, q.scale_tril)
+    )
+    found = np.concatenate([(first - second)[..., None], own], -1)
+    for i in range(other.shape[-1]):
+        for k in range(i):
+            found[:, i] -= other[:, i, k, None] * found[:, k]
+        found[:, i] /= other[:, i, i, None]
+    diagonal = np.diagonal(found[:, :, 1:], axis1=1, axis2=2)
+    logs = np.log(diagonal).sum(-1)
+    return (np.square(found).sum((1, 2)) - other.shape[-1]) / 2 - logs
+
+
+def test_batches_of_several_dimensions_keep_their_shape():
+    count = 2 * (LARGE // 8)
+    p, q = pair(2, 1.0, torch.float64)
+    whole = [
+        MultivariateNormal(
+            side.loc[:count].reshape(2, -1, 2),
+            scale_tril=side.scale_tril[:count].reshape(2, -1, 2, 2),
+        )
+        for side in (p, q)
+    ]
+    found = kldiv.divergence(*whole)
+    assert found.value.shape == found.error.shape == (2, count // 2)
+    torch.testing.assert_close(found.value.flatten(), kldiv.divergence(p, q).value[:count])
+
+
+def test_gradients_covariances_and_many_dimensions_take_the_ordinary_way():
+    p, q = pair(2, 1.0, torch.float64)
+    followed = MultivariateNormal(p.loc, scale_tril=p.scale_tril.clone().requires_grad_())
+    assert kl_of_many(followed, q) is None
+    assert kl_of_many(MultivariateNormal(q.loc, q.covariance_matrix), q) is None
+    mean, root = factors(1000, 13, torch.float64, 0.3)
+    large = MultivariateNormal(mean, scale_tril=root)
+    assert kl_of_many(large, large) is None
+
+
+def test_scales_far_apart_keep_their_digits():
+    p, q = pair(2, 1.0, torch.float64)
+    tiny = MultivariateNormal(p.loc, scale_tril=1e-9 * p.scale_tril)
+    torch.testing.assert_close(
+        kldiv.divergence(tiny, q).value, ordinary(tiny, q).value, rtol=1e-12, atol=0
+    )
