@@ -247,7 +247,9 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         history=_of_start(paths, best),
         paths=paths,
         diagnostics=certify(objective, run, ends),
-        evaluations=objective.evaluations + objective.gradients,
+        evaluations=objective.evaluations
+        + objective.gradients
+        + (found.evaluations if run.estimate is None else 0),
         target=target,
         direction="forward" if objective.forward else "reverse",
         objective=objective.divergence,

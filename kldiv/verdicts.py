@@ -40,7 +40,7 @@ def verdict_on(
             f"Settled: after {steps} steps {run.settled} fell no more, however short the steps; "
             "that no other member is nearer is not certified."
         )
-    if objective.stochastic and not run.proven and run.decrement is None:
+    if objective.stochastic and not run.proven and not run.because:
         return (
             f"Not certain: the objective is sampled, and after {steps} steps its last value may "
             "still be moving."
@@ -56,15 +56,22 @@ def verdict_on(
             f"Converged: all {len(optima)} fits of the batch reached a local minimum "
             f"from {count} each."
         )
-    number = len(optima[0])
-    which = "the only local minimum" if number == 1 else f"the best of {number} local minima"
-    found = f"Converged: {which} reached from {count}, in {steps} steps"
+    found = f"{_which(len(optima[0]))} reached from {count}, in {steps} step{'s' * (steps != 1)}"
+    return f"Converged: {found}{_besides(run, ends)}."
+
+
+def _which(number: int) -> str:
+    return "the only local minimum" if number == 1 else f"the best of {number} local minima"
+
+
+def _besides(run: Run, ends: Endpoints) -> str:
+    """What else is known of an end that is a minimum."""
     if run.because:
-        return f"{found}; {run.because}."
+        return f"; {run.because}"
     if ends.excess is None:
-        return f"{found}."
+        return ""
     left = float(ends.at_best(ends.excess).max())
-    return f"{found}; more draws would gain no more than about {left:.1g} nats."
+    return f"; more draws would gain no more than about {left:.1g} nats"
 
 
 def _why_not_converged(run: Run, ends: Endpoints, steps: int) -> str:

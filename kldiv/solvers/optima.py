@@ -105,7 +105,8 @@ class Endpoints:
     def of(self, estimate: Estimate) -> Estimate:
         r"""Of estimates :math:`(S, *)` at all ends, those at the best, :math:`(*)`."""
         value, error = self.at_best(estimate.value), self.at_best(estimate.error)
-        return replace(estimate, value=value, error=error)
+        stderr = None if estimate.stderr is None else self.at_best(estimate.stderr)
+        return replace(estimate, value=value, error=error, stderr=stderr)
 
 
 def endpoints(objective: Objective, run: Run) -> Endpoints:
