@@ -173,8 +173,9 @@ def _objective(
     probe = objective.family.present().expand((*found.batch_shape, -1)).to(found.device)
     if objective.family.space.size == 0:
         raise InvalidArgument(f"{objective.family!r} has no free parameter to fit")
-    chosen = objective.estimator(probe)
-    reason = chosen.why_not(objective.problem(probe))
+    problem = objective.problem(probe)
+    chosen = objective.estimator_of(problem)
+    reason = chosen.why_not(problem)
     if reason is not None:
         raise NotAvailable(f"estimator {chosen.name!r} does not apply: {reason}")
     return objective
@@ -194,7 +195,9 @@ def _solver(solver: object, objective: Objective) -> Solver:
     if isinstance(solver, type) and issubclass(solver, torch.optim.Optimizer):
         solver = Descent(solver)
     if solver == "auto":
-        solver = _explain(objective).method
+        found = _explain(objective).method
+        if found is not None:
+            return _SOLVERS[found]()
     if isinstance(solver, str):
         if solver not in _SOLVERS:
             raise InvalidArgument(
@@ -246,7 +249,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         optima=optima[0] if single else optima,
         history=_of_start(paths, best),
         paths=paths,
-        diagnostics=certify(objective, run, ends),
+        diagnostics=certify(objective, run, ends, member),
         evaluations=objective.evaluations
         + objective.gradients
         + (found.evaluations if run.estimate is None else 0),

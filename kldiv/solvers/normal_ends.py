@@ -103,13 +103,13 @@ def normal_end(
         recorder: Where the end is put down.
     """
     z = _draws(chart.size, objective.seed).to(root)
-    seen = _remainder(objective, quadratic, root, z[:_FIRST])
-    if seen is None:
-        return None
-    more = _remainder(objective, quadratic, root, z[_FIRST:])
-    if more is None:
-        return None
-    rest, slopes = (torch.cat(pair) for pair in zip(seen, more, strict=True))
+    seen = []
+    for part in [z] if len(z) == _FEWEST else [z[:_FIRST], z[_FIRST:]]:
+        found = _remainder(objective, quadratic, root, part)
+        if found is None:
+            return None
+        seen.append(found)
+    rest, slopes = (torch.cat(parts) for parts in zip(*seen, strict=True))
     left = _overlooked(quadratic, rest, slopes)
     if not _alike(left, chart.size):
         return None
