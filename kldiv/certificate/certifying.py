@@ -23,9 +23,7 @@ __all__ = ["certify"]
 _MANY = 64  # parameters: beyond, matrices of them are not made
 
 
-def certify(
-    objective: Objective, run: Run, ends: Endpoints, member: Distribution
-) -> Diagnostics:
+def certify(objective: Objective, run: Run, ends: Endpoints, member: Distribution) -> Diagnostics:
     """The diagnostics of a fit, those of its best end.
 
     Arguments:

@@ -181,6 +181,15 @@ class Optima(Sequence[tuple[Optimum, ...]]):
                 groups.setdefault(rank[first], []).append(start)
         return tuple(self._optimum(index, first, group) for first, group in groups.items())
 
+    def parameters_of(self, start: Tensor) -> dict[str, Tensor]:
+        r"""The parameters at the end of one start for each problem, of which it has the shape."""
+        index = start.flatten()
+        problems = torch.arange(len(index), device=index.device)
+        return {
+            name: value[index, problems].reshape((*start.shape, *value.shape[2:]))
+            for name, value in self.parameters.items()
+        }
+
     def _optimum(self, index: int, first: int, group: list[int]) -> Optimum:
         return Optimum(
             float(self.loss[first, index]),
