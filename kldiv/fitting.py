@@ -249,9 +249,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         history=_of_start(paths, best),
         paths=paths,
         diagnostics=certify(objective, run, ends, member),
-        evaluations=objective.evaluations
-        + objective.gradients
-        + (found.evaluations if run.estimate is None else 0),
+        evaluations=objective.evaluations + objective.gradients,
         target=target,
         direction="forward" if objective.forward else "reverse",
         objective=objective.divergence,
