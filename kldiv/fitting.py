@@ -173,9 +173,8 @@ def _objective(
     probe = objective.family.present().expand((*found.batch_shape, -1)).to(found.device)
     if objective.family.space.size == 0:
         raise InvalidArgument(f"{objective.family!r} has no free parameter to fit")
-    problem = objective.problem(probe)
-    chosen = objective.estimator_of(problem)
-    reason = chosen.why_not(problem)
+    chosen = objective.estimator(probe)
+    reason = chosen.why_not(objective.problem(probe))
     if reason is not None:
         raise NotAvailable(f"estimator {chosen.name!r} does not apply: {reason}")
     return objective
@@ -195,9 +194,7 @@ def _solver(solver: object, objective: Objective) -> Solver:
     if isinstance(solver, type) and issubclass(solver, torch.optim.Optimizer):
         solver = Descent(solver)
     if solver == "auto":
-        found = _explain(objective).method
-        if found is not None:
-            return _SOLVERS[found]()
+        solver = _explain(objective).method
     if isinstance(solver, str):
         if solver not in _SOLVERS:
             raise InvalidArgument(
@@ -248,7 +245,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         optima=optima[0] if single else optima,
         history=_of_start(paths, best),
         paths=paths,
-        diagnostics=certify(objective, run, ends, member),
+        diagnostics=certify(objective, run, ends),
         evaluations=objective.evaluations + objective.gradients,
         target=target,
         direction="forward" if objective.forward else "reverse",

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 
 from torch import Tensor
-from torch.distributions import Distribution
 
 from kldiv.certificate.diagnostics import Diagnostics
 from kldiv.certificate.natural_norm import natural_norm
@@ -23,14 +22,13 @@ __all__ = ["certify"]
 _MANY = 64  # parameters: beyond, matrices of them are not made
 
 
-def certify(objective: Objective, run: Run, ends: Endpoints, member: Distribution) -> Diagnostics:
+def certify(objective: Objective, run: Run, ends: Endpoints) -> Diagnostics:
     """The diagnostics of a fit, those of its best end.
 
     Arguments:
         objective: What was made small.
         run: Where each start ended.
         ends: What the Hessian says of the ends.
-        member: The member at the best end.
     """
     theta, gradient = ends.pick(run.theta), ends.pick(run.gradient)
     found = {
@@ -41,11 +39,11 @@ def certify(objective: Objective, run: Run, ends: Endpoints, member: Distributio
     }
     if ends.excess is not None:
         found["excess"] = ends.at_best(ends.excess)
-    return Diagnostics(found, _later(objective, theta, gradient, member))
+    return Diagnostics(found, _later(objective, theta, gradient))
 
 
 def _later(
-    objective: Objective, theta: Tensor, gradient: Tensor, member: Distribution
+    objective: Objective, theta: Tensor, gradient: Tensor
 ) -> dict[str, Callable[[], Tensor]]:
     found: dict[str, Callable[[], Tensor]] = {}
     if objective.family.batched:
@@ -54,7 +52,7 @@ def _later(
         few = theta.shape[-1] <= _MANY
         if objective.divergence.name == "kl" and few and objective.family.batched:
             found["covariance"] = partial(sandwich, objective, theta)
-    elif DistributionTarget(member).has_sampler:
+    elif DistributionTarget(objective.family.at(theta)).has_sampler:
         weights = partial(log_weights, objective, theta)
         found["pareto_k"] = lambda: tail_shape(weights())
         found["effective_sample_size"] = lambda: effective_size(weights())

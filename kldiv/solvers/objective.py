@@ -81,23 +81,12 @@ class Objective:
 
     def estimator(self, theta: Tensor) -> Estimator:
         """The estimator that is used, chosen once."""
-        return self.estimator_of(self.problem(theta))
-
-    def estimator_of(self, problem: Problem) -> Estimator:
-        """The estimator that is used for such problems, chosen once."""
-        if self._chosen is not None:
-            return self._chosen
-        found = self._asked
-        if isinstance(found, Ladder):
-            found = found.select(problem)
-            found = MonteCarlo(_DRAWS) if isinstance(found, MonteCarlo) else found
-        self._chosen = found
-        return found
+        return self._estimator(self.problem(theta))
 
     def estimate(self, theta: Tensor) -> Estimate:
         """The divergence at real vectors with its error, by itself."""
         problem = self.problem(theta)
-        found = self.estimator_of(problem).estimate(problem)
+        found = self._estimator(problem).estimate(problem)
         self.evaluations += max(found.evaluations, 1)
         return found
 
@@ -228,7 +217,7 @@ class Objective:
             if good.all() or self._rule.serves_anyway(q.batch_shape):
                 return loss
         problem = self._problem(q)
-        estimator = self.estimator_of(problem)
+        estimator = self._estimator(problem)
         if (
             isinstance(estimator, Quadrature | Sum)
             and isinstance(self.divergence, IntegralDivergence)
@@ -265,6 +254,16 @@ class Objective:
     def _problem(self, q: Target) -> Problem:
         first, second = (self.target, q) if self.forward else (q, self.target)
         return Problem(self.divergence, first, second, self.seed + self._draws)
+
+    def _estimator(self, problem: Problem) -> Estimator:
+        if self._chosen is not None:
+            return self._chosen
+        found = self._asked
+        if isinstance(found, Ladder):
+            found = found.select(problem)
+            found = MonteCarlo(_DRAWS) if isinstance(found, MonteCarlo) else found
+        self._chosen = found
+        return found
 
 
 def _nowhere(theta: Tensor) -> Tensor:
