@@ -248,8 +248,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         q=member,
         family=objective.family,
         parameters={
-            name: as_dtype(each, target.dtype)
-            for name, each in objective.family.values_at(theta).items()
+            name: as_dtype(each, target.dtype) for name, each in optima.parameters_of(best).items()
         },
         divergence=finished(found, objective.divergence, target.dtype).detach(),
         converged=converged,

@@ -40,7 +40,7 @@ def verdict_on(
             f"Settled: after {steps} steps {run.settled} fell no more, however short the steps; "
             "that no other member is nearer is not certified."
         )
-    if objective.stochastic and not run.proven and run.decrement is None:
+    if objective.stochastic and not run.proven and not run.because:
         return (
             f"Not certain: the objective is sampled, and after {steps} steps its last value may "
             "still be moving."
@@ -68,16 +68,23 @@ def _how_converged(
             f"Converged: all {len(optima)} fits of the batch reached a local minimum "
             f"from {count} each."
         )
-    number = len(optima[0])
-    which = "the only local minimum" if number == 1 else f"the best of {number} local minima"
-    found = f"Converged: {which} reached from {count}, in {run.steps[-1].index} steps"
+    steps = run.steps[-1].index
+    found = f"{_which(len(optima[0]))} reached from {count}, in {steps} step{'s' * (steps != 1)}"
+    return f"Converged: {found}{_besides(run, ends, objective.divergence.unit)}."
+
+
+def _which(number: int) -> str:
+    return "the only local minimum" if number == 1 else f"the best of {number} local minima"
+
+
+def _besides(run: Run, ends: Endpoints, unit: str) -> str:
+    """What else is known of an end that is a minimum."""
     if run.because:
-        return f"{found}; {run.because}."
+        return f"; {run.because}"
     if ends.excess is None:
-        return f"{found}."
+        return ""
     left = f"{float(ends.at_best(ends.excess).max()):.1g}"
-    gain = with_unit(left, objective.divergence.unit)
-    return f"{found}; more draws would gain no more than about {gain}."
+    return f"; more draws would gain no more than about {with_unit(left, unit)}"
 
 
 def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str) -> str:

@@ -145,6 +145,27 @@ class NormalChart:
             of_root = torch.where(rows == columns, entries * diagonal, entries)
         return torch.cat([of_loc, of_root], -1)
 
+    def natural_norm(self, root: Tensor, gradient: Tensor) -> Tensor:
+        r"""The norm of a gradient in the family's real vectors by the Fisher information.
+
+        In the chart the information is 1 for each shift and each entry below the diagonal, and 2
+        for the logarithm of each scale.
+        """
+        of_loc, of_root = gradient[..., : self.shifts], gradient[..., self.shifts :]
+        square = torch.zeros_like(root[..., 0, 0])
+        if self.shifts:
+            square = (root.mT @ of_loc.unsqueeze(-1)).square().sum((-1, -2))
+        if self.shape != "full" or not of_root.shape[-1]:
+            each = 2 * self.size if self.shape == "isotropic" else 2
+            return (square + of_root.square().sum(-1) / each).sqrt()
+        rows, columns = torch.tril_indices(self.size, self.size, device=root.device)
+        scales = torch.where(rows == columns, root[..., rows, columns], 1.0)
+        matrix = torch.zeros_like(root)
+        matrix[..., rows, columns] = of_root / scales
+        inner = (root.mT @ matrix).square()
+        below, along = inner.tril(-1).sum((-1, -2)), inner.diagonal(dim1=-2, dim2=-1).sum(-1)
+        return (square + below + along / 2).sqrt()
+
     def tables(self, grid: tuple[float, float], offset: float = 0.0) -> Tables:
         """Equally spaced nodes of the standard normal.
 

@@ -6,11 +6,12 @@ Gradients at sigma points determine a quadratic function, so that with a remaind
 
 Without r the best of the normal members under :math:`D(q \parallel p)` has the mean m and the
 precision P, or what a narrower family takes of it, and no other minimum is there. Whether r
-vanishes is told by draws of that member. In units of P the gradient of what is overlooked is made
-of the means of :math:`P^{-1/2} \nabla r` with 1 and with z, which are orthonormal, so that by
-Bessel's inequality about :math:`\tfrac12 E_q[\nabla r^\top P^{-1} \nabla r]` nats are to be
-gained at most. A jump has no gradient and shows in the variance of r, which on smooth parts is
-less than that by Poincaré's inequality.
+vanishes is told by draws of that member, and by others twice as wide, so that kinks within some
+three deviations show. In units of P the gradient of what is overlooked is made of the means of
+:math:`P^{-1/2} \nabla r` with 1 and with z, which are orthonormal, so that by Bessel's inequality
+about :math:`\tfrac12 E_q[\nabla r^\top P^{-1} \nabla r]` nats are to be gained at most. A jump has
+no gradient and shows in the variance of r, which on smooth parts is less than that by Poincaré's
+inequality.
 
 References:
     Analysis and Geometry of Markov Diffusion Operators (Bakry, Gentil and Ledoux, 2014),
@@ -36,6 +37,7 @@ from kldiv.solvers.run import Recorder, Run
 __all__ = ["Quadratic", "log_density_and_slope", "normal_end", "real_gradient"]
 
 _NUMBERS, _FEWEST = 4096, 64  # coordinates of all draws at least, and draws
+_WIDER = 2.0  # times as far from the mean as they were drawn are the last half
 _FIRST = 16  # draws, of which most other targets show what they are
 _UNLIKE = 1e-11  # nats for each coordinate: what rounding may look like
 _DEVIATIONS = 4.0  # of the mean of some 64 draws: an error that 99 of 100 do not have
@@ -76,7 +78,8 @@ class Quadratic:
         """The lower triangular factors L of the covariances of the nearest members."""
         if chart.shape == "full":
             identity = torch.eye(chart.size, dtype=self.loc.dtype, device=self.loc.device)
-            return torch.linalg.solve_triangular(self.factor, identity, upper=True).mT
+            inverse: Tensor = torch.linalg.solve_triangular(self.factor, identity, upper=True)
+            return inverse.mT
         curvature = self.precision.diagonal(dim1=-2, dim2=-1)
         if chart.shape == "isotropic":
             curvature = curvature.mean(-1, keepdim=True).expand(curvature.shape)
@@ -100,19 +103,20 @@ def normal_end(
         recorder: Where the end is put down.
     """
     z = _draws(chart.size, objective.seed).to(root)
-    seen = _remainder(objective, quadratic, root, z[:_FIRST])
-    if seen is None:
-        return None
-    more = _remainder(objective, quadratic, root, z[_FIRST:])
-    if more is None:
-        return None
-    rest, slopes = (torch.cat(pair) for pair in zip(seen, more, strict=True))
+    seen = []
+    for part in [z] if len(z) == _FEWEST else [z[:_FIRST], z[_FIRST:]]:
+        found = _remainder(objective, quadratic, root, part)
+        if found is None:
+            return None
+        seen.append(found)
+    rest, slopes = (torch.cat(parts) for parts in zip(*seen, strict=True))
     left = _overlooked(quadratic, rest, slopes)
     if not _alike(left, chart.size):
         return None
     theta = chart.real_vectors(quadratic.loc, quadratic.precision, root)
-    pull = slopes.movedim(0, -1) @ z / len(z)
-    gradient = real_gradient(chart, root, slopes.mean(0), pull)
+    own = slopes[: len(z) // 2]
+    pull = own.movedim(0, -1) @ z[: len(own)] / len(own)
+    gradient = real_gradient(chart, root, own.mean(0), pull)
     estimate = _estimate(objective, root, rest)
     recorder.record(estimate.value, chart.parameters(quadratic.loc, root), gradient)
     return Run(
@@ -124,7 +128,7 @@ def normal_end(
         decrement=(2 * left).sqrt(),
         signature=torch.ones_like(theta[..., :_SIGNS], dtype=torch.int32),
         estimate=estimate if objective.free else None,
-        because=f"at {len(z)} draws of it the target is normal up to rounding",
+        because=f"the target is normal up to rounding at {len(z)} points about it",
     )
 
 
@@ -143,7 +147,8 @@ def real_gradient(chart: NormalChart, root: Tensor, slope: Tensor, pull: Tensor)
         scales = torch.where(rows == columns, scales[..., rows], pull[..., rows, columns])
     elif chart.shape == "isotropic":
         scales = scales.sum(-1, keepdim=True)
-    return -torch.cat([slope, scales], -1)
+    found: Tensor = -torch.cat([slope, scales], -1)
+    return found
 
 
 def log_density_and_slope(objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -158,9 +163,11 @@ def log_density_and_slope(objective: Objective, x: Tensor) -> tuple[Tensor, Tens
 
 
 def _draws(size: int, seed: int) -> Tensor:
-    """Draws of a standard normal vector that fill its space evenly, with shape (K, D)."""
+    """Draws of a standard normal vector, the last half of them longer, with shape (K, D)."""
     count = max(_FEWEST, 1 << (_NUMBERS // size).bit_length() - 1)
-    return torch.special.ndtri(sobol(count, (1, size), seed)[0])
+    z = torch.special.ndtri(sobol(count, (1, size), seed)[0])
+    own, wider = z.chunk(2)
+    return torch.cat([own, _WIDER * wider])
 
 
 def _remainder(
@@ -169,8 +176,9 @@ def _remainder(
     """The remainder and its gradient at draws of members, ``None`` where these are not 0."""
     shift = (z @ root.mT).movedim(-2, 0)
     log_p, slope = log_density_and_slope(objective, quadratic.loc + shift)
-    bend = (quadratic.precision @ shift.movedim(0, -1)).movedim(-1, 0)
-    rest, slope = log_p + (shift * bend).sum(-1) / 2, slope + bend
+    inner = quadratic.factor.mT @ shift.movedim(0, -1)
+    bend = (quadratic.factor @ inner).movedim(-1, 0)
+    rest, slope = log_p + inner.square().sum(-2).movedim(-1, 0) / 2, slope + bend
     alike = _alike(_overlooked(quadratic, rest, slope), z.shape[-1])
     return (rest, slope) if alike else None
 
@@ -189,10 +197,10 @@ def _alike(left: Tensor, size: int) -> bool:
 
 def _estimate(objective: Objective, root: Tensor, rest: Tensor) -> Estimate:
     """The divergence, from the mean of the remainder, with what the draws may have missed."""
-    size, count = root.shape[-1], len(rest)
+    size, own = root.shape[-1], rest[: len(rest) // 2]
     volume = root.diagonal(dim1=-2, dim2=-1).log().sum(-1) + size * math.log(2 * math.pi) / 2
-    value, stderr = -volume - rest.mean(0), rest.std(0) / count**0.5
-    unseen = _RARE / count * (rest - rest.mean(0)).abs().amax(0)
+    value, stderr = -volume - own.mean(0), own.std(0) / len(own) ** 0.5
+    unseen = _RARE / len(own) * (rest - own.mean(0)).abs().amax(0)
     rounding = _ROUNDING * (size + volume.abs() + rest.abs().amax(0))
     known = objective.target.normalized
     return Estimate(
@@ -200,7 +208,7 @@ def _estimate(objective: Objective, root: Tensor, rest: Tensor) -> Estimate:
         _DEVIATIONS * stderr + unseen + rounding,
         "monte_carlo",
         stderr,
-        count,
+        len(rest),
         up_to_constant=not known,
     )
 

@@ -105,7 +105,8 @@ class Endpoints:
     def of(self, estimate: Estimate) -> Estimate:
         r"""Of estimates :math:`(S, *)` at all ends, those at the best, :math:`(*)`."""
         value, error = self.at_best(estimate.value), self.at_best(estimate.error)
-        return replace(estimate, value=value, error=error)
+        stderr = None if estimate.stderr is None else self.at_best(estimate.stderr)
+        return replace(estimate, value=value, error=error, stderr=stderr)
 
 
 def endpoints(objective: Objective, run: Run) -> Endpoints:
@@ -179,6 +180,15 @@ class Optima(Sequence[tuple[Optimum, ...]]):
             if first >= 0:
                 groups.setdefault(rank[first], []).append(start)
         return tuple(self._optimum(index, first, group) for first, group in groups.items())
+
+    def parameters_of(self, start: Tensor) -> dict[str, Tensor]:
+        r"""The parameters at the end of one start for each problem, of which it has the shape."""
+        index = start.flatten()
+        problems = torch.arange(len(index), device=index.device)
+        return {
+            name: value[index, problems].reshape((*start.shape, *value.shape[2:]))
+            for name, value in self.parameters.items()
+        }
 
     def _optimum(self, index: int, first: int, group: list[int]) -> Optimum:
         return Optimum(
