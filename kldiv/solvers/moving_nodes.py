@@ -45,8 +45,9 @@ _LEVELS = {
 }
 """Spacing and reach of the nodes, by the number of coordinates."""
 _ROUGHLY = 1e-4  # nats left to be gained, where more nodes may still change the objective
-_FULLY = 1e-16
+_FULLY = 1e-14
 _FEW, _MANY = 12, 60  # steps on nodes that are not believed, and on those that are
+_ROUND = 3  # steps after which rows that still move are put together anew
 _GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it
 _SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
 _SINGLY = 64  # problems: up to here each is worth an estimate by other means than the nodes
@@ -169,19 +170,20 @@ class _Search:
 
     def descend(self, moving: Tensor, tables: Tables) -> Iterator[None]:
         """Newton's method for some rows; a step for each of one block, or one for all blocks."""
-        blocks = _blocks(moving, tables)
-        for block in blocks:
-            part = self.state.pick(block)
-            tolerance = torch.where(self.trusted[block], _FULLY, _ROUGHLY)
-            rows = self.rows.pick(block)
-            most = torch.where(self.trusted[block], _MANY, _FEW)
-            for cost in newton(rows, self.chart, tables, part, tolerance, most):
-                self.evaluations += cost
-                if len(blocks) == 1:
-                    self.state.put(block, part)
-                    yield
-            self.state.put(block, part)
-        if len(blocks) > 1:
+        alone = len(_blocks(moving, tables)) == 1
+        for taken in range(0, _MANY, _ROUND):
+            live = self.state.damping[moving].isfinite()
+            moving = moving[live & (self.trusted[moving] | (taken < _FEW))]
+            for block in _blocks(moving, tables):
+                part, rows = self.state.pick(block), self.rows.pick(block)
+                tolerance = torch.where(self.trusted[block], _FULLY, _ROUGHLY)
+                for cost in newton(rows, self.chart, tables, part, tolerance, _ROUND):
+                    self.evaluations += cost
+                    if alone:
+                        self.state.put(block, part)
+                        yield
+                self.state.put(block, part)
+        if not alone:
             yield
 
     def raise_to(self, moving: Tensor, tables: Tables) -> None:

@@ -107,6 +107,8 @@ class NormalChart:
 
     def moved(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """Where a step in the chart leads."""
+        if self.size == 1:
+            return self._moved_on_a_line(loc, root, step)
         shifts, basis = _basis(self.size, self.shape, *self._free)
         shift, change = step[..., : len(shifts)], step[..., len(shifts) :]
         if len(shifts):
@@ -115,6 +117,13 @@ class NormalChart:
             matrix = (change @ basis.flatten(1)).unflatten(-1, (self.size, self.size))
             grown = torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1).exp())
             root = root @ (grown + matrix.tril(-1))
+        return loc, root
+
+    def _moved_on_a_line(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        if self.shifts:
+            loc = torch.addcmul(loc, root[:, 0], step[:, :1])
+        if step.shape[-1] > self.shifts:
+            root = root * step[:, -1:].exp().unsqueeze(-1)
         return loc, root
 
     def real_gradient(self, root: Tensor, gradient: Tensor) -> Tensor:
@@ -142,6 +151,12 @@ class NormalChart:
             offset: How far they are moved, as a share of the spacing.
         """
         return _tables(self.size, self.shape, *self._free, grid, offset)
+
+    @property
+    def free(self) -> slice:
+        """Of a mean and a scale on a line, what moves."""
+        loc, scale = self._free
+        return slice(0 if loc else 1, 2 if scale else 1)
 
     @property
     def shifts(self) -> int:
