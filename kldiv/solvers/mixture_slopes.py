@@ -28,7 +28,6 @@ __all__ = ["MixtureSlopes", "mixture_slopes"]
 
 _MOST = 16  # components
 _HALF_LOG_TWO_PI = math.log(2 * math.pi) / 2
-_POWERS = 4  # of z, from 0: what a Hessian needs
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class MixtureSlopes:
         return MixtureSlopes(*(each[:, index] for each in (self.logs, self.loc, self.inverse)))
 
     def averages(
-        self, loc: Tensor, scale: Tensor, nodes: Tensor, weights: Tensor
+        self, loc: Tensor, scale: Tensor, nodes: Tensor, powers: Tensor
     ) -> tuple[Tensor, Tensor]:
         r"""The averages of :math:`\log p` and of :math:`\gamma, \dots, \gamma z^3` under members.
 
@@ -58,7 +57,7 @@ class MixtureSlopes:
             loc: The means, with shape :math:`(B)`.
             scale: The scales, with shape :math:`(B)`.
             nodes: Of the standard normal, with shape :math:`(K)`.
-            weights: Theirs, with shape :math:`(K)`.
+            powers: Their weights times their powers, with shape :math:`(5, K)`.
 
         Returns:
             They, with shapes :math:`(B)` and :math:`(4, B)`.
@@ -66,12 +65,11 @@ class MixtureSlopes:
         away, wide = (loc - self.loc) * self.inverse, scale * self.inverse
         u = torch.addcmul(away.unsqueeze(1), wide.unsqueeze(1), nodes.unsqueeze(-1))
         log_p, shares = self._seen(u)
-        powers = weights * nodes ** torch.arange(_POWERS + 1, device=nodes.device).unsqueeze(-1)
         known = powers @ shares
         means = torch.cat([known, (powers.sum(-1, keepdim=True) - known.sum(0)).unsqueeze(0)])
         away, wide = (wide * away).unsqueeze(1), wide.square().unsqueeze(1)
         pulls = (away * means[:, :-1]).addcmul_(wide, means[:, 1:])
-        return weights @ log_p, pulls.sum(0)
+        return powers[0] @ log_p, pulls.sum(0)
 
     def _seen(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Log densities, and the shares of all components but the last, seen at u (m, K, B)."""

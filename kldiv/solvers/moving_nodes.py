@@ -51,7 +51,7 @@ _ROUND = 3  # steps after which rows that still move are put together anew
 _GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it
 _SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
 _SINGLY = 64  # problems: up to here each is worth an estimate by other means than the nodes
-_BLOCK = 1 << 16  # nodes of all rows of a block
+_BLOCK = 1 << 17  # nodes of all rows of a block
 _ROUNDING = 1e-13
 _TOGETHER = 2e-2  # standard deviations between two ends that are one
 

@@ -147,7 +147,7 @@ def _written_out(
 ) -> State:
     """The same for scalars, whose derivatives are averages of slopes times powers of a node."""
     scale = root[:, 0, 0]
-    log_p, pulls = formula.averages(loc[:, 0], scale, tables.nodes[:, 0], tables.weights)
+    log_p, pulls = formula.averages(loc[:, 0], scale, tables.nodes[:, 0], tables.powers)
     bend = pulls[2] - pulls[0]
     gradient = torch.stack([pulls[0], pulls[1] - 1], -1)
     hessian = torch.stack([pulls[1], bend, bend, pulls[3] - pulls[1]], -1).unflatten(-1, (2, 2))

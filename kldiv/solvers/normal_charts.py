@@ -19,7 +19,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -52,8 +52,16 @@ class Tables:
     bends: Tensor
     traces: Tensor
 
+    @cached_property
+    def powers(self) -> Tensor:
+        r"""On a line, the weights times the powers of the nodes up to the fourth, :math:`(5, K)`."""
+        degrees = torch.arange(5, device=self.nodes.device).unsqueeze(-1)
+        return self.weights * self.nodes[:, 0] ** degrees
+
     def to(self, device: torch.device) -> Tables:
         """The same on a device."""
+        if device == self.nodes.device:
+            return self
         parts = self.nodes, self.weights, self.slopes, self.bends, self.traces
         return Tables(*(each.to(device) for each in parts))
 
@@ -163,7 +171,7 @@ class NormalChart:
         """How many of the chart's parameters move the mean; the others change the scale."""
         return self.size if self._free[0] else 0
 
-    @property
+    @cached_property
     def _free(self) -> tuple[bool, bool]:
         names = self.family.space.parameters.keys()
         return "loc" in names, bool(names - {"loc"})
