@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 
-from torch import Generator, Tensor
+from torch import Generator
 
 from kldiv.certificate import certify
 from kldiv.definitions.chunked_target import ChunkedTarget
@@ -254,7 +254,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         converged=converged,
         verdict=verdict_on(objective, solver, run, ends, optima, converged=converged),
         optima=optima[0] if single else optima,
-        history=_of_start(paths, best),
+        history=paths.of_start(best),
         paths=paths,
         diagnostics=certify(objective, run, ends),
         evaluations=objective.paid(),
@@ -276,26 +276,4 @@ def _history(objective: Objective, steps: list[Step]) -> History:
         gradient_norm=torch.stack([step.gradient_norm for step in steps]),
         seconds=torch.tensor([step.seconds for step in steps], dtype=torch.float64),
         evaluations=torch.tensor([step.evaluations for step in steps]),
-    )
-
-
-def _of_start(paths: History, best: Tensor) -> History:
-    """The history of the starts that won, one for each problem of the batch."""
-    steps = len(paths)
-    pick = min(int(best.max()), paths.loss.shape[1] - 1) if best.ndim == 0 else None
-
-    def of(values: Tensor) -> Tensor:
-        if pick is not None:
-            return values[:, pick]
-        inner = values.ndim - 2 - best.ndim
-        index = best.reshape(1, 1, *best.shape, *(1,) * inner).expand(steps, 1, *values.shape[2:])
-        return torch.gather(values, 1, index).squeeze(1)
-
-    return History(
-        paths.step,
-        of(paths.loss),
-        {name: of(value) for name, value in paths.parameters.items()},
-        of(paths.gradient_norm),
-        paths.seconds,
-        paths.evaluations,
     )

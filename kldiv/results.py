@@ -56,6 +56,32 @@ class History:
     def __len__(self) -> int:
         return len(self.step)
 
+    def of_start(self, number: Tensor) -> History:
+        """The way of one start, its number given for each problem of the batch.
+
+        Arguments:
+            number: Numbers of starts, with the batch shape; the ways are those of all starts, with
+                shape :math:`(T, S, *)`.
+        """
+        steps = len(self)
+        single = min(int(number.max()), self.loss.shape[1] - 1) if number.ndim == 0 else None
+
+        def of(values: Tensor) -> Tensor:
+            if single is not None:
+                return values[:, single]
+            inner = (1,) * (values.ndim - 2 - number.ndim)
+            index = number.reshape(1, 1, *number.shape, *inner)
+            return values.gather(1, index.expand(steps, 1, *values.shape[2:])).squeeze(1)
+
+        return History(
+            self.step,
+            of(self.loss),
+            {name: of(value) for name, value in self.parameters.items()},
+            of(self.gradient_norm),
+            self.seconds,
+            self.evaluations,
+        )
+
     def __repr__(self) -> str:
         return f"History({len(self)} steps, {float(self.seconds[-1]):.2g} s)"
 

@@ -24,6 +24,16 @@ def found():
     return kldiv.fit(Normal(one(1.0), one(2.0)), "normal", starts=1)
 
 
+def test_the_way_of_the_start_that_won_is_told_for_each_problem():
+    loss = one([[[3.0, 5.0], [4.0, 6.0]]])  # one step, two starts, two problems
+    paths = History(torch.arange(1), loss, {"loc": loss.unsqueeze(-1)}, loss, one([0.1]))
+    way = paths.of_start(torch.tensor([1, 0]))
+    assert way.loss.tolist() == way.gradient_norm.tolist() == [[4.0, 5.0]]
+    assert way.parameters["loc"].tolist() == [[[4.0], [5.0]]]
+    single = History(torch.arange(1), loss[..., 0], {}, loss[..., 0], one([0.1]))
+    assert single.of_start(torch.tensor(1)).loss.tolist() == [4.0]
+
+
 def test_a_history_shows_how_many_steps_it_has_and_how_long_they_took():
     steps = torch.arange(3)
     history = History(

@@ -134,14 +134,28 @@ def test_a_callback_ends_it_with_what_it_has():
     assert len(found.history) == 3
 
 
-def test_slopes_of_mixtures_are_those_of_autograd():
-    target = as_target(many(3), "target")
-    x = torch.linspace(-9, 9, 50, dtype=F64).unsqueeze(-1).expand(-1, 3).clone().requires_grad_()
+SCALARS = {
+    "two components each": many(3),
+    "one component each": Normal(*double([0.0, 3.0, -7.0], [1.0, 0.5, 2.0])),
+    "far from all": MixtureSameFamily(
+        Categorical(torch.full((3, 4), 0.25, dtype=F64)),
+        Normal(torch.arange(12, dtype=F64).reshape(3, 4) * 50, torch.tensor(0.1, dtype=F64)),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SCALARS)
+def test_averages_under_members_are_those_of_log_densities_and_slopes_at_nodes(case):
+    target = as_target(SCALARS[case], "target")
+    loc, scale = double([0.3, -1.0, 2.0], [0.5, 1.0, 2.5])
+    z, weights = torch.linspace(-6, 6, 25, dtype=F64), torch.full((25,), 0.04, dtype=F64)
+    x = (loc + scale * z.unsqueeze(-1)).requires_grad_()
     log_p = target.log_prob(x)
     (slope,) = torch.autograd.grad(log_p.sum(), x)
-    found = mixture_slopes(target).at(x.detach())
-    torch.testing.assert_close(found[0], log_p.detach())
-    torch.testing.assert_close(found[1], slope)
+    powers = weights * z ** torch.arange(5).unsqueeze(-1)
+    average, pulls = mixture_slopes(target).averages(loc, scale, z, powers)
+    torch.testing.assert_close(average, weights @ log_p.detach())
+    torch.testing.assert_close(pulls, -scale * (powers[:4] @ slope))
 
 
 @pytest.mark.parametrize("case", ["two modes", "a shoulder", "a density", "one scale"])

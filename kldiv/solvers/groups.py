@@ -6,9 +6,10 @@ import torch
 
 from torch import Tensor
 
-__all__ = ["first_of", "together"]
+__all__ = ["first_of", "homes", "together"]
 
 _NEAR = 1e-2  # nats, and of real parameters: ends that more draws would not tell apart
+_AS_ONE = 2e-2  # standard deviations between two normals that are one
 
 
 def together(theta: Tensor, loss: Tensor) -> Tensor:
@@ -24,3 +25,27 @@ def together(theta: Tensor, loss: Tensor) -> Tensor:
 def first_of(groups: Tensor) -> Tensor:
     """The first row of each group."""
     return torch.stack([(groups == k).int().argmax() for k in range(int(groups.max()) + 1)])
+
+
+def homes(loc: Tensor, root: Tensor, starts: int) -> Tensor:
+    r"""For each row the first one of its problem that is the same normal vector.
+
+    Arguments:
+        loc: The means of R rows, the starts first, with shape :math:`(R, D)`.
+        root: The triangular factors of their covariances, with shape :math:`(R, D, D)`.
+        starts: How many rows each problem has.
+    """
+    rows = torch.arange(len(loc), device=loc.device).reshape(starts, -1)
+    if starts == 1:
+        return rows.reshape(-1)
+    loc, root = (each.reshape(starts, rows.shape[1], -1) for each in (loc, root))
+    width = _AS_ONE * root.abs().amax(-1)
+    near = (loc.unsqueeze(1) - loc).abs().amax(-1) <= width
+    near = near & ((root.unsqueeze(1) - root).abs().amax(-1) <= width)
+    leads = torch.ones_like(rows, dtype=torch.bool)
+    for low in range(1, starts):
+        same = near[low, :low] & leads[:low]
+        leads[low] = ~same.any(0)
+        first = rows[:low].gather(0, same.int().argmax(0, keepdim=True)).squeeze(0)
+        rows[low] = torch.where(leads[low], rows[low], first)
+    return rows.reshape(-1)

@@ -1,9 +1,13 @@
-r"""Log densities of mixtures of normal scalars, with their slopes, written out.
+r"""Mixtures of normal scalars under normal members: averages over nodes, written out.
 
-.. math:: \log p(x) = \log \sum_k w_k N(x; m_k, s_k^2), \qquad
-    \frac{\mathrm d}{\mathrm d x} \log p(x) = -\sum_k r_k(x) \frac{x - m_k}{s_k^2}
+For a member :math:`x = \mu + \sigma z` component j is seen at :math:`u_j = a_j + b_j z` standard
+deviations, with :math:`a_j = (\mu - m_j) / s_j` and :math:`b_j = \sigma / s_j`, so that
 
-with the shares :math:`r_k` of the components. Many small fits spend their time here.
+.. math:: \log p(x) = \log \sum_j \frac{w_j}{s_j} \varphi(u_j), \qquad
+    \gamma = -\sigma \frac{\mathrm d}{\mathrm d x} \log p(x) = \sum_j r_j(z)\, b_j (a_j + b_j z)
+
+with the shares :math:`r_j` of the components. Averages of :math:`\gamma` times powers of z are
+those of the shares: no slope is made at any node. Many small fits spend their time here.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import math
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from torch import Tensor
@@ -43,24 +48,37 @@ class MixtureSlopes:
         """Some of the mixtures."""
         return MixtureSlopes(*(each[:, index] for each in (self.logs, self.loc, self.inverse)))
 
-    def at(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The log density and its slope, at points of shape (K, B)."""
-        heights, pulls = [], []
-        for log, loc, inverse in zip(self.logs, self.loc, self.inverse, strict=True):
-            pull = (x - loc).mul_(inverse)
-            heights.append((pull * pull).mul_(-0.5).add_(log))
-            pulls.append(pull.mul_(inverse))
-        if len(heights) == 1:
-            return heights[0], pulls[0].neg_()
-        highest = heights[0]
-        for height in heights[1:]:
-            highest = torch.maximum(highest, height)
-        total, slope = torch.zeros_like(x), torch.zeros_like(x)
-        for height, pull in zip(heights, pulls, strict=True):
-            share = height.sub_(highest).exp_()
-            total.add_(share)
-            slope.sub_(pull.mul_(share))
-        return highest.add_(total.log()), slope.div_(total)
+    def averages(
+        self, loc: Tensor, scale: Tensor, nodes: Tensor, powers: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        r"""The averages of :math:`\log p` and of :math:`\gamma, \dots, \gamma z^3` under members.
+
+        Arguments:
+            loc: The means, with shape :math:`(B)`.
+            scale: The scales, with shape :math:`(B)`.
+            nodes: Of the standard normal, with shape :math:`(K)`.
+            powers: Their weights times their powers, with shape :math:`(5, K)`.
+
+        Returns:
+            They, with shapes :math:`(B)` and :math:`(4, B)`.
+        """
+        away, wide = (loc - self.loc) * self.inverse, scale * self.inverse
+        u = torch.addcmul(away.unsqueeze(1), wide.unsqueeze(1), nodes.unsqueeze(-1))
+        log_p, shares = self._seen(u)
+        known = powers @ shares
+        means = torch.cat([known, (powers.sum(-1, keepdim=True) - known.sum(0)).unsqueeze(0)])
+        away, wide = (wide * away).unsqueeze(1), wide.square().unsqueeze(1)
+        pulls = (away * means[:, :-1]).addcmul_(wide, means[:, 1:])
+        return powers[0] @ log_p, pulls.sum(0)
+
+    def _seen(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Log densities, and the shares of all components but the last, seen at u (m, K, B)."""
+        heights = torch.addcmul(self.logs.unsqueeze(1), u, u, value=-0.5, out=u)
+        highest = heights.amax(0)
+        rising = _exp_(heights.sub_(highest))
+        total = rising.sum(0)
+        shares = rising[:-1].div_(total)
+        return highest.add_(_log_(total)), shares
 
 
 def mixture_slopes(target: Target) -> MixtureSlopes | None:
@@ -79,3 +97,19 @@ def mixture_slopes(target: Target) -> MixtureSlopes | None:
     logs = logs - scale.log() - _HALF_LOG_TWO_PI
     rows = (each.reshape(-1, loc.shape[-1]).T for each in (logs, loc, scale.reciprocal()))
     return MixtureSlopes(*rows)
+
+
+def _exp_(x: Tensor) -> Tensor:
+    """The exponential in place; on the processor numpy's takes half the time of torch's."""
+    if x.device.type != "cpu":
+        return x.exp_()
+    np.exp(x.numpy(), out=x.numpy())
+    return x
+
+
+def _log_(x: Tensor) -> Tensor:
+    """The logarithm in place, likewise."""
+    if x.device.type != "cpu":
+        return x.log_()
+    np.log(x.numpy(), out=x.numpy())
+    return x

@@ -32,6 +32,7 @@ from kldiv.estimate import Estimate
 from kldiv.estimators import Quadrature
 from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.solvers.curvature import decrement, signature
+from kldiv.solvers.groups import homes
 from kldiv.solvers.newton_rows import Rows, State, evaluate, newton
 from kldiv.solvers.normal_charts import NormalChart, Tables, chart_of
 from kldiv.solvers.objective import Objective
@@ -46,15 +47,15 @@ _LEVELS = {
 }
 """Spacing and reach of the nodes, by the number of coordinates."""
 _ROUGHLY = 1e-4  # nats left to be gained, where more nodes may still change the objective
-_FULLY = 1e-16
+_FULLY = 1e-14
 _FEW, _MANY = 12, 60  # steps on nodes that are not believed, and on those that are
+_ROUND = 3  # steps after which rows that still move are put together anew
 _GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it
 _SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
-_FEW_PROBLEMS = 64  # up to so many each is worth an estimate by other means,
+_SINGLY = 64  # problems: up to so many each is worth an estimate by other means than the nodes,
 _CLOSE = 1e-10  # unless the nodes' own has as small an error, relative to 1 + |value|
-_BLOCK = 1 << 16  # nodes of all rows of a block
+_BLOCK = 1 << 17  # nodes of all rows of a block
 _ROUNDING = 1e-13
-_TOGETHER = 2e-2  # standard deviations between two ends that are one
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class _Search:
                 self.record(recorder)
                 if recorder.stopped:
                     return
-            self.home = _homes(self.state, self.shape)
+            self.home = homes(self.state.loc, self.state.root, self.shape[0])
             self.state, self.trusted = self.state.pick(self.home), self.trusted[self.home]
 
     def tables(self, level: tuple[float, float], *, offset: float = 0.0) -> Tables:
@@ -176,19 +177,20 @@ class _Search:
 
     def descend(self, moving: Tensor, tables: Tables) -> Iterator[None]:
         """Newton's method for some rows; a step for each of one block, or one for all blocks."""
-        blocks = _blocks(moving, tables)
-        for block in blocks:
-            part = self.state.pick(block)
-            tolerance = torch.where(self.trusted[block], _FULLY, _ROUGHLY)
-            rows = self.rows.pick(block)
-            most = torch.where(self.trusted[block], _MANY, _FEW)
-            for cost in newton(rows, self.chart, tables, part, tolerance, most):
-                self.evaluations += cost
-                if len(blocks) == 1:
-                    self.state.put(block, part)
-                    yield
-            self.state.put(block, part)
-        if len(blocks) > 1:
+        alone = len(_blocks(moving, tables)) == 1
+        for taken in range(0, _MANY, _ROUND):
+            live = self.state.damping[moving].isfinite()
+            moving = moving[live & (self.trusted[moving] | (taken < _FEW))]
+            for block in _blocks(moving, tables):
+                part, rows = self.state.pick(block), self.rows.pick(block)
+                tolerance = torch.where(self.trusted[block], _FULLY, _ROUGHLY)
+                for cost in newton(rows, self.chart, tables, part, tolerance, _ROUND):
+                    self.evaluations += cost
+                    if alone:
+                        self.state.put(block, part)
+                        yield
+                self.state.put(block, part)
+        if not alone:
             yield
 
     def raise_to(self, moving: Tensor, tables: Tables) -> None:
@@ -223,7 +225,7 @@ class _Search:
     def estimate(self) -> Estimate | None:
         """The estimate that the nodes give, ``None`` where another one is worth its time."""
         found = self.between_nodes()
-        few = len(self.home) <= _FEW_PROBLEMS * self.shape[0]
+        few = len(self.home) <= _SINGLY * self.shape[0]
         close = found.error <= _CLOSE * (1 + found.value.abs())
         return found if not few or bool(close.all()) else None
 
@@ -285,22 +287,3 @@ def _finest(target: Target) -> Tensor:
         tilt = torch.zeros(()) if each.correlation is None else each.correlation
         scales.append(each.scale.amin(-1) * (1 - tilt.square()).sqrt())
     return torch.stack(scales).amin(0)
-
-
-def _homes(state: State, shape: torch.Size) -> Tensor:
-    """For each row the first one of its problem that has ended in the same place."""
-    starts = shape[0]
-    rows = torch.arange(len(state.loss), device=state.loss.device).reshape(starts, -1)
-    if starts == 1:
-        return rows.reshape(-1)
-    loc, root = (each.reshape(starts, rows.shape[1], -1) for each in (state.loc, state.root))
-    width = _TOGETHER * root.abs().amax(-1)
-    near = (loc.unsqueeze(1) - loc).abs().amax(-1) <= width
-    near = near & ((root.unsqueeze(1) - root).abs().amax(-1) <= width)
-    leads = torch.ones_like(rows, dtype=torch.bool)
-    for low in range(1, starts):
-        same = near[low, :low] & leads[:low]
-        leads[low] = ~same.any(0)
-        first = rows[:low].gather(0, same.int().argmax(0, keepdim=True)).squeeze(0)
-        rows[low] = torch.where(leads[low], rows[low], first)
-    return rows.reshape(-1)

@@ -24,7 +24,7 @@ _NOISE = 1e-14  # of 1 + |loss|: what rounding may raise
 _LESS, _MORE, _LEAST = 0.2, 8.0, 0.1  # damping after a step that was kept, or was not
 _NONE, _STUCK = 1e-3, 1e8  # damping that is none, and that lets nothing move
 _ENTROPY = (1 + math.log(2 * math.pi)) / 2
-_THIN = 0.7  # of the rows that still move: below it the others are left out
+_THIN = 0.85  # of the rows that still move: below it the others are left out
 
 
 @dataclass
@@ -37,6 +37,8 @@ class State:
         loss: The divergences, with shape :math:`(R)`.
         gradient: In the chart, with shape :math:`(R, P)`.
         hessian: In the chart, with shape :math:`(R, P, P)`.
+        damping: What the next step adds to the Hessian, infinite where a row rests, with shape
+            :math:`(R)`.
     """
 
     loc: Tensor
@@ -44,12 +46,14 @@ class State:
     loss: Tensor
     gradient: Tensor
     hessian: Tensor
+    damping: Tensor
 
     @staticmethod
     def unseen(loc: Tensor, root: Tensor, size: int) -> State:
         """Rows of P parameters where nothing is known yet."""
         loss, gradient = torch.full_like(loc[:, 0], torch.inf), loc.new_zeros(len(loc), size)
-        return State(loc, root, loss, gradient, loc.new_zeros(len(loc), size, size))
+        hessian = loc.new_zeros(len(loc), size, size)
+        return State(loc, root, loss, gradient, hessian, torch.zeros_like(loss))
 
     def pick(self, index: Tensor) -> State:
         """The state of some rows."""
@@ -67,7 +71,7 @@ class State:
         return State(*(torch.where(choices[own.ndim - 1], own, new) for own, new in both))
 
     def _parts(self) -> tuple[Tensor, ...]:
-        return self.loc, self.root, self.loss, self.gradient, self.hessian
+        return self.loc, self.root, self.loss, self.gradient, self.hessian, self.damping
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,6 @@ class Rows:
 
     def slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""Log densities at points (K, R, D), and their gradients, not finite where unknown."""
-        if self.formula is not None:
-            log_p, slope = self.formula.at(x.squeeze(-1))
-            return log_p, slope.unsqueeze(-1)
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             points = x if self.target.event_shape else x.squeeze(-1)
@@ -122,6 +123,8 @@ class Rows:
 
 def evaluate(rows: Rows, chart: NormalChart, tables: Tables, loc: Tensor, root: Tensor) -> State:
     """The divergence of rows, and its derivatives, on nodes that follow them."""
+    if rows.formula is not None:
+        return _written_out(rows.formula, chart, tables, loc, root)
     z, weights = tables.nodes, tables.weights
     x = loc + (root @ z.mT).permute(2, 0, 1)
     log_p, slope = rows.slopes(x)
@@ -135,18 +138,29 @@ def evaluate(rows: Rows, chart: NormalChart, tables: Tables, loc: Tensor, root: 
         -entropy - weights @ log_p,
         pull @ tables.slopes.mT - tables.traces,
         (pull @ tables.bends.mT).reshape(count, size, size),
+        torch.zeros_like(entropy),
     )
 
 
+def _written_out(
+    formula: MixtureSlopes, chart: NormalChart, tables: Tables, loc: Tensor, root: Tensor
+) -> State:
+    """The same for scalars, whose derivatives are averages of slopes times powers of a node."""
+    scale = root[:, 0, 0]
+    log_p, pulls = formula.averages(loc[:, 0], scale, tables.nodes[:, 0], tables.powers)
+    bend = pulls[2] - pulls[0]
+    gradient = torch.stack([pulls[0], pulls[1] - 1], -1)
+    hessian = torch.stack([pulls[1], bend, bend, pulls[3] - pulls[1]], -1).unflatten(-1, (2, 2))
+    free = chart.free
+    loss = -scale.log() - _ENTROPY - log_p
+    still = torch.zeros_like(loss)
+    return State(loc, root, loss, gradient[:, free], hessian[:, free, free], still)
+
+
 def newton(
-    rows: Rows,
-    chart: NormalChart,
-    tables: Tables,
-    state: State,
-    tolerance: Tensor,
-    most: Tensor,
+    rows: Rows, chart: NormalChart, tables: Tables, state: State, tolerance: Tensor, most: int
 ) -> Iterator[int]:
-    """Moves rows until each has fewer nats to gain than its tolerance.
+    """Moves rows until each has fewer nats to gain than its tolerance, and rests.
 
     Arguments:
         rows: What they are fitted to.
@@ -154,29 +168,27 @@ def newton(
         tables: The nodes.
         state: Where they stand; it is changed in place.
         tolerance: In nats, with shape :math:`(R)`.
-        most: The most steps, with shape :math:`(R)`.
+        most: The most steps.
 
     Yields:
         The number of points at which log densities were evaluated in a step.
     """
     active, here = torch.arange(len(state.loss), device=state.loss.device), state
-    damping = torch.zeros_like(state.loss)
-    for index in range(int(most.max())):
-        step, left = damped_step(here.hessian, here.gradient, damping)
-        live = (left > tolerance) & (left + here.loss).isfinite() & (damping < _STUCK)
-        live = live & (index < most)
+    for _ in range(most):
+        step, left = damped_step(here.hessian, here.gradient, here.damping)
+        live = (left > tolerance) & (left + here.loss).isfinite() & (here.damping < _STUCK)
+        state.damping[active] = torch.where(live, here.damping, torch.inf)
         if not bool(live.any()):
             return
         if int(live.sum()) < _THIN * len(live):
             active, rows, here = active[live], rows.pick(live), here.pick(live)
-            step, damping = step[live], damping[live]
-            tolerance, most = tolerance[live], most[live]
+            step, tolerance = step[live], tolerance[live]
         moved = chart.moved(here.loc, here.root, _bounded(step, chart.shifts))
         trial = evaluate(rows, chart, tables, *moved)
         fell = trial.loss <= here.loss + _NOISE * (1 + here.loss.abs())
+        damping = torch.where(fell, _LESS * here.damping, _MORE * (here.damping + _LEAST))
         here = trial.where(fell, here)
-        damping = torch.where(fell, _LESS * damping, _MORE * (damping + _LEAST))
-        damping = torch.where(damping < _NONE, 0.0, damping)
+        here.damping = torch.where(damping < _NONE, 0.0, damping)
         state.put(active, here)
         yield len(tables.weights) * len(active)
 

@@ -53,6 +53,12 @@ class Tables:
     bends: Tensor
     traces: Tensor
 
+    @cached_property
+    def powers(self) -> Tensor:
+        r"""On a line, weights times powers of the nodes up to the fourth, :math:`(5, K)`."""
+        degrees = torch.arange(5, device=self.nodes.device).unsqueeze(-1)
+        return self.weights * self.nodes[:, 0] ** degrees
+
     def to(self, device: torch.device) -> Tables:
         """The same on a device."""
         if device == self.nodes.device:
@@ -118,6 +124,8 @@ class NormalChart:
 
     def moved(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """Where a step in the chart leads."""
+        if self.size == 1:
+            return self._moved_on_a_line(loc, root, step)
         shifts, basis = _basis(self.size, self.shape, *self._free)
         shift, change = step[..., : len(shifts)], step[..., len(shifts) :]
         if len(shifts):
@@ -126,6 +134,13 @@ class NormalChart:
             matrix = (change @ basis.flatten(1)).unflatten(-1, (self.size, self.size))
             grown = torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1).exp())
             root = root @ (grown + matrix.tril(-1))
+        return loc, root
+
+    def _moved_on_a_line(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        if self.shifts:
+            loc = torch.addcmul(loc, root[:, 0], step[:, :1])
+        if step.shape[-1] > self.shifts:
+            root = root * step[:, -1:].exp().unsqueeze(-1)
         return loc, root
 
     def real_gradient(self, root: Tensor, gradient: Tensor) -> Tensor:
@@ -179,6 +194,12 @@ class NormalChart:
     def space(self) -> ParameterSpace:
         """The family's free parameters."""
         return self.family.space
+
+    @property
+    def free(self) -> slice:
+        """Of a mean and a scale on a line, what moves."""
+        loc, scale = self._free
+        return slice(0 if loc else 1, 2 if scale else 1)
 
     @cached_property
     def shifts(self) -> int:
