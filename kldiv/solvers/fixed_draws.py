@@ -1,9 +1,11 @@
 r"""Fits of sampled objectives: draws are held fixed, and more are taken as the fit settles.
 
 With N draws the optimum is off by :math:`O(N^{-1/2})` at most, and its divergence by
-:math:`O(1/N)`. What it is off is seen with the next, larger set: the old optimum is above the new
-one there by a gap, of which :math:`N_{\text{old}} / N_{\text{new}}` is left at most. The fit ends
-where that is small enough.
+:math:`O(1/N)`. What it is off is seen with the next, larger set, which has not seen it: the old
+optimum is above the new one there by a gap, :math:`\tfrac12 g^\top \mathcal H^{-1} g` with the
+gradient there and the inverse Hessian that the way so far has shown. Where that is small enough
+the fit ends. Else it goes on with the new set, from where of the gap
+:math:`N_{\text{old}} / N_{\text{new}}` is left at most.
 
 References:
     Black Box Variational Inference with a Deterministic Objective: Faster, More Accurate, and
@@ -19,9 +21,13 @@ import torch
 from torch import Tensor
 
 from kldiv.errors import InvalidArgument
+from kldiv.solvers.curvature_pairs import CurvaturePairs
 from kldiv.solvers.groups import first_of, together
-from kldiv.solvers.limited_memory import LimitedMemory, State
+from kldiv.solvers.held_vectors import HeldVectors
+from kldiv.solvers.limited_memory import LimitedMemory
+from kldiv.solvers.line_search import State
 from kldiv.solvers.natural_steps import nearer
+from kldiv.solvers.normal_draws import NormalDraws
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
 
@@ -30,6 +36,8 @@ __all__ = ["FixedDraws"]
 _GROWTH = 8
 _LEARNT = 64  # parameters of a network
 _FOR_CURVATURE = 256  # draws are enough to tell the signs of the Hessian
+_MEMORY = 20  # steps
+_SETTLED = 1e-8  # nats that are left to be gained with the same draws, relative
 
 
 @dataclass(frozen=True)
@@ -77,42 +85,119 @@ class FixedDraws:
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """Moves all rows with few draws, then with more, until these change nothing."""
+        surface = NormalDraws.of(objective) or HeldVectors(objective)
         count = self.first
-        objective.hold(count, objective.seed + count)
+        surface.hold(count, objective.seed + count)
         with recorder.watching():
-            starts = nearer(objective, starts, recorder)
-        state, home = self._settle(objective, starts, recorder)
-        excess = torch.full_like(state[1], torch.inf)
-        while count * _GROWTH <= self.most and not recorder.stopped:
-            count *= _GROWTH
-            objective.hold(count, objective.seed + count)
-            before = objective(state[0]).detach()
-            state, again = self._settle(objective, state[0], recorder, home)
-            excess = ((before - state[1][again]).clamp_min(0.0) / _GROWTH)[first_of(again)]
-            home = again[home]
-            if bool((excess.amin(0) <= self.tolerance).all()):
-                break
-        objective.hold(min(count, _FOR_CURVATURE), objective.seed)
-        theta, loss, gradient = (each[home] for each in state)
-        return Run(theta, loss, gradient, recorder.steps, recorder.stopped, excess=excess[home])
-
-    def _settle(
-        self,
-        objective: Objective,
-        theta: Tensor,
-        recorder: Recorder,
-        home: Tensor | None = None,
-    ) -> tuple[State, Tensor]:
-        """Where rows end; those that ended together become one. And which became which."""
-        rows = torch.arange(len(theta), device=theta.device)
-        home = rows if home is None else home
-        with recorder.watching():
-            for state in LimitedMemory().states(objective, theta):
-                last = state
-                parameters = objective.family.space.constrain(state[0][home])
-                recorder.record(state[1][home], parameters, state[2][home])
-                if recorder.stopped:
+            search = _Search.begun(surface, starts, nearer(objective, starts, recorder), recorder)
+            search.settle()
+            while count * _GROWTH <= self.most and not recorder.stopped:
+                count *= _GROWTH
+                surface.hold(count, objective.seed + count)
+                state = search.look()
+                if search.best(search.excess) <= self.tolerance:
                     break
-        same = together(last[0], last[1])
+                search.settle(state)
+                if search.best(search.excess) <= self.tolerance:
+                    break
+        objective.hold(min(count, _FOR_CURVATURE), objective.seed)
+        return search.end()
+
+
+@dataclass
+class _Search:
+    """All rows of a fit on the draws of the day; those that have ended together go on as one."""
+
+    surface: NormalDraws | HeldVectors
+    recorder: Recorder
+    state: State
+    pairs: CurvaturePairs
+    home: Tensor
+    excess: Tensor
+
+    @staticmethod
+    def begun(
+        surface: NormalDraws | HeldVectors, starts: Tensor, moved: Tensor, recorder: Recorder
+    ) -> _Search:
+        """At the lower of two real vectors for each row."""
+        point = surface.point(starts if moved is starts else torch.cat([moved, starts]))
+        state = point, *surface.value_and_gradient(point)
+        if moved is not starts:
+            state = _lower(*zip(*(each.chunk(2) for each in state), strict=True))
+        home = torch.arange(len(starts), device=starts.device)
+        pairs = CurvaturePairs(_MEMORY, surface.metric)
+        return _Search(surface, recorder, state, pairs, home, torch.full_like(state[1], torch.inf))
+
+    def settle(self, state: State | None = None) -> None:
+        """Moves all rows to where the objective on these draws is least.
+
+        Arguments:
+            state: Where they are on these draws, if these are new.
+        """
+        before = self.state[1]
+        steps = LimitedMemory(tolerance=_SETTLED).states(
+            self.surface, self.state if state is None else state, self.pairs
+        )
+        for self.state, self.pairs in steps:
+            self.record()
+            if self.recorder.stopped:
+                break
+        point, loss, gradient = self.state
+        same = together(self.surface.theta(point), loss)
         kept = first_of(same)
-        return (last[0][kept], last[1][kept], last[2][kept]), same
+        self.state = point[kept], loss[kept], gradient[kept]
+        self.pairs, self.home = self.pairs.pick(kept), same[self.home]
+        if state is not None:
+            self.excess = ((before - loss[kept][same]).clamp_min(0.0) / _GROWTH)[kept]
+        else:
+            self.excess = self.excess[kept]
+
+    def look(self) -> State:
+        """The state on new draws; and what there is to be gained there."""
+        point, _, gradient = self.state
+        loss, fresh = self.surface.value_and_gradient(point)
+        self.excess = self.left(fresh).nan_to_num(torch.inf)
+        self.state = point, loss, gradient
+        self.record()
+        return point, loss, fresh
+
+    def left(self, gradient: Tensor) -> Tensor:
+        """How many nats less a quadratic function with this gradient has at its least."""
+        found: Tensor = (gradient * self.pairs.times(gradient)).sum(-1) / 2
+        return found
+
+    def best(self, values: Tensor) -> float:
+        """The value at the lowest row, of the problem for which it is largest."""
+        rows = self.state[1].nan_to_num(torch.inf).argmin(0, keepdim=True)
+        return float(values.take_along_dim(rows, 0).max())
+
+    def record(self) -> None:
+        """Takes note of where all rows are."""
+        point, loss, gradient = (each[self.home] for each in self.state)
+        gradient = self.surface.real_gradient(point, gradient)
+        self.recorder.record(loss, self.surface.parameters(point), gradient)
+
+    def end(self) -> Run:
+        """Where all rows have ended."""
+        point, loss, gradient = self.state
+        left, home, recorder = self.left(gradient), self.home, self.recorder
+        return Run(
+            self.surface.theta(point)[home],
+            loss[home],
+            self.surface.real_gradient(point, gradient)[home],
+            recorder.steps,
+            recorder.stopped,
+            excess=self.excess[home],
+            decrement=(2 * left.clamp_min(0.0)).sqrt()[home],
+        )
+
+
+def _lower(first: State, second: State) -> State:
+    """Of two states for each row the one that is lower."""
+    better = first[1] < second[1]
+    both = zip(first, second, strict=True)
+    point, loss, gradient = (
+        torch.where(better if one.ndim == better.ndim else better.unsqueeze(-1), one, two)
+        for one, two in both
+    )
+    return point, loss, gradient

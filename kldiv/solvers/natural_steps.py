@@ -42,13 +42,13 @@ _ENTROPY = (1 + math.log(2 * math.pi)) / 2
 
 
 def nearer(objective: Objective, theta: Tensor, recorder: Recorder) -> Tensor:
-    r"""Real vectors of shape :math:`(S, *, P)` where the objective is lower, or the same ones.
+    r"""Real vectors of shape :math:`(S, *, P)` that are nearer, or the same ones.
 
     Only fits of :math:`D(q \parallel p)` by ``kl`` whose members are normal vectors with a free
     mean and a free scale are moved.
 
     Arguments:
-        objective: The objective, its draws held.
+        objective: The objective.
         theta: The starts.
         recorder: Where each step is put down.
     """
@@ -57,9 +57,7 @@ def nearer(objective: Objective, theta: Tensor, recorder: Recorder) -> Tensor:
     chart = chart_of(objective.family)
     if chart is None or objective.family.fixed or not objective.target.event_shape:
         return theta
-    moved = _moved(objective, chart, theta.detach(), recorder)
-    better = objective(moved).detach() < objective(theta).detach()
-    return torch.where(better.unsqueeze(-1), moved, theta)
+    return _moved(objective, chart, theta.detach(), recorder)
 
 
 def _moved(objective: Objective, chart: NormalChart, theta: Tensor, recorder: Recorder) -> Tensor:

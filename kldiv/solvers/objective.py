@@ -177,6 +177,10 @@ class Objective:
         self.gradients += 1
         return loss.detach(), torch.where(finite.unsqueeze(-1), gradient, 0.0)
 
+    def moved(self, theta: Tensor, step: Tensor) -> Tensor:
+        """Where a step in the real vectors leads."""
+        return theta + step
+
     def of_parameters(self, parameters: Mapping[str, Tensor], batch: torch.Size) -> Tensor:
         r"""The divergence at constrained parameters that share a batch shape, with that shape."""
         return self._of(self.family.member(parameters, batch))
