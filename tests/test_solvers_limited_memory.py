@@ -33,6 +33,9 @@ class Function:
     def moved(self, theta, step):
         return theta + step
 
+    def bounded(self, step):
+        return step.clamp(-2, 2)
+
     def value_and_gradient(self, theta):
         self.gradients += 1
         theta = theta.detach().requires_grad_()

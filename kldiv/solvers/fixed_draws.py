@@ -29,14 +29,16 @@ from kldiv.solvers.line_search import State
 from kldiv.solvers.natural_steps import nearer
 from kldiv.solvers.normal_draws import NormalDraws
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.optima import EXCESS
 from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["FixedDraws"]
 
 _GROWTH = 8
 _LEARNT = 64  # parameters of a network
-_FOR_CURVATURE = 256  # draws are enough to tell the signs of the Hessian
+_FOR_CURVATURE = 512  # draws are enough to tell the signs of the Hessian
 _MEMORY = 20  # steps
+_STEPS = 500, 200  # at most on the same draws, of a single row and of several
 _SETTLED = 1e-8  # nats that are left to be gained with the same draws, relative
 
 
@@ -86,21 +88,24 @@ class FixedDraws:
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """Moves all rows with few draws, then with more, until these change nothing."""
         surface = NormalDraws.of(objective) or HeldVectors(objective)
-        count = self.first
+        count = settled = self.first
         surface.hold(count, objective.seed + count)
         with recorder.watching():
-            search = _Search.begun(surface, starts, nearer(objective, starts, recorder), recorder)
+            search = _Search.begun(surface, starts, _nearer(objective, starts, recorder), recorder)
             search.settle()
             while count * _GROWTH <= self.most and not recorder.stopped:
                 count *= _GROWTH
                 surface.hold(count, objective.seed + count)
                 state = search.look()
-                if search.best(search.excess) <= self.tolerance:
+                if search.within(self.tolerance):
                     break
                 search.settle(state)
-                if search.best(search.excess) <= self.tolerance:
+                settled = count
+                if search.within(self.tolerance):
                     break
-        objective.hold(min(count, _FOR_CURVATURE), objective.seed)
+        held = min(settled, _FOR_CURVATURE)
+        for each in (objective, surface):
+            each.hold(held, objective.seed + held)
         return search.end()
 
 
@@ -135,9 +140,9 @@ class _Search:
             state: Where they are on these draws, if these are new.
         """
         before = self.state[1]
-        steps = LimitedMemory(tolerance=_SETTLED).states(
-            self.surface, self.state if state is None else state, self.pairs
-        )
+        solver = LimitedMemory(_STEPS[len(before) > 1], _SETTLED)
+        present = self.state if state is None else state
+        steps = solver.states(self.surface, present, self.pairs, self.hopeless())
         for self.state, self.pairs in steps:
             self.record()
             if self.recorder.stopped:
@@ -151,6 +156,13 @@ class _Search:
             self.excess = ((before - loss[kept][same]).clamp_min(0.0) / _GROWTH)[kept]
         else:
             self.excess = self.excess[kept]
+
+    def hopeless(self) -> Tensor:
+        """Which rows are above another one, and had not settled when it was time to go on."""
+        _, loss, gradient = self.state
+        high = loss.nan_to_num(torch.inf) > loss.nan_to_num(torch.inf).amin(0)
+        moving = self.left(gradient) > EXCESS
+        return high & moving if self.pairs.steps is not None else torch.zeros_like(high)
 
     def look(self) -> State:
         """The state on new draws; and what there is to be gained there."""
@@ -166,10 +178,12 @@ class _Search:
         found: Tensor = (gradient * self.pairs.times(gradient)).sum(-1) / 2
         return found
 
-    def best(self, values: Tensor) -> float:
-        """The value at the lowest row, of the problem for which it is largest."""
+    def within(self, tolerance: float) -> bool:
+        """Whether more draws would gain little: at the lowest row, and not much at any other."""
         rows = self.state[1].nan_to_num(torch.inf).argmin(0, keepdim=True)
-        return float(values.take_along_dim(rows, 0).max())
+        others = torch.where(self.hopeless(), 0.0, self.excess)
+        lowest = self.excess.take_along_dim(rows, 0)
+        return bool((lowest <= tolerance).all() and (others <= EXCESS).all())
 
     def record(self) -> None:
         """Takes note of where all rows are."""
@@ -188,8 +202,17 @@ class _Search:
             recorder.steps,
             recorder.stopped,
             excess=self.excess[home],
+            signature=self.surface.signature(point)[home],
             decrement=(2 * left.clamp_min(0.0)).sqrt()[home],
         )
+
+
+def _nearer(objective: Objective, starts: Tensor, recorder: Recorder) -> Tensor:
+    """Nearer real vectors, the starts where bold steps led to where a density has overflown."""
+    try:
+        return nearer(objective, starts, recorder)
+    except InvalidArgument:
+        return starts
 
 
 def _lower(first: State, second: State) -> State:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from kldiv.solvers.lanczos import signature_of_many
 from kldiv.solvers.objective import Objective
 
 __all__ = ["HeldVectors"]
@@ -43,8 +44,16 @@ class HeldVectors:
 
     def moved(self, point: Tensor, step: Tensor) -> Tensor:
         """Where steps lead."""
-        return point + step
+        return self.objective.moved(point, step)
+
+    def bounded(self, step: Tensor) -> Tensor:
+        """A step of a length that the objective may bear."""
+        return self.objective.bounded(step)
 
     def value_and_gradient(self, point: Tensor) -> tuple[Tensor, Tensor]:
         """The divergence and its gradient."""
         return self.objective.value_and_gradient(point)
+
+    def signature(self, point: Tensor) -> Tensor:
+        """The signs of some of the Hessian's eigenvalues."""
+        return signature_of_many(self.objective, point)

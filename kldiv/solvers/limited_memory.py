@@ -25,7 +25,6 @@ from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["LimitedMemory"]
 
-_LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _STALLED = 3  # steps without progress after which a row rests
 
 
@@ -60,7 +59,11 @@ class LimitedMemory:
         return Run(theta, loss, gradient, recorder.steps, recorder.stopped)
 
     def states(
-        self, surface: Surface, starts: Tensor | State, pairs: CurvaturePairs | None = None
+        self,
+        surface: Surface,
+        starts: Tensor | State,
+        pairs: CurvaturePairs | None = None,
+        resting: Tensor | None = None,
     ) -> Iterator[tuple[State, CurvaturePairs]]:
         """The starts, then where each step has led, and what is known of the curvature there.
 
@@ -68,6 +71,7 @@ class LimitedMemory:
             surface: What is to fall.
             starts: Points, or the state at points.
             pairs: What is known of the curvature beforehand.
+            resting: Which rows are not to be moved, with shape :math:`(S, *)`.
         """
         if isinstance(starts, Tensor):
             starts = starts, *surface.value_and_gradient(starts)
@@ -75,8 +79,9 @@ class LimitedMemory:
         pairs = CurvaturePairs(self.memory) if pairs is None else pairs
         yield state, pairs
         settled, stalled = ~loss.isfinite(), torch.zeros_like(loss)
+        settled = settled if resting is None else settled | resting
         for _ in range(self.steps):
-            direction = _downhill(pairs, gradient)
+            direction = _downhill(surface, pairs, gradient)
             left = -(direction * gradient).sum(-1) / 2
             settled = settled | (stalled >= _STALLED) | (left <= self.tolerance * (1 + loss.abs()))
             if settled.all():
@@ -90,11 +95,11 @@ class LimitedMemory:
             yield state, pairs
 
 
-def _downhill(pairs: CurvaturePairs, gradient: Tensor) -> Tensor:
+def _downhill(surface: Surface, pairs: CurvaturePairs, gradient: Tensor) -> Tensor:
     """A direction of bearable length."""
-    found = pairs.times(gradient)
-    uphill = (found * gradient).sum(-1, keepdim=True) <= 0
+    found = surface.bounded(-pairs.times(gradient))
+    uphill = (found * gradient).sum(-1, keepdim=True) >= 0
     if bool(uphill.any()):
-        found = torch.where(uphill, pairs.forgotten().times(gradient), found)
-    longest = found.abs().amax(-1, keepdim=True).clamp_min(1e-300)
-    return -found * (_LONGEST / longest).clamp_max(1)
+        steepest = surface.bounded(-pairs.forgotten().times(gradient))
+        found = torch.where(uphill, steepest, found)
+    return found

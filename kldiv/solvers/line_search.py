@@ -29,6 +29,9 @@ class Surface(Protocol):
     def moved(self, point: Tensor, step: Tensor, /) -> Tensor:
         """Where steps of shape (S, *, P) lead."""
 
+    def bounded(self, step: Tensor, /) -> Tensor:
+        """The same direction, its parts as long as the surface may bear at most."""
+
 
 @dataclass(frozen=True)
 class Moved:
@@ -69,7 +72,7 @@ def backtrack(surface: Surface, state: State, direction: Tensor, active: Tensor)
     for _ in range(_HALVINGS):
         trial = surface.moved(point, length.unsqueeze(-1) * direction)
         trial = torch.where(waiting.unsqueeze(-1), trial, moved)
-        trial_loss, trial_gradient = surface.value_and_gradient(trial)
+        trial_loss, trial_gradient = _evaluated(surface, trial, waiting, (new_loss, new_gradient))
         enough = trial_loss <= loss + _ARMIJO * length * slope + noise
         taken = waiting & enough & trial_gradient.isfinite().all(-1)
         moved = torch.where(taken.unsqueeze(-1), trial, moved)
@@ -82,3 +85,16 @@ def backtrack(surface: Surface, state: State, direction: Tensor, active: Tensor)
     fell = active & ~waiting & (moved != point).any(-1)
     step = (length * fell).unsqueeze(-1) * direction
     return Moved(moved, new_loss, new_gradient, step, fell | ~active)
+
+
+def _evaluated(
+    surface: Surface, trial: Tensor, waiting: Tensor, known: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The loss and its gradient at the starts that wait, what is known of the others."""
+    asked = waiting.flatten(1).any(1) if waiting.ndim > 1 else waiting
+    if bool(asked.all()):
+        return surface.value_and_gradient(trial)
+    found = surface.value_and_gradient(trial[asked])
+    loss, gradient = (each.clone() for each in known)
+    loss[asked], gradient[asked] = found
+    return loss, gradient

@@ -30,11 +30,15 @@ from torch import Tensor
 
 from kldiv.errors import NotAvailable
 from kldiv.estimators.sampling.moving import normal_points
+from kldiv.solvers.lanczos import signature_by
 from kldiv.solvers.normal_charts import NormalChart, chart_of
 from kldiv.solvers.objective import Objective
 
 __all__ = ["NormalDraws"]
 
+_LONGEST = 20.0, 1.5  # of a step, in standard deviations and in logarithms of scales
+_DIFFERENCE = 1e-4  # of a step of length 1
+_PRODUCTS = 6  # with the Hessian: in these steps it is nearly the information, which is diagonal
 _ENTROPY = (1 + math.log(2 * math.pi)) / 2
 
 
@@ -110,6 +114,15 @@ class NormalDraws:
         loc = loc + (root @ shift.unsqueeze(-1)).squeeze(-1)
         return torch.cat([loc, (root @ matrix).flatten(-2)], -1)
 
+    def bounded(self, step: Tensor) -> Tensor:
+        """Steps of the mean and of the scales, each of a length that a density may bear."""
+        parts = zip(step.split([self.size, step.shape[-1] - self.size], -1), _LONGEST, strict=True)
+        sizes = (
+            part * (most / part.abs().amax(-1, keepdim=True).clamp_min(1e-300)).clamp_max(1)
+            for part, most in parts
+        )
+        return torch.cat(tuple(sizes), -1)
+
     @torch.no_grad()
     def value_and_gradient(self, point: Tensor) -> tuple[Tensor, Tensor]:
         """The divergence and its gradient in steps; where it is infinite the gradient is 0."""
@@ -137,6 +150,17 @@ class NormalDraws:
             change = change if rest.shape[-1] == self.size else change.sum(-1, keepdim=True)
         gradient = -torch.cat([shift, change], -1)
         return loss, torch.where(loss.isfinite().unsqueeze(-1), gradient, 0.0)
+
+    def signature(self, point: Tensor) -> Tensor:
+        """The signs of some of the Hessian's eigenvalues, in steps."""
+
+        def times(vector: Tensor) -> Tensor:
+            ends = [self.moved(point, sign * _DIFFERENCE * vector) for sign in (1, -1)]
+            ahead, behind = self.value_and_gradient(torch.cat(ends))[1].chunk(2)
+            return (ahead - behind) / (2 * _DIFFERENCE)
+
+        shape = (*point.shape[:-1], len(self.metric))
+        return signature_by(times, point.new_empty(shape), _PRODUCTS)
 
     def _slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The target's log densities and their gradients."""

@@ -126,8 +126,6 @@ def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:
     """The Newton decrement and the signature of each end."""
     rows, home = _distinct_rows(run.theta)
     theta, gradient = run.theta[rows], run.gradient[rows]
-    if run.decrement is not None:
-        return run.decrement, signature_of_many(objective, theta)[home]
     if theta.shape[-1] > _MANY:
         left = decrement_of_many(objective, theta, gradient)
         signs = signature_of_many(objective, theta)
