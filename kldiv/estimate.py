@@ -6,12 +6,14 @@ import math
 
 from dataclasses import dataclass, replace
 
+import torch
+
 from torch import Tensor
 
 from kldiv.errors import InvalidArgument
 from kldiv.numerics import total
 
-__all__ = ["Estimate"]
+__all__ = ["Estimate", "in_precision"]
 
 
 @dataclass(frozen=True)
@@ -88,3 +90,26 @@ class Estimate:
         )
         because = f": {self.reason}" if self.reason and not self.value.isfinite().all() else ""
         return f"Estimate({text}, {origin}{because})"
+
+
+def in_precision(estimate: Estimate, dtype: torch.dtype) -> Estimate:
+    """The estimate in the precision of the inputs, its rounding counted as error."""
+    if estimate.value.dtype == dtype:
+        return estimate
+    value = estimate.value.to(dtype)
+    size = value.detach().abs()
+    if estimate.reason:  # without one nothing is infinite but what the precision cannot hold
+        size = torch.where(size.isinf(), 0.0, size)
+    error = torch.add(estimate.error, size, alpha=torch.finfo(dtype).eps).to(dtype)
+    stderr = None if estimate.stderr is None else estimate.stderr.to(dtype)
+    pareto_k = None if estimate.pareto_k is None else estimate.pareto_k.to(dtype)
+    return Estimate(
+        value,
+        error,
+        estimate.method,
+        stderr,
+        estimate.evaluations,
+        estimate.reason,
+        estimate.up_to_constant,
+        pareto_k,
+    )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import torch
-
 from torch import Generator
 
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.randomness import as_seed
 from kldiv.errors import NotAvailable, NotFinite
-from kldiv.estimate import Estimate
+from kldiv.estimate import Estimate, in_precision
 from kldiv.estimators import Estimator, Explanation, Ladder, Problem
 from kldiv.estimators.reductions import reduction_of
 from kldiv.resolving import as_divergence, as_estimator, as_target, ladder
 
-__all__ = ["divergence", "explain", "in_precision"]
+__all__ = ["divergence", "explain"]
 
 
 def divergence(
@@ -115,26 +113,3 @@ def _problem(
     p: object, q: object, divergence: str | Divergence | type[Divergence], seed: int
 ) -> Problem:
     return Problem(as_divergence(divergence), as_target(p, "p"), as_target(q, "q"), seed)
-
-
-def in_precision(estimate: Estimate, dtype: torch.dtype) -> Estimate:
-    """The estimate in the precision of the inputs, its rounding counted as error."""
-    if estimate.value.dtype == dtype:
-        return estimate
-    value = estimate.value.to(dtype)
-    size = value.detach().abs()
-    if estimate.reason:  # without one nothing is infinite but what the precision cannot hold
-        size = torch.where(size.isinf(), 0.0, size)
-    error = torch.add(estimate.error, size, alpha=torch.finfo(dtype).eps).to(dtype)
-    stderr = None if estimate.stderr is None else estimate.stderr.to(dtype)
-    pareto_k = None if estimate.pareto_k is None else estimate.pareto_k.to(dtype)
-    return Estimate(
-        value,
-        error,
-        estimate.method,
-        stderr,
-        estimate.evaluations,
-        estimate.reason,
-        estimate.up_to_constant,
-        pareto_k,
-    )

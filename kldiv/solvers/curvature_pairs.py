@@ -53,7 +53,9 @@ class CurvaturePairs:
         size = (change * self._times_metric(change)).sum(-1, keepdim=True)
         bound = step.norm(dim=-1, keepdim=True) * change.norm(dim=-1, keepdim=True)
         usable = curvature > _POSITIVE * bound
-        fresh = torch.where(usable, curvature / size, torch.nan if self.scale is None else self.scale)
+        fresh = torch.where(
+            usable, curvature / size, torch.nan if self.scale is None else self.scale
+        )
         step, change = (torch.where(usable, each, 0.0).unsqueeze(-2) for each in (step, change))
         if self.steps is not None and self.changes is not None:
             step = torch.cat([self.steps, step], -2)[..., -self.memory :, :]

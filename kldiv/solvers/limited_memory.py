@@ -75,7 +75,7 @@ class LimitedMemory:
         """
         if isinstance(starts, Tensor):
             starts = starts, *surface.value_and_gradient(starts)
-        state = point, loss, gradient = starts
+        state = _, loss, gradient = starts
         pairs = CurvaturePairs(self.memory) if pairs is None else pairs
         yield state, pairs
         settled, stalled = ~loss.isfinite(), torch.zeros_like(loss)
@@ -91,7 +91,8 @@ class LimitedMemory:
             progress = loss - moved.loss > self.tolerance * (1 + loss.abs())
             stalled = torch.where(progress, 0.0, stalled + 1)
             settled = settled | ~moved.fell
-            state = point, loss, gradient = moved.point, moved.loss, moved.gradient
+            loss, gradient = moved.loss, moved.gradient
+            state = moved.point, loss, gradient
             yield state, pairs
 
 
