@@ -88,62 +88,72 @@ class FixedDraws:
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """Moves all rows with few draws, then with more, until these change nothing."""
         surface = NormalDraws.of(objective) or HeldVectors(objective)
-        count = settled = self.first
-        surface.hold(count, objective.seed + count)
+        search = _Search(surface, recorder, objective.seed)
+        search.hold(self.first)
         with recorder.watching():
-            search = _Search.begun(surface, starts, _nearer(objective, starts, recorder), recorder)
-            search.settle()
-            while count * _GROWTH <= self.most and not recorder.stopped:
-                count *= _GROWTH
-                surface.hold(count, objective.seed + count)
-                state = search.look()
+            search.begin(starts, _nearer(objective, starts, recorder))
+            search.settle(self.tolerance)
+            settled = self.first
+            while settled * _GROWTH <= self.most and not recorder.stopped:
+                state = search.look(settled * _GROWTH)
                 if search.within(self.tolerance):
                     break
-                search.settle(state)
-                settled = count
+                search.settle(self.tolerance, state)
+                settled = search.count
                 if search.within(self.tolerance):
                     break
-        held = min(settled, _FOR_CURVATURE)
-        for each in (objective, surface):
-            each.hold(held, objective.seed + held)
+            search.hold(settled)
+            search.settle(0.0)
+        search.hold(min(settled, _FOR_CURVATURE))
+        objective.hold(search.count, objective.seed + search.count)
         return search.end()
 
 
-@dataclass
 class _Search:
-    """All rows of a fit on the draws of the day; those that have ended together go on as one."""
+    """All rows of a fit on the draws of the day; those that have ended together go on as one.
 
-    surface: NormalDraws | HeldVectors
-    recorder: Recorder
+    Arguments:
+        surface: The objective as it is moved on.
+        recorder: What takes note of the steps.
+        seed: What the draws follow.
+    """
+
     state: State
-    pairs: CurvaturePairs
     home: Tensor
     excess: Tensor
 
-    @staticmethod
-    def begun(
-        surface: NormalDraws | HeldVectors, starts: Tensor, moved: Tensor, recorder: Recorder
-    ) -> _Search:
+    def __init__(self, surface: NormalDraws | HeldVectors, recorder: Recorder, seed: int) -> None:
+        self.surface, self.recorder, self.seed = surface, recorder, seed
+        self.pairs = CurvaturePairs(_MEMORY, surface.metric)
+        self.count = 0
+
+    def hold(self, count: int) -> None:
+        """From now on there are so many draws."""
+        if count != self.count:
+            self.count = count
+            self.surface.hold(count, self.seed + count)
+
+    def begin(self, starts: Tensor, moved: Tensor) -> None:
         """At the lower of two real vectors for each row."""
-        point = surface.point(starts if moved is starts else torch.cat([moved, starts]))
-        state = point, *surface.value_and_gradient(point)
+        point = self.surface.point(starts if moved is starts else torch.cat([moved, starts]))
+        state = point, *self.surface.value_and_gradient(point)
         if moved is not starts:
             state = _lower(*zip(*(each.chunk(2) for each in state), strict=True))
-        home = torch.arange(len(starts), device=starts.device)
-        pairs = CurvaturePairs(_MEMORY, surface.metric)
-        return _Search(surface, recorder, state, pairs, home, torch.full_like(state[1], torch.inf))
+        self.state = state
+        self.home = torch.arange(len(starts), device=starts.device)
+        self.excess = torch.full_like(self.state[1], torch.inf)
 
-    def settle(self, state: State | None = None) -> None:
+    def settle(self, enough: float, state: State | None = None) -> None:
         """Moves all rows to where the objective on these draws is least.
 
         Arguments:
+            enough: How many nats may be left to be gained, if not more is below notice.
             state: Where they are on these draws, if these are new.
         """
-        before = self.state[1]
-        solver = LimitedMemory(_STEPS[len(before) > 1], _SETTLED)
-        present = self.state if state is None else state
-        steps = solver.states(self.surface, present, self.pairs, self.hopeless())
-        for self.state, self.pairs in steps:
+        solver = LimitedMemory(_STEPS[len(self.state[1]) > 1], _SETTLED, _MEMORY, enough)
+        resting, before = self.hopeless(), state and state[1]
+        for last in solver.states(self.surface, state or self.state, self.pairs, resting):
+            self.state, self.pairs = last
             self.record()
             if self.recorder.stopped:
                 break
@@ -152,25 +162,23 @@ class _Search:
         kept = first_of(same)
         self.state = point[kept], loss[kept], gradient[kept]
         self.pairs, self.home = self.pairs.pick(kept), same[self.home]
-        if state is not None:
-            self.excess = ((before - loss[kept][same]).clamp_min(0.0) / _GROWTH)[kept]
-        else:
-            self.excess = self.excess[kept]
+        if before is not None:
+            self.excess = (before - loss[kept][same]).clamp_min(0.0) / _GROWTH
+        self.excess = self.excess[kept]
 
     def hopeless(self) -> Tensor:
         """Which rows are above another one, and had not settled when it was time to go on."""
         _, loss, gradient = self.state
-        high = loss.nan_to_num(torch.inf) > loss.nan_to_num(torch.inf).amin(0)
+        loss = loss.nan_to_num(torch.inf)
         moving = self.left(gradient) > EXCESS
-        return high & moving if self.pairs.steps is not None else torch.zeros_like(high)
+        return (loss > loss.amin(0)) & moving & (self.pairs.steps is not None)
 
-    def look(self) -> State:
+    def look(self, count: int) -> State:
         """The state on new draws; and what there is to be gained there."""
-        point, _, gradient = self.state
+        self.hold(count)
+        point = self.state[0]
         loss, fresh = self.surface.value_and_gradient(point)
         self.excess = self.left(fresh).nan_to_num(torch.inf)
-        self.state = point, loss, gradient
-        self.record()
         return point, loss, fresh
 
     def left(self, gradient: Tensor) -> Tensor:

@@ -37,11 +37,13 @@ class LimitedMemory:
         tolerance: How many nats a row may still have to gain when it rests, relative to
             :math:`1 + |\text{loss}|`.
         memory: How many steps are remembered.
+        enough: How many nats it may have to gain in any case.
     """
 
     steps: int = 500
     tolerance: float = 1e-10
     memory: int = 20
+    enough: float = 0.0
 
     name = "limited_memory"
 
@@ -83,7 +85,8 @@ class LimitedMemory:
         for _ in range(self.steps):
             direction = _downhill(surface, pairs, gradient)
             left = -(direction * gradient).sum(-1) / 2
-            settled = settled | (stalled >= _STALLED) | (left <= self.tolerance * (1 + loss.abs()))
+            most = (self.tolerance * (1 + loss.abs())).clamp_min(self.enough)
+            settled = settled | (stalled >= _STALLED) | (left <= most)
             if settled.all():
                 return
             moved = backtrack(surface, state, direction, ~settled)
