@@ -6,13 +6,15 @@ import math
 
 from dataclasses import dataclass, replace
 
+import torch
+
 from torch import Tensor
 
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.numerics import total
 from kldiv.tables import with_unit
 
-__all__ = ["Estimate"]
+__all__ = ["Estimate", "finished"]
 
 
 @dataclass(frozen=True)
@@ -98,3 +100,30 @@ class Estimate:
         )
         because = f": {self.reason}" if self.reason and not self.value.isfinite().all() else ""
         return f"Estimate({text}, {origin}{because})"
+
+
+def finished(estimate: Estimate, unit: str, dtype: torch.dtype) -> Estimate:
+    """The estimate in a divergence's unit and in the precision of the inputs.
+
+    Rounding to that precision is counted as error.
+    """
+    if estimate.value.dtype == dtype:
+        return estimate if estimate.unit == unit else replace(estimate, unit=unit)
+    value = estimate.value.to(dtype)
+    size = value.detach().abs()
+    if estimate.reason:  # without one nothing is infinite but what the precision cannot hold
+        size = torch.where(size.isinf(), 0.0, size)
+    error = torch.add(estimate.error, size, alpha=torch.finfo(dtype).eps).to(dtype)
+    stderr = None if estimate.stderr is None else estimate.stderr.to(dtype)
+    pareto_k = None if estimate.pareto_k is None else estimate.pareto_k.to(dtype)
+    return Estimate(
+        value,
+        error,
+        estimate.method,
+        stderr,
+        estimate.evaluations,
+        estimate.reason,
+        estimate.up_to_constant,
+        pareto_k,
+        unit,
+    )

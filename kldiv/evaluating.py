@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import torch
-
 from torch import Generator
 
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.randomness import as_seed
 from kldiv.errors import NotAvailable, NotFinite
-from kldiv.estimate import Estimate
+from kldiv.estimate import Estimate, finished
 from kldiv.estimators import Estimator, Explanation, Ladder, Problem
 from kldiv.estimators.reductions import reduction_of
 from kldiv.resolving import as_divergence, as_estimator, as_target, ladder
 
-__all__ = ["divergence", "explain", "finished"]
+__all__ = ["divergence", "explain"]
 
 
 def divergence(
@@ -69,7 +65,7 @@ def divergence(
             f"estimator {found.method!r} gives NaN for {problem.divergence} between {p!r} and "
             f"{q!r}; another estimator may not"
         )
-    return finished(found, problem.divergence, problem.dtype)
+    return finished(found, problem.divergence.unit, problem.dtype)
 
 
 def explain(
@@ -117,31 +113,3 @@ def _problem(
     p: object, q: object, divergence: str | Divergence | type[Divergence], seed: int
 ) -> Problem:
     return Problem(as_divergence(divergence), as_target(p, "p"), as_target(q, "q"), seed)
-
-
-def finished(estimate: Estimate, divergence: Divergence, dtype: torch.dtype) -> Estimate:
-    """The estimate in the divergence's unit and in the precision of the inputs.
-
-    Rounding to that precision is counted as error.
-    """
-    unit = divergence.unit
-    if estimate.value.dtype == dtype:
-        return estimate if estimate.unit == unit else replace(estimate, unit=unit)
-    value = estimate.value.to(dtype)
-    size = value.detach().abs()
-    if estimate.reason:  # without one nothing is infinite but what the precision cannot hold
-        size = torch.where(size.isinf(), 0.0, size)
-    error = torch.add(estimate.error, size, alpha=torch.finfo(dtype).eps).to(dtype)
-    stderr = None if estimate.stderr is None else estimate.stderr.to(dtype)
-    pareto_k = None if estimate.pareto_k is None else estimate.pareto_k.to(dtype)
-    return Estimate(
-        value,
-        error,
-        estimate.method,
-        stderr,
-        estimate.evaluations,
-        estimate.reason,
-        estimate.up_to_constant,
-        pareto_k,
-        unit,
-    )

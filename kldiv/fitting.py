@@ -13,13 +13,13 @@ import torch
 from torch import Generator
 
 from kldiv.certificate import certify
+from kldiv.certificate.fresh_estimate import fresh_estimate
 from kldiv.definitions.chunked_target import ChunkedTarget
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.precision import as_dtype
 from kldiv.definitions.randomness import as_seed
 from kldiv.errors import ConvergenceWarning, InvalidArgument, InvalidType, NotAvailable, NotFinite
 from kldiv.estimators import Estimator, Explanation, Ladder
-from kldiv.evaluating import finished
 from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
 from kldiv.results import Fit, History
 from kldiv.solvers import (
@@ -237,8 +237,6 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
     target = objective.target
     with torch.no_grad():
         member = as_dtype(objective.family.at(theta), target.dtype)
-        made = run.estimate
-        found = estimator.estimate(objective.problem(theta)) if made is None else ends.of(made)
         optima = distinct(objective, ends)
     settled = ends.at_best(ends.settled)
     converged = (bool(run.settled) or bool(settled.all())) and not run.stopped
@@ -250,7 +248,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         parameters={
             name: as_dtype(each, target.dtype) for name, each in optima.parameters_of(best).items()
         },
-        divergence=finished(found, objective.divergence, target.dtype).detach(),
+        divergence=fresh_estimate(objective, estimator, run, ends),
         converged=converged,
         verdict=verdict_on(objective, solver, run, ends, optima, converged=converged),
         optima=optima[0] if single else optima,

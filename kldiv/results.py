@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never, overload
 
 from torch import Tensor
 from torch.distributions import Distribution
@@ -86,7 +86,31 @@ class History:
         return f"History({len(self)} steps, {float(self.seconds[-1]):.2g} s)"
 
 
-@dataclass(frozen=True)
+class Later:
+    """An attribute that holds an estimate, or what makes it when it is first asked for."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = f"_{name}"
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Never: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> Estimate: ...
+
+    def __get__(self, instance: object | None, owner: type) -> Estimate:
+        if instance is None:
+            raise AttributeError("it has no default")
+        held: Estimate | Callable[[], Estimate] = instance.__dict__[self._name]
+        found = held if isinstance(held, Estimate) else held()
+        instance.__dict__[self._name] = found
+        return found
+
+    def __set__(self, instance: object, value: Estimate | Callable[[], Estimate]) -> None:
+        instance.__dict__[self._name] = value
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit:
     r"""A fitted member of a family, with what is known of its quality.
 
@@ -94,7 +118,8 @@ class Fit:
         q: The fitted distribution.
         family: The family, its parameters at the fitted ones.
         parameters: The fitted parameters, constrained, by name.
-        divergence: The divergence from the target, estimated afresh.
+        divergence: The divergence from the target, estimated afresh; where that takes many draws,
+            when it is first asked for.
         converged: Whether the answer is a local minimum as far as its gradient and Hessian tell;
             where these are drawn anew at each step, or are a network's, whether the objective was
             seen to fall no more.
@@ -121,7 +146,7 @@ class Fit:
     q: Distribution
     family: Family
     parameters: dict[str, Tensor]
-    divergence: Estimate
+    divergence: Later = Later()
     converged: bool
     verdict: str
     optima: Sequence[Any]

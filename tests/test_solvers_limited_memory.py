@@ -30,6 +30,12 @@ class Function:
     def sampled(self):
         return False
 
+    def moved(self, theta, step):
+        return theta + step
+
+    def bounded(self, step):
+        return step.clamp(-2, 2)
+
     def value_and_gradient(self, theta):
         self.gradients += 1
         theta = theta.detach().requires_grad_()
@@ -73,9 +79,9 @@ def test_a_step_is_halved_until_the_loss_has_fallen():
     direction = torch.tensor([[1.0], [100.0]], dtype=F64)
     moved = backtrack(objective, (theta, loss, gradient), direction, torch.tensor([True, True]))
     assert moved.fell.all()
-    assert float(moved.theta[0]) == 1
+    assert float(moved.point[0]) == 1
     assert (moved.loss < loss).all()
-    assert math.log2(100 / float(moved.theta[1])).is_integer()
+    assert math.log2(100 / float(moved.point[1])).is_integer()
 
 
 def test_a_row_that_cannot_fall_stays_and_says_so():
@@ -85,7 +91,7 @@ def test_a_row_that_cannot_fall_stays_and_says_so():
     uphill = -torch.ones_like(theta)
     moved = backtrack(objective, state, uphill, torch.tensor([True]))
     assert not moved.fell.any()
-    assert torch.equal(moved.theta, theta)
+    assert torch.equal(moved.point, theta)
 
 
 @pytest.mark.parametrize("arguments", [{"first": 8}, {"most": 32}, {"tolerance": 0.0}])

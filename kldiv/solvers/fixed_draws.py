@@ -1,9 +1,11 @@
 r"""Fits of sampled objectives: draws are held fixed, and more are taken as the fit settles.
 
 With N draws the optimum is off by :math:`O(N^{-1/2})` at most, and its divergence by
-:math:`O(1/N)`. What it is off is seen with the next, larger set: the old optimum is above the new
-one there by a gap, of which :math:`N_{\text{old}} / N_{\text{new}}` is left at most. The fit ends
-where that is small enough.
+:math:`O(1/N)`. What it is off is seen with the next, larger set, which has not seen it: the old
+optimum is above the new one there by a gap, :math:`\tfrac12 g^\top \mathcal H^{-1} g` with the
+gradient there and the inverse Hessian that the way so far has shown. Where that is small enough
+the fit ends. Else it goes on with the new set, from where of the gap
+:math:`N_{\text{old}} / N_{\text{new}}` is left at most.
 
 References:
     Black Box Variational Inference with a Deterministic Objective: Faster, More Accurate, and
@@ -19,17 +21,25 @@ import torch
 from torch import Tensor
 
 from kldiv.errors import InvalidArgument
+from kldiv.solvers.curvature_pairs import CurvaturePairs
 from kldiv.solvers.groups import first_of, together
-from kldiv.solvers.limited_memory import LimitedMemory, State
+from kldiv.solvers.held_vectors import HeldVectors
+from kldiv.solvers.limited_memory import LimitedMemory
+from kldiv.solvers.line_search import State
 from kldiv.solvers.natural_steps import nearer
+from kldiv.solvers.normal_draws import NormalDraws
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.optima import EXCESS
 from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["FixedDraws"]
 
 _GROWTH = 8
 _LEARNT = 64  # parameters of a network
-_FOR_CURVATURE = 256  # draws are enough to tell the signs of the Hessian
+_FOR_CURVATURE = 512  # draws are enough to tell the signs of the Hessian
+_MEMORY = 20  # steps
+_STEPS = 500, 200  # at most on the same draws, of a single row and of several
+_SETTLED = 1e-8  # nats that are left to be gained with the same draws, relative
 
 
 @dataclass(frozen=True)
@@ -79,52 +89,151 @@ class FixedDraws:
         """Moves all rows with few draws, then with more, until these change nothing."""
         moved, end = starts, None
         with recorder.watching():
-            moved, end = nearer(objective, starts, recorder)
+            moved, end = _nearer(objective, starts, recorder)
         if end is not None:
             return end
-        count = self.first
-        objective.hold(count, objective.seed + count)
-        starts = _lower(objective, starts, moved)
-        state, home = self._settle(objective, starts, recorder)
-        excess = torch.full_like(state[1], torch.inf)
-        while count * _GROWTH <= self.most and not recorder.stopped:
-            count *= _GROWTH
-            objective.hold(count, objective.seed + count)
-            before = objective(state[0]).detach()
-            state, again = self._settle(objective, state[0], recorder, home)
-            excess = ((before - state[1][again]).clamp_min(0.0) / _GROWTH)[first_of(again)]
-            home = again[home]
-            if bool((excess.amin(0) <= self.tolerance).all()):
-                break
-        objective.hold(min(count, _FOR_CURVATURE), objective.seed)
-        theta, loss, gradient = (each[home] for each in state)
-        return Run(theta, loss, gradient, recorder.steps, recorder.stopped, excess=excess[home])
-
-    def _settle(
-        self,
-        objective: Objective,
-        theta: Tensor,
-        recorder: Recorder,
-        home: Tensor | None = None,
-    ) -> tuple[State, Tensor]:
-        """Where rows end; those that ended together become one. And which became which."""
-        rows = torch.arange(len(theta), device=theta.device)
-        home = rows if home is None else home
+        surface = NormalDraws.of(objective) or HeldVectors(objective)
+        search = _Search(surface, recorder, objective.seed)
+        search.hold(self.first)
         with recorder.watching():
-            for state in LimitedMemory().states(objective, theta):
-                last = state
-                parameters = objective.family.space.constrain(state[0][home])
-                recorder.record(state[1][home], parameters, state[2][home])
-                if recorder.stopped:
+            search.begin(starts, moved)
+            search.settle(self.tolerance)
+            settled = self.first
+            while settled * _GROWTH <= self.most and not recorder.stopped:
+                state = search.look(settled * _GROWTH)
+                if search.within(self.tolerance):
                     break
-        same = together(last[0], last[1])
+                search.settle(self.tolerance, state)
+                settled = search.count
+                if search.within(self.tolerance):
+                    break
+            search.hold(settled)
+            search.settle(0.0)
+        search.hold(min(settled, _FOR_CURVATURE))
+        objective.hold(search.count, objective.seed + search.count)
+        return search.end()
+
+
+class _Search:
+    """All rows of a fit on the draws of the day; those that have ended together go on as one.
+
+    Arguments:
+        surface: The objective as it is moved on.
+        recorder: What takes note of the steps.
+        seed: What the draws follow.
+    """
+
+    state: State
+    home: Tensor
+    excess: Tensor
+
+    def __init__(self, surface: NormalDraws | HeldVectors, recorder: Recorder, seed: int) -> None:
+        self.surface, self.recorder, self.seed = surface, recorder, seed
+        self.pairs = CurvaturePairs(_MEMORY, surface.metric)
+        self.count = 0
+
+    def hold(self, count: int) -> None:
+        """From now on there are so many draws."""
+        if count != self.count:
+            self.count = count
+            self.surface.hold(count, self.seed + count)
+
+    def begin(self, starts: Tensor, moved: Tensor) -> None:
+        """At the lower of two real vectors for each row."""
+        point = self.surface.point(starts if moved is starts else torch.cat([moved, starts]))
+        state = point, *self.surface.value_and_gradient(point)
+        if moved is not starts:
+            state = _lower(*zip(*(each.chunk(2) for each in state), strict=True))
+        self.state = state
+        self.home = torch.arange(len(starts), device=starts.device)
+        self.excess = torch.full_like(self.state[1], torch.inf)
+
+    def settle(self, enough: float, state: State | None = None) -> None:
+        """Moves all rows to where the objective on these draws is least.
+
+        Arguments:
+            enough: How many nats may be left to be gained, if not more is below notice.
+            state: Where they are on these draws, if these are new.
+        """
+        solver = LimitedMemory(_STEPS[len(self.state[1]) > 1], _SETTLED, _MEMORY, enough)
+        resting, before = self.hopeless(), state and state[1]
+        for last in solver.states(self.surface, state or self.state, self.pairs, resting):
+            self.state, self.pairs = last
+            self.record()
+            if self.recorder.stopped:
+                break
+        point, loss, gradient = self.state
+        same = together(self.surface.theta(point), loss)
         kept = first_of(same)
-        return (last[0][kept], last[1][kept], last[2][kept]), same
+        self.state = point[kept], loss[kept], gradient[kept]
+        self.pairs, self.home = self.pairs.pick(kept), same[self.home]
+        if before is not None:
+            self.excess = (before - loss[kept][same]).clamp_min(0.0) / _GROWTH
+        self.excess = self.excess[kept]
+
+    def hopeless(self) -> Tensor:
+        """Which rows are above another one, and had not settled when it was time to go on."""
+        _, loss, gradient = self.state
+        loss = loss.nan_to_num(torch.inf)
+        moving = self.left(gradient) > EXCESS
+        return (loss > loss.amin(0)) & moving & (self.pairs.steps is not None)
+
+    def look(self, count: int) -> State:
+        """The state on new draws; and what there is to be gained there."""
+        self.hold(count)
+        point = self.state[0]
+        loss, fresh = self.surface.value_and_gradient(point)
+        self.excess = self.left(fresh).nan_to_num(torch.inf)
+        return point, loss, fresh
+
+    def left(self, gradient: Tensor) -> Tensor:
+        """How many nats less a quadratic function with this gradient has at its least."""
+        found: Tensor = (gradient * self.pairs.times(gradient)).sum(-1) / 2
+        return found
+
+    def within(self, tolerance: float) -> bool:
+        """Whether more draws would gain little: at the lowest row, and not much at any other."""
+        rows = self.state[1].nan_to_num(torch.inf).argmin(0, keepdim=True)
+        others = torch.where(self.hopeless(), 0.0, self.excess)
+        lowest = self.excess.take_along_dim(rows, 0)
+        return bool((lowest <= tolerance).all() and (others <= EXCESS).all())
+
+    def record(self) -> None:
+        """Takes note of where all rows are."""
+        point, loss, gradient = (each[self.home] for each in self.state)
+        gradient = self.surface.real_gradient(point, gradient)
+        self.recorder.record(loss, self.surface.parameters(point), gradient)
+
+    def end(self) -> Run:
+        """Where all rows have ended."""
+        point, loss, gradient = self.state
+        left, home, recorder = self.left(gradient), self.home, self.recorder
+        return Run(
+            self.surface.theta(point)[home],
+            loss[home],
+            self.surface.real_gradient(point, gradient)[home],
+            recorder.steps,
+            recorder.stopped,
+            excess=self.excess[home],
+            signature=self.surface.signature(point)[home],
+            decrement=(2 * left.clamp_min(0.0)).sqrt()[home],
+        )
 
 
-def _lower(objective: Objective, first: Tensor, second: Tensor) -> Tensor:
-    """Of two real vectors for each row that where the objective is lower."""
-    if second is first:
-        return first
-    better = objective(second).detach() < objective(first).detach()
-    return torch.where(better.unsqueeze(-1), second, first)
+def _nearer(objective: Objective, starts: Tensor, recorder: Recorder) -> tuple[Tensor, Run | None]:
+    """Nearer real vectors, the starts where bold steps led to where a density has overflown."""
+    try:
+        return nearer(objective, starts, recorder)
+    except InvalidArgument:
+        return starts, None
+
+
+def _lower(first: State, second: State) -> State:
+    """Of two states for each row the one that is lower."""
+    better = first[1] < second[1]
+    both = zip(first, second, strict=True)
+    point, loss, gradient = (
+        torch.where(better if one.ndim == better.ndim else better.unsqueeze(-1), one, two)
+        for one, two in both
+    )
+    return point, loss, gradient

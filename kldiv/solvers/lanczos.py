@@ -12,6 +12,9 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 
 from torch import Tensor
@@ -19,19 +22,35 @@ from torch import Tensor
 from kldiv.definitions.randomness import seeded
 from kldiv.solvers.objective import Objective
 
-__all__ = ["decrement_of_many", "signature_of_many"]
+__all__ = ["decrement_of_many", "signature_by", "signature_of_many"]
 
 _STEPS = 10
 _DIFFERENCE = 1e-4
 _FLAT = 1e-6  # of the largest eigenvalue, and in nats
 _NOTHING = 1e-9  # of an image: what is left of it beyond the vectors before is rounding
 
+Times = Callable[[Tensor], Tensor]
+
 
 def signature_of_many(objective: Objective, theta: Tensor) -> Tensor:
     r"""The signs of the eigenvalues that are found, ascending, with shape :math:`(S, *, 10)`."""
+    return signature_by(partial(_times, objective, theta), theta)
+
+
+def signature_by(times: Times, like: Tensor, count: int = _STEPS) -> Tensor:
+    r"""The same of any matrix.
+
+    Arguments:
+        times: Its products with vectors of length 1.
+        like: A tensor of the vectors' shape :math:`(S, *, P)`.
+        count: How many products are made.
+
+    Returns:
+        The signs, of which there are k at most, with shape :math:`(S, *, k)`.
+    """
     with seeded(0):
-        start = torch.randn(theta.shape, dtype=theta.dtype).to(theta.device)
-    values = torch.linalg.eigvalsh(_tridiagonal(objective, theta, start))
+        start = torch.randn(like.shape, dtype=like.dtype).to(like.device)
+    values = torch.linalg.eigvalsh(_tridiagonal(times, start, count))
     least = _FLAT * values.abs().amax(-1, keepdim=True).clamp_min(1.0)
     signs: Tensor = torch.where(values.abs() <= least, 0.0, values.sign()).int()
     return signs
@@ -40,7 +59,7 @@ def signature_of_many(objective: Objective, theta: Tensor) -> Tensor:
 def decrement_of_many(objective: Objective, theta: Tensor, gradient: Tensor) -> Tensor:
     r"""The Newton decrement, with shape :math:`(S, *)`."""
     size = gradient.norm(dim=-1)
-    matrix = _tridiagonal(objective, theta, gradient + 1e-300)
+    matrix = _tridiagonal(partial(_times, objective, theta), gradient + 1e-300)
     values, vectors = torch.linalg.eigh(matrix)
     least = _FLAT * values.abs().amax(-1, keepdim=True).clamp_min(1.0)
     shares = vectors[..., 0, :].square() / torch.maximum(values.abs(), least)
@@ -48,16 +67,16 @@ def decrement_of_many(objective: Objective, theta: Tensor, gradient: Tensor) -> 
     return found
 
 
-def _tridiagonal(objective: Objective, theta: Tensor, start: Tensor) -> Tensor:
+def _tridiagonal(times: Times, start: Tensor, count: int = _STEPS) -> Tensor:
     """The matrix T, with shape (S, *, k, k), its vectors kept orthogonal to all before.
 
     Where these vectors are all that there is, the first number of the diagonal fills the rest.
     """
-    count = min(_STEPS, theta.shape[-1])
+    count = min(count, start.shape[-1])
     vector = start / start.norm(dim=-1, keepdim=True).clamp_min(1e-300)
     basis, columns = [vector], []
     for _ in range(count):
-        image = _times(objective, theta, basis[-1])
+        image = times(basis[-1])
         stacked = torch.stack(basis, -2)
         column = (stacked @ image.unsqueeze(-1)).squeeze(-1)
         columns.append(torch.nn.functional.pad(column, (0, count - column.shape[-1])))

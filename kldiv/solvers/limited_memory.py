@@ -11,26 +11,21 @@ References:
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
 from torch import Tensor
 
-from kldiv.solvers.line_search import backtrack
+from kldiv.solvers.curvature_pairs import CurvaturePairs
+from kldiv.solvers.line_search import State, Surface, backtrack
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
 
-__all__ = ["LimitedMemory", "State"]
+__all__ = ["LimitedMemory"]
 
-_LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
-_FIRST = 0.5  # the longest component of a step of which nothing is known
 _STALLED = 3  # steps without progress after which a row rests
-
-State = tuple[Tensor, Tensor, Tensor]
-"""Real vectors, the objective there and its gradient."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +37,13 @@ class LimitedMemory:
         tolerance: How many nats a row may still have to gain when it rests, relative to
             :math:`1 + |\text{loss}|`.
         memory: How many steps are remembered.
+        enough: How many nats it may have to gain in any case.
     """
 
     steps: int = 500
     tolerance: float = 1e-10
     memory: int = 20
+    enough: float = 0.0
 
     name = "limited_memory"
 
@@ -57,66 +54,56 @@ class LimitedMemory:
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """Moves all rows until each has settled."""
         with recorder.watching():
-            for state in self.states(objective, starts):
-                last = theta, loss, gradient = state
+            for (theta, loss, gradient), _ in self.states(objective, starts):
                 recorder.record(loss, objective.family.space.constrain(theta), gradient)
                 if recorder.stopped:
                     break
-        return Run(*last, recorder.steps, recorder.stopped)
+        return Run(theta, loss, gradient, recorder.steps, recorder.stopped)
 
-    def states(self, objective: Objective, starts: Tensor) -> Iterator[State]:
-        """The starts, then where each step has led, with the objective and its gradient there."""
-        theta = starts
-        loss, gradient = objective.value_and_gradient(theta)
-        yield theta, loss, gradient
-        pairs = _Pairs(deque(maxlen=self.memory))
+    def states(
+        self,
+        surface: Surface,
+        starts: Tensor | State,
+        pairs: CurvaturePairs | None = None,
+        resting: Tensor | None = None,
+    ) -> Iterator[tuple[State, CurvaturePairs]]:
+        """The starts, then where each step has led, and what is known of the curvature there.
+
+        Arguments:
+            surface: What is to fall.
+            starts: Points, or the state at points.
+            pairs: What is known of the curvature beforehand.
+            resting: Which rows are not to be moved, with shape :math:`(S, *)`.
+        """
+        if isinstance(starts, Tensor):
+            starts = starts, *surface.value_and_gradient(starts)
+        state = _, loss, gradient = starts
+        pairs = CurvaturePairs(self.memory) if pairs is None else pairs
+        yield state, pairs
         settled, stalled = ~loss.isfinite(), torch.zeros_like(loss)
+        settled = settled if resting is None else settled | resting
         for _ in range(self.steps):
-            direction = pairs.direction(gradient)
+            direction = _downhill(surface, pairs, gradient)
             left = -(direction * gradient).sum(-1) / 2
-            settled = settled | (stalled >= _STALLED) | (left <= self.tolerance * (1 + loss.abs()))
+            most = (self.tolerance * (1 + loss.abs())).clamp_min(self.enough)
+            settled = settled | (stalled >= _STALLED) | (left <= most)
             if settled.all():
                 return
-            moved = backtrack(objective, (theta, loss, gradient), direction, ~settled)
-            pairs.remember(moved.theta - theta, moved.gradient - gradient)
+            moved = backtrack(surface, state, direction, ~settled)
+            pairs = pairs.with_pair(moved.step, moved.gradient - gradient)
             progress = loss - moved.loss > self.tolerance * (1 + loss.abs())
             stalled = torch.where(progress, 0.0, stalled + 1)
             settled = settled | ~moved.fell
-            theta, loss, gradient = moved.theta, moved.loss, moved.gradient
-            yield theta, loss, gradient
+            loss, gradient = moved.loss, moved.gradient
+            state = moved.point, loss, gradient
+            yield state, pairs
 
 
-@dataclass
-class _Pairs:
-    r"""The last steps and changes of the gradient, with :math:`1 / s^\top y`, 0 where unusable."""
-
-    kept: deque[tuple[Tensor, Tensor, Tensor]]
-    scale: Tensor | None = field(default=None)
-
-    def remember(self, step: Tensor, change: Tensor) -> None:
-        """Takes in one step; a row whose curvature is not positive forgets it."""
-        curvature = (step * change).sum(-1, keepdim=True)
-        size = change.square().sum(-1, keepdim=True)
-        usable = curvature > 1e-12 * step.norm(dim=-1, keepdim=True) * size.sqrt()
-        inverse = torch.where(usable, 1 / torch.where(usable, curvature, 1.0), 0.0)
-        fresh = torch.where(usable, curvature / torch.where(usable, size, 1.0), torch.nan)
-        old = torch.full_like(fresh, torch.nan) if self.scale is None else self.scale
-        self.scale = torch.where(usable, fresh, old)
-        self.kept.append((step, change, inverse))
-
-    def direction(self, gradient: Tensor) -> Tensor:
-        """Downhill, and of bearable length."""
-        left, shares = gradient, []
-        for step, change, inverse in reversed(self.kept):
-            share = inverse * (step * left).sum(-1, keepdim=True)
-            left = left - share * change
-            shares.append(share)
-        first = _FIRST / gradient.abs().amax(-1, keepdim=True).clamp_min(1e-300)
-        scale = first.clamp_max(1.0) if self.scale is None else self.scale
-        found = torch.where(scale.isnan(), first.clamp_max(1.0), scale) * left
-        for (step, change, inverse), share in zip(self.kept, reversed(shares), strict=True):
-            found = found + (share - inverse * (change * found).sum(-1, keepdim=True)) * step
-        uphill = (found * gradient).sum(-1, keepdim=True) <= 0
-        found = -torch.where(uphill, gradient * first.clamp_max(1.0), found)
-        longest = found.abs().amax(-1, keepdim=True).clamp_min(1e-300)
-        return found * (_LONGEST / longest).clamp_max(1)
+def _downhill(surface: Surface, pairs: CurvaturePairs, gradient: Tensor) -> Tensor:
+    """A direction of bearable length."""
+    found = surface.bounded(-pairs.times(gradient))
+    uphill = (found * gradient).sum(-1, keepdim=True) >= 0
+    if bool(uphill.any()):
+        steepest = surface.bounded(-pairs.forgotten().times(gradient))
+        found = torch.where(uphill, steepest, found)
+    return found

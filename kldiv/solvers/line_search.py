@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
 from torch import Tensor
 
-from kldiv.solvers.objective import Objective
-
-__all__ = ["Moved", "backtrack"]
+__all__ = ["Moved", "State", "Surface", "backtrack"]
 
 _ARMIJO = 1e-4
 _HALVINGS = 25
 _NOISE = 1e-14  # of 1 + |loss|: what rounding may raise
+
+
+State = tuple[Tensor, Tensor, Tensor]
+"""Points, the loss there and its gradient."""
+
+
+class Surface(Protocol):
+    """What is to fall, as a function of points that steps lead away from."""
+
+    def value_and_gradient(self, point: Tensor, /) -> tuple[Tensor, Tensor]:
+        """The loss of shape (S, *) and its gradient in steps, (S, *, P), at points (S, *, K)."""
+
+    def moved(self, point: Tensor, step: Tensor, /) -> Tensor:
+        """Where steps of shape (S, *, P) lead."""
+
+    def bounded(self, step: Tensor, /) -> Tensor:
+        """The same direction, its parts as long as the surface may bear at most."""
 
 
 @dataclass(frozen=True)
@@ -22,44 +38,41 @@ class Moved:
     r"""Where a step has led.
 
     Arguments:
-        theta: The real vectors, with shape :math:`(S, *, P)`.
-        loss: The objective there, with shape :math:`(S, *)`.
+        point: The points, with shape :math:`(S, *, K)`.
+        loss: The loss there, with shape :math:`(S, *)`.
         gradient: Its gradient, with shape :math:`(S, *, P)`.
+        step: What was taken of the direction, with shape :math:`(S, *, P)`.
         fell: Which rows have moved, or were at rest, with shape :math:`(S, *)`.
     """
 
-    theta: Tensor
+    point: Tensor
     loss: Tensor
     gradient: Tensor
+    step: Tensor
     fell: Tensor
 
 
-def backtrack(
-    objective: Objective,
-    state: tuple[Tensor, Tensor, Tensor],
-    direction: Tensor,
-    active: Tensor,
-) -> Moved:
+def backtrack(surface: Surface, state: State, direction: Tensor, active: Tensor) -> Moved:
     """Moves the active rows along their directions; without a fall a row stays.
 
     Arguments:
-        objective: What is to fall.
-        state: The real vectors, the objective there and its gradient.
-        direction: Downhill, with the shape of the real vectors.
+        surface: What is to fall.
+        state: The points, the loss there and its gradient.
+        direction: Downhill, with the shape of the gradient.
         active: Which rows may move, with shape :math:`(S, *)`.
 
     References:
         Numerical Optimization (Nocedal and Wright, 2006), algorithm 3.1,
         doi:10.1007/978-0-387-40065-5.
     """
-    theta, loss, gradient = state
+    point, loss, gradient = state
     slope, noise = (direction * gradient).sum(-1), _NOISE * (1 + loss.abs())
-    length, waiting = active.to(theta.dtype), active.clone()
+    length, waiting = active.to(loss.dtype), active.clone()
     moved, new_loss, new_gradient = state
     for _ in range(_HALVINGS):
-        trial = theta + length.unsqueeze(-1) * direction
+        trial = surface.moved(point, length.unsqueeze(-1) * direction)
         trial = torch.where(waiting.unsqueeze(-1), trial, moved)
-        trial_loss, trial_gradient = objective.value_and_gradient(trial)
+        trial_loss, trial_gradient = _evaluated(surface, trial, waiting, (new_loss, new_gradient))
         enough = trial_loss <= loss + _ARMIJO * length * slope + noise
         taken = waiting & enough & trial_gradient.isfinite().all(-1)
         moved = torch.where(taken.unsqueeze(-1), trial, moved)
@@ -69,5 +82,19 @@ def backtrack(
         if not waiting.any():
             break
         length = torch.where(waiting, length / 2, length)
-    fell = active & ~waiting & (moved != theta).any(-1)
-    return Moved(moved, new_loss, new_gradient, fell | ~active)
+    fell = active & ~waiting & (moved != point).any(-1)
+    step = (length * fell).unsqueeze(-1) * direction
+    return Moved(moved, new_loss, new_gradient, step, fell | ~active)
+
+
+def _evaluated(
+    surface: Surface, trial: Tensor, waiting: Tensor, known: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The loss and its gradient at the starts that wait, what is known of the others."""
+    asked = waiting.flatten(1).any(1) if waiting.ndim > 1 else waiting
+    if bool(asked.all()):
+        return surface.value_and_gradient(trial)
+    found = surface.value_and_gradient(trial[asked])
+    loss, gradient = (each.clone() for each in known)
+    loss[asked], gradient[asked] = found
+    return loss, gradient

@@ -149,14 +149,15 @@ class NormalChart:
         if self.shape != "full":
             scale = root.diagonal(dim1=-2, dim2=-1)
             return torch.cat([of_loc / scale if self.shifts else of_loc, of_root], -1)
-        inverse = torch.linalg.inv(root).mT
         if self.shifts:
-            of_loc = (inverse @ of_loc.unsqueeze(-1)).squeeze(-1)
+            column = torch.linalg.solve_triangular(root.mT, of_loc.unsqueeze(-1), upper=True)
+            of_loc = column.squeeze(-1)
         if of_root.shape[-1]:
             rows, columns = torch.tril_indices(self.size, self.size, device=root.device)
             matrix = torch.zeros_like(root)
             matrix[..., rows, columns] = of_root
-            entries, diagonal = ((each)[..., rows, columns] for each in (inverse @ matrix, root))
+            matrix = torch.linalg.solve_triangular(root.mT, matrix, upper=True)
+            entries, diagonal = (each[..., rows, columns] for each in (matrix, root))
             of_root = torch.where(rows == columns, entries * diagonal, entries)
         return torch.cat([of_loc, of_root], -1)
 

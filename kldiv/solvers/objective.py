@@ -30,6 +30,7 @@ from kldiv.solvers.rules import Rule, rule_for
 __all__ = ["Objective"]
 
 
+_LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _DRAWS = 1_000  # a step, where sampling is the ladder's choice
 
 
@@ -188,6 +189,15 @@ class Objective:
             (gradient,) = torch.autograd.grad(total + 0 * variable.sum(), variable)
         self.gradients += 1
         return loss.detach(), torch.where(finite.unsqueeze(-1), gradient, 0.0)
+
+    def moved(self, theta: Tensor, step: Tensor) -> Tensor:
+        """Where a step in the real vectors leads."""
+        return theta + step
+
+    def bounded(self, step: Tensor) -> Tensor:
+        """A step in the real vectors of a length that an objective may bear."""
+        longest = step.abs().amax(-1, keepdim=True).clamp_min(1e-300)
+        return step * (_LONGEST / longest).clamp_max(1)
 
     def of_parameters(self, parameters: Mapping[str, Tensor], batch: torch.Size) -> Tensor:
         r"""The divergence at constrained parameters that share a batch shape, with that shape."""

@@ -11,7 +11,8 @@ from torch import Tensor
 from kldiv.definitions.projected_target import ProjectedTarget
 from kldiv.estimate import Estimate
 from kldiv.solvers.groups import first_of, together
-from kldiv.solvers.limited_memory import LimitedMemory, State
+from kldiv.solvers.limited_memory import LimitedMemory
+from kldiv.solvers.line_search import State
 from kldiv.solvers.normal_charts import chart_of
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.projections import Projections
@@ -101,7 +102,7 @@ def _merged(theta: Tensor, loss: Tensor, home: Tensor) -> tuple[Tensor, Tensor, 
 def _settled(objective: Objective, theta: Tensor, recorder: Recorder, home: Tensor) -> State:
     """Where L-BFGS leads, all starts in the record."""
     with recorder.watching():
-        for state in LimitedMemory(tolerance=_TOLERANCE).states(objective, theta):
+        for state, _ in LimitedMemory(tolerance=_TOLERANCE).states(objective, theta):
             last = state
             parameters = objective.family.space.constrain(state[0][home])
             recorder.record(state[1][home], parameters, state[2][home])

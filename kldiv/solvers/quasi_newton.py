@@ -109,8 +109,8 @@ class QuasiNewton:
             settled = settled | ~moved.fell
             progress = loss - moved.loss > 1e-14 * (1 + loss.abs())
             stalled = torch.where(progress, 0.0, stalled + 1)
-            inverse = _updated(inverse, moved.theta - theta, moved.gradient - gradient)
-            theta, loss, gradient = moved.theta, moved.loss, moved.gradient
+            inverse = _updated(inverse, moved.point - theta, moved.gradient - gradient)
+            theta, loss, gradient = moved.point, moved.loss, moved.gradient
             yield theta, loss, gradient
 
 

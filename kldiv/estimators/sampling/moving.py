@@ -19,6 +19,7 @@ from kldiv.estimators.sampling.quasi_random import CubeMap, cube_map, sobol
 
 __all__ = [
     "dimensions_of",
+    "normal_points",
     "of_components",
     "parts_of",
     "points_of",
@@ -31,7 +32,8 @@ _EACH = 4  # points for each dimension, at least: fewer have no covariance of fu
 
 def points_of(member: Distribution, count: int, seed: int) -> Tensor:
     """Points of the unit cube that any member of a family can share, with shape (N, m)."""
-    return _whitened(count, dimensions_of(member), seed)
+    cube: Tensor = torch.special.ndtr(normal_points(count, dimensions_of(member), seed))
+    return cube
 
 
 def dimensions_of(member: Distribution | None) -> int:
@@ -96,11 +98,10 @@ def pushed(member: Distribution | None, cube: Tensor) -> tuple[Tensor, Tensor]:
     return found.transport(cube.reshape(len(cube), *ones, -1)), share
 
 
-def _whitened(count: int, dimensions: int, seed: int) -> Tensor:
-    """Points of the cube, in pairs, whose normal coordinates have mean 0 and covariance 1."""
+def normal_points(count: int, dimensions: int, seed: int) -> Tensor:
+    """Standard normal points in pairs, of mean 0 and covariance 1, with shape (N, m)."""
     half = 1 << (max(count, _EACH * dimensions) // 2 - 1).bit_length()
     z = torch.special.ndtri(sobol(half, (1, dimensions), seed)[0])
     root = torch.linalg.cholesky(z.mT @ z / half)
     z = torch.linalg.solve_triangular(root, z.mT, upper=False).mT
-    cube: Tensor = torch.special.ndtr(torch.cat([z, -z]))
-    return cube
+    return torch.cat([z, -z])
