@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from kldiv.lazy import Lazy
     from kldiv.loading import load_fit
     from kldiv.registries import divergences, families, targets
-    from kldiv.solvers import Descent, FixedDraws, MomentMatching, QuasiNewton
+    from kldiv.solvers import Descent, MomentMatching, QuasiNewton
+    from kldiv.solvers.fixed_draws import FixedDraws
 
     __version__: str
 
@@ -118,7 +119,8 @@ _NAMES = {
     "lazy": "Lazy",
     "loading": "load_fit",
     "registries": "divergences families targets",
-    "solvers": "Descent FixedDraws MomentMatching QuasiNewton",
+    "solvers": "Descent MomentMatching QuasiNewton",
+    "solvers.fixed_draws": "FixedDraws",
 }
 _MODULES = {name: f"kldiv.{module}" for module, names in _NAMES.items() for name in names.split()}
 

@@ -20,11 +20,11 @@ from kldiv.definitions.precision import as_dtype
 from kldiv.definitions.randomness import as_seed
 from kldiv.errors import ConvergenceWarning, InvalidArgument, InvalidType, NotAvailable, NotFinite
 from kldiv.estimators import Estimator, Explanation, Ladder
+from kldiv.lazy import deferred
 from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
 from kldiv.results import Fit, History
 from kldiv.solvers import (
     Descent,
-    FixedDraws,
     MomentMatching,
     MovingNodes,
     Objective,
@@ -48,7 +48,7 @@ _SOLVERS: dict[str, Callable[[], Solver]] = {
     "moving_nodes": MovingNodes,
     "on_projections": OnProjections,
     "quasi_newton": QuasiNewton,
-    "fixed_draws": FixedDraws,
+    "fixed_draws": deferred("kldiv.solvers.fixed_draws:FixedDraws"),
     "descent": partial(Descent, lr=0.01, unconstrained=True),
 }
 """How each is made that can be asked for by name; a torch optimizer takes long to import."""

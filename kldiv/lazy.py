@@ -85,8 +85,8 @@ def deferred(target: str) -> Callable[..., Any]:
     module, _, name = target.partition(":")
 
     def called(*arguments: object, **options: object) -> object:
-        found = reduce(getattr, name.split("."), importlib.import_module(module))
-        return found(*arguments, **options)
+        found: Any = importlib.import_module(module)
+        return reduce(getattr, name.split("."), found)(*arguments, **options)
 
     return called
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kldiv.errors import InvalidArgument
-from kldiv.solvers import FixedDraws
+from kldiv.solvers.fixed_draws import FixedDraws
 from kldiv.solvers.limited_memory import LimitedMemory
 from kldiv.solvers.line_search import backtrack
 from kldiv.solvers.run import Recorder

@@ -15,6 +15,7 @@ from torch.distributions import (
 
 import kldiv
 
+from kldiv.definitions.parameters import Parameter
 from kldiv.resolving import as_target
 from kldiv.solvers.mixture_slopes import mixture_slopes
 
@@ -188,3 +189,38 @@ def test_a_tolerance_that_was_asked_for_is_kept():
     found = kldiv.fit(target, family, estimator=asked, **REVERSE)
     assert found.solver == "moving_nodes"
     assert found.divergence.error <= 1e-12 * found.divergence.value
+
+
+class Scaled(torch.nn.Module):
+    """A module with parameters of a normal distribution's names and another meaning."""
+
+    def __init__(self):
+        super().__init__()
+        self.loc = torch.nn.Parameter(torch.zeros((), dtype=F64))
+        self.scale = torch.nn.Parameter(torch.zeros((), dtype=F64))
+
+    def forward(self):
+        return Normal(self.loc, self.scale.exp())
+
+
+class Variance(kldiv.Family):
+    """A family that calls a variance its scale."""
+
+    def declare(self, size):
+        positive = torch.distributions.constraints.positive
+        real = torch.distributions.constraints.real
+        return {"loc": Parameter(real), "scale": Parameter(positive)}
+
+    def distribution(self, **parameters):
+        return Normal(parameters["loc"], parameters["scale"].sqrt())
+
+
+@pytest.mark.parametrize("family", [Scaled(), Variance()])
+@pytest.mark.parametrize("target", ["bimodal", "normal(loc=3.0, scale=2.0)"])
+def test_parameters_are_not_taken_for_what_they_are_called(family, target):
+    found = kldiv.fit(target, family, **REVERSE)
+    best = kldiv.fit(target, "normal", **REVERSE)
+    assert found.solver == "quasi_newton"
+    assert found.converged
+    assert float(found.divergence) == pytest.approx(float(best.divergence), abs=1e-7)
+    assert float(found.q.scale) == pytest.approx(float(best.q.scale), rel=1e-4)

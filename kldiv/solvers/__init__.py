@@ -6,7 +6,6 @@ start ended and the way it took.
 """
 
 from kldiv.solvers.descent import Descent
-from kldiv.solvers.fixed_draws import FixedDraws
 from kldiv.solvers.moment_matching import MomentMatching
 from kldiv.solvers.moving_nodes import MovingNodes
 from kldiv.solvers.objective import Objective
@@ -16,7 +15,6 @@ from kldiv.solvers.run import Run, Solver, Step
 
 __all__ = [
     "Descent",
-    "FixedDraws",
     "MomentMatching",
     "MovingNodes",
     "Objective",

@@ -43,12 +43,15 @@ class MomentMatching:
     name = "moment_matching"
 
     def why_not(self, objective: Objective) -> str | None:
-        """Forward ``kl``, an exponential family with nothing fixed, a target with moments."""
-        by_name = objective.divergence.name == "kl"
-        if by_name and not objective.forward and _known(objective) is not None:
-            return None
-        if not by_name or not objective.forward:
+        """Forward ``kl``, an exponential family with nothing fixed, a target with moments.
+
+        In reverse both sides must be normal.
+        """
+        reverse = not objective.forward
+        if objective.divergence.name != "kl" or (reverse and _known(objective) is None):
             return f"{objective.divergence} in this direction has no closed-form optimum"
+        if reverse:
+            return None
         family = objective.family
         held = [name for name in family.fixed if name not in family.may_be_fixed]
         if held:

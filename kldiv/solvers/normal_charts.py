@@ -214,7 +214,21 @@ class NormalChart:
 
 
 def chart_of(family: Family) -> NormalChart | None:
-    """The chart of a family of normals; ``None`` where its members are others."""
+    """The chart of a family of normals; ``None`` where its members are others.
+
+    What a module calls a scale may be another function of it: names are not believed.
+    """
+    chart = _by_names(family) if family.batched else None
+    if chart is None:
+        return None
+    probe = family.present() + 0.5
+    told, meant = chart.parameters(*chart.members(probe)), chart.space.constrain(probe)
+    same = all(torch.allclose(told[name], value) for name, value in meant.items())
+    return chart if same else None
+
+
+def _by_names(family: Family) -> NormalChart | None:
+    """The chart that the names of a family's parameters speak for."""
     member = family.at(family.present())
     names = {*family.space.parameters}
     if isinstance(member, MultivariateNormal):

@@ -133,7 +133,7 @@ class Recorder:
             index,
             loss.detach().clone(),
             {name: value.detach().clone() for name, value in parameters.items()},
-            gradient.detach().norm(dim=-1),
+            torch.linalg.vector_norm(gradient.detach(), dim=-1),
             time.perf_counter() - self.began,
             self.count(),
         )

@@ -164,8 +164,8 @@ def _roughly(values: Tensor, spacing: Tensor) -> Tensor:
 
 def _odd(base: Tensor, count: int, level: int) -> Tensor:
     """The steps that a level adds to those before it."""
-    odd = torch.arange(1, count * 2**level, 2, device=base.device).unsqueeze(-1)
-    return base + odd / 2**level
+    steps = torch.arange(1, count * 2**level, 2, device=base.device) * 0.5**level
+    return base + steps.unsqueeze(-1)
 
 
 def _inside(steps: Tensor, window: Window) -> Tensor:
