@@ -41,5 +41,4 @@ GOAL = Goal(
         ratio("d = 100", "NumPyro", 500, key="stay", prototype="2000"),
         no_more("d = 100", "excess", 1e-6),
     ],
-    "after the sigma points, which end at the optimum, the end is checked on draws.",
 )
