@@ -249,6 +249,17 @@ def test_vectors_are_of_the_types_that_closed_forms_know():
     assert isinstance(family("full_normal").at(torch.zeros(9)), MultivariateNormal)
 
 
+@pytest.mark.parametrize("name", ["full_normal", "full_normal(loc=[0.0,1.0,2.0])"])
+def test_the_members_of_full_normals_are_those_of_their_parameters(name):
+    made = kldiv.families.create(name).fitted_to(torch.Size([3]))
+    theta = vectors(made, 2)
+    values = made.values_at(theta)
+    member, other = made.at(theta), made.distribution(**values)
+    torch.testing.assert_close(member.loc, other.loc)
+    torch.testing.assert_close(member.covariance_matrix, values["covariance_matrix"])
+    torch.testing.assert_close(member.scale_tril, other.scale_tril)
+
+
 def test_a_mixture_fits_scalars_and_vectors():
     made = kldiv.families.create("normal_mixture(components=3)")
     scalars, planes = made.fitted_to(torch.Size()), made.fitted_to(torch.Size([2]))

@@ -64,3 +64,7 @@ def test_where_nothing_is_known_of_a_density_its_scale_stays():
 def test_the_neck_of_a_funnel_is_not_lost(scale):
     value, error = kldiv.Quadrature().mass(as_target(f"funnel(scale={scale})", "p"))
     assert abs(float(value) - 1) <= float(error) < 1e-8
+
+
+def test_on_the_flank_of_a_ridge_the_scale_stays():
+    assert scale_of(Normal(torch.tensor(0.5, dtype=torch.float64), 0.01)) == 1.0

@@ -215,3 +215,18 @@ def test_a_callback_that_stops_at_the_start_is_obeyed():
             callback=lambda step: True,
         )
     assert not found.converged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["diagonal_normal", "full_normal"])
+def test_a_thousand_dimensions_take_little_more_than_a_thousand_gradients(family):
+    size = 1000
+    mean, precision = vector(size, 1e3)
+    target = quadratic(mean, precision)
+    found = kldiv.fit(target, family, direction="reverse", starts=1)
+    covariance, value = best_of(family, precision)
+    assert found.converged
+    assert found.evaluations <= 1.1 * size
+    assert abs(float(found.divergence) - value) <= float(found.divergence.error) + 1e-8
+    torch.testing.assert_close(found.q.variance, covariance.diagonal(), rtol=1e-9, atol=0)
+    assert float(found.diagnostics["natural_gradient_norm"]) < 1e-9

@@ -50,6 +50,20 @@ def test_both_modes_and_the_trap_are_minima_and_a_slope_is_none():
     assert (ends.signature[3] < 0).any()
 
 
+def test_what_is_known_of_the_ends_is_not_looked_at_again():
+    objective = objective_of("bimodal", "normal", **REVERSE)
+    theta = logs(*MODES)
+    value = torch.tensor([2.0, 1.0], dtype=F64)
+    estimate = kldiv.Estimate(value, value / 10, "monte_carlo", value / 20)
+    known = {"decrement": value / 1e9, "signature": torch.ones(2, 2, dtype=torch.int32)}
+    ends = endpoints(objective, Run(theta, value, 0 * theta, [], **known))
+    assert ends.settled.all()
+    assert objective.evaluations == objective.gradients == 0
+    best = ends.of(estimate)
+    assert (float(best.value), float(best.error), float(best.stderr)) == (1.0, 0.1, 0.05)
+    assert float(distinct(objective, ends).parameters_of(ends.best)["loc"]) == MODES[1][0]
+
+
 def test_the_best_end_is_the_lowest_minimum_even_if_another_end_is_lower():
     objective = objective_of("bimodal(weights=[0.3,0.7])", "normal", **REVERSE)
     ends = ended_at(objective, logs((-5.0, 1.0), (10.0, 1.0), (10.0, 1.05)))

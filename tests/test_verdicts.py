@@ -57,6 +57,10 @@ def verdict(
         ({}, "Converged: the only local minimum reached from 2 starts, in 7 steps."),
         ({"starts": 1}, "Converged: the only local minimum reached from 1 start, in 7 steps."),
         (
+            {"because": "draws say so", "stochastic": True},
+            "Converged: the only local minimum reached from 2 starts, in 7 steps; draws say so.",
+        ),
+        (
             {"optima": ((OPTIMUM,) * 3,)},
             "Converged: the best of 3 local minima reached from 2 starts, in 7 steps.",
         ),

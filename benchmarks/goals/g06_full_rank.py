@@ -41,5 +41,4 @@ GOAL = Goal(
         until("d = 100", "NumPyro", 500, prototype="2000"),
         no_more("d = 100", "excess", 1e-6),
     ],
-    "the step that ends at the optimum is seen to when it is evaluated.",
 )

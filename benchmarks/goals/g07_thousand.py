@@ -45,5 +45,4 @@ GOAL = Goal(
         no_more("full rank", "stay", 0.6, prototype="0.32 s"),
         no_more("full rank", "excess", 1e-6),
     ],
-    "probes of the diagonal are not the way of mean-field fits.",
 )

@@ -1,11 +1,12 @@
 r"""Scales of places about which a density is far narrower than it was said to be.
 
 Across a plane, the scale of a place is that of the whole density, while a line across may meet a
-neck of it: a funnel's width falls as :math:`e^{x_1 / 2}`. With log density :math:`\ell` the bend
+neck of it: a funnel's width falls as :math:`e^{x_1 / 2}`. About a peak at c a log density falls by
 
-.. math:: b(h) = \ell(c + h) + \ell(c - h) - 2\,\ell(c)
+.. math:: \ell(c) - \max\{\ell(c - h), \ell(c + h)\}
 
-about a centre c is :math:`-h^2/\sigma^2` for a normal, whatever its height, and tells its width.
+within a width h, by :math:`h^2 / 2\sigma^2` for a normal, whatever its height. On the flank of a
+ridge that lies elsewhere it rises to one side, and the scale stays.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from torch import Tensor
 __all__ = ["narrowed"]
 
 _PART = 0.125  # of a scale: coordinates made for it resolve what is not narrower than that
-_SHARP = -1.0  # a bend that is not yet seen at a width
+_FALL = 0.5  # of a log density within its own width
 _HALVINGS = 60
 
 
 def narrowed(
     logs: Callable[[Tensor, Tensor], tuple[Tensor, ...]], centre: Tensor, scale: Tensor
 ) -> Tensor:
-    r"""Scales of C lines, those made smaller beside which a density bends sooner.
+    r"""Scales of C lines, those made smaller beside which a density falls sooner.
 
     Arguments:
         logs: Log densities at points of some lines, with shape :math:`(3, c)`, given these lines.
@@ -41,7 +42,7 @@ def narrowed(
         line = torch.arange(len(centre), device=centre.device)
         width = _PART * scale[:, k]
         for _ in range(_HALVINGS):
-            line = line[_bends(logs, centre[line, k], width[line], line)]
+            line = line[_falls(logs, centre[line, k], width[line], line)]
             if not len(line):
                 break
             scale[line, k] = width[line]
@@ -49,15 +50,15 @@ def narrowed(
     return scale
 
 
-def _bends(
+def _falls(
     logs: Callable[[Tensor, Tensor], tuple[Tensor, ...]],
     centre: Tensor,
     width: Tensor,
     line: Tensor,
 ) -> Tensor:
-    """Where a density bends sharply within a width of a centre."""
-    sharp = torch.zeros_like(line, dtype=torch.bool)
+    """Where a density falls on both sides within a width of a centre."""
+    falls = torch.zeros_like(line, dtype=torch.bool)
     for log in logs(torch.stack([centre - width, centre, centre + width]), line):
-        bend = (log[0] - log[1]) + (log[2] - log[1])
-        sharp = sharp | (log.isfinite().all(0) & (bend < _SHARP))
-    return sharp
+        lower = log[1] - torch.maximum(log[0], log[2])
+        falls = falls | (log.isfinite().all(0) & (lower > _FALL))
+    return falls
