@@ -95,13 +95,14 @@ class NormalChart:
     def parameters(self, loc: Tensor, root: Tensor) -> dict[str, Tensor]:
         """The free parameters by name."""
         scale = root.diagonal(dim1=-2, dim2=-1)
-        single = {"isotropic": scale[..., 0], "diagonal": scale}.get(self.shape)
-        known = {"loc": loc, "scale": single, "covariance_matrix": root @ root.mT}
+        scale = scale[..., 0] if self.shape == "isotropic" else scale
+        full = self.shape == "full"
+        spread = ("covariance_matrix", root @ root.mT) if full else ("scale", scale)
         free = self.space.parameters
         return {
             name: value.reshape((*loc.shape[:-1], *free[name].shape))
-            for name, value in known.items()
-            if name in free and value is not None
+            for name, value in (("loc", loc), spread)
+            if name in free
         }
 
     def real_vectors(self, loc: Tensor, precision: Tensor, root: Tensor) -> Tensor:
