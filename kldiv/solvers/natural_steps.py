@@ -88,7 +88,7 @@ def _moved(
         theta = chart.real_vectors(quadratic.loc, quadratic.precision, root)
         finite = theta.isfinite().all(-1, keepdim=True)
         if whole and bool(finite.all()):
-            end = normal_end(objective, chart, quadratic, root, recorder)
+            end = normal_end(objective, chart, quadratic, (theta, root), recorder)
             if end is not None:
                 return end.theta, end
         theta = torch.where(finite, theta, best)

@@ -91,7 +91,7 @@ def normal_end(
     objective: Objective,
     chart: NormalChart,
     quadratic: Quadratic,
-    root: Tensor,
+    members: tuple[Tensor, Tensor],
     recorder: Recorder,
 ) -> Run | None:
     """The fit's end where the target is the quadratic up to rounding, else ``None``.
@@ -100,9 +100,10 @@ def normal_end(
         objective: Reverse ``kl`` to a density, or to one up to a factor.
         chart: The family of normals.
         quadratic: What the target seems to be.
-        root: The factors L of the nearest members then.
+        members: The real vectors of the nearest members then, and their factors L.
         recorder: Where the end is put down.
     """
+    theta, root = members
     z = _draws(chart.size, objective.seed).to(root)
     if len(z) > _FEWEST and _remainder(objective, quadratic, root, z[:_FIRST]) is None:
         return None
@@ -110,7 +111,6 @@ def normal_end(
     if found is None:
         return None
     rest, slopes, left = found
-    theta = chart.real_vectors(quadratic.loc, quadratic.precision, root)
     own = slopes[: len(z) // 2]
     pull = own.movedim(0, -1) @ z[: len(own)] / len(own)
     gradient = real_gradient(chart, root, own.mean(0), pull)
