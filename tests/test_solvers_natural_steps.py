@@ -48,8 +48,8 @@ def test_one_step_ends_at_a_normal_target():
     torch.testing.assert_close(member.loc, NORMAL.loc.expand(3, -1), rtol=0, atol=1e-9)
     expected = NORMAL.covariance_matrix.expand(3, -1, -1)
     torch.testing.assert_close(member.covariance_matrix, expected, rtol=0, atol=1e-9)
-    # 2 D gradients and those at 512 draws that tell it, for each of three starts
-    assert objective.evaluations - before == 3 * (2 * SIZE + 512)
+    # 2 D gradients and those at 16, then 512 draws that tell it, for each of three starts
+    assert objective.evaluations - before == 3 * (2 * SIZE + 16 + 512)
 
 
 @pytest.mark.parametrize("size", [3, 70])

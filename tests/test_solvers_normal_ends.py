@@ -78,7 +78,7 @@ def test_a_normal_target_is_told_and_its_end_is_the_formula(size, condition, shi
     assert (end.signature == 1).all()
 
 
-@pytest.mark.parametrize(("size", "draws"), [(4, 1024), (64, 64), (100, 64), (300, 64)])
+@pytest.mark.parametrize(("size", "draws"), [(4, 16 + 1024), (64, 64), (100, 64), (300, 64)])
 def test_it_takes_as_many_gradients_as_determine_it_and_some_draws(size, draws):
     mean, precision = vector(size, 100.0)
     target = quadratic(mean, precision)
@@ -125,6 +125,13 @@ def test_what_is_not_quite_normal_is_not_taken_for_it(family, more, size):
 def test_other_targets_are_not_taken_for_normal(target):
     hidden = kldiv.Target(target.log_prob, event_shape=(5,))
     assert end_of(hidden, "diagonal_normal")[0] is None
+
+
+def test_a_log_density_that_is_not_known_everywhere_is_no_normal_one():
+    far = kldiv.Target(
+        lambda x: torch.where(x.abs() > 4, torch.nan, -x.square() / 2).sum(-1), event_shape=(5,)
+    )
+    assert end_of(far)[0] is None
 
 
 def test_a_saddle_of_the_log_density_is_no_normal_end():

@@ -85,9 +85,11 @@ def _moved(
         bend = torch.linalg.solve_triangular(root.mT, pull.mT, upper=True).mT
         quadratic = Quadratic.of(loc, slope, bend)
         root = quadratic.root(chart)
-        end = normal_end(objective, chart, quadratic, root, recorder) if whole else None
-        if end is not None:
-            return end.theta, end
         theta = chart.real_vectors(quadratic.loc, quadratic.precision, root)
-        theta = torch.where(theta.isfinite().all(-1, keepdim=True), theta, best)
+        finite = theta.isfinite().all(-1, keepdim=True)
+        if whole and bool(finite.all()):
+            end = normal_end(objective, chart, quadratic, (theta, root), recorder)
+            if end is not None:
+                return end.theta, end
+        theta = torch.where(finite, theta, best)
     return best, None

@@ -28,6 +28,7 @@ import torch
 
 from torch import Tensor
 
+from kldiv.errors import InvalidArgument
 from kldiv.estimate import Estimate
 from kldiv.estimators.sampling.quasi_random import sobol
 from kldiv.solvers.normal_charts import NormalChart
@@ -68,7 +69,7 @@ class Quadratic:
         factor, info = torch.linalg.cholesky_ex(precision.flip(-1, -2))
         if bool(info.any()):
             precision = _positive(precision)
-            factor = torch.linalg.cholesky(precision.flip(-1, -2))
+            factor, _ = torch.linalg.cholesky_ex(precision.flip(-1, -2))
         factor = factor.flip(-1, -2)
         half = torch.linalg.solve_triangular(factor, slope.unsqueeze(-1), upper=True)
         step = torch.linalg.solve_triangular(factor.mT, half, upper=False)
@@ -90,7 +91,7 @@ def normal_end(
     objective: Objective,
     chart: NormalChart,
     quadratic: Quadratic,
-    root: Tensor,
+    members: tuple[Tensor, Tensor],
     recorder: Recorder,
 ) -> Run | None:
     """The fit's end where the target is the quadratic up to rounding, else ``None``.
@@ -99,21 +100,17 @@ def normal_end(
         objective: Reverse ``kl`` to a density, or to one up to a factor.
         chart: The family of normals.
         quadratic: What the target seems to be.
-        root: The factors L of the nearest members then.
+        members: The real vectors of the nearest members then, and their factors L.
         recorder: Where the end is put down.
     """
+    theta, root = members
     z = _draws(chart.size, objective.seed).to(root)
-    seen = []
-    for part in [z] if len(z) == _FEWEST else [z[:_FIRST], z[_FIRST:]]:
-        found = _remainder(objective, quadratic, root, part)
-        if found is None:
-            return None
-        seen.append(found)
-    rest, slopes = (torch.cat(parts) for parts in zip(*seen, strict=True))
-    left = _overlooked(quadratic, rest, slopes)
-    if not _alike(left, chart.size):
+    if len(z) > _FEWEST and _remainder(objective, quadratic, root, z[:_FIRST]) is None:
         return None
-    theta = chart.real_vectors(quadratic.loc, quadratic.precision, root)
+    found = _remainder(objective, quadratic, root, z)
+    if found is None:
+        return None
+    rest, slopes, left = found
     own = slopes[: len(z) // 2]
     pull = own.movedim(0, -1) @ z[: len(own)] / len(own)
     gradient = real_gradient(chart, root, own.mean(0), pull)
@@ -172,27 +169,23 @@ def _draws(size: int, seed: int) -> Tensor:
 
 def _remainder(
     objective: Objective, quadratic: Quadratic, root: Tensor, z: Tensor
-) -> tuple[Tensor, Tensor] | None:
-    """The remainder and its gradient at draws of members, ``None`` where these are not 0."""
-    shift = (z @ root.mT).movedim(-2, 0)
-    log_p, slope = log_density_and_slope(objective, quadratic.loc + shift)
-    inner = quadratic.factor.mT @ shift.movedim(0, -1)
-    bend = (quadratic.factor @ inner).movedim(-1, 0)
-    rest, slope = log_p + inner.square().sum(-2).movedim(-1, 0) / 2, slope + bend
-    alike = _alike(_overlooked(quadratic, rest, slope), z.shape[-1])
-    return (rest, slope) if alike else None
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """The remainder at draws of members, its gradient, and the nats that both may hide at most.
 
-
-def _overlooked(quadratic: Quadratic, rest: Tensor, slopes: Tensor) -> Tensor:
-    """About how many nats a remainder may hide at most, with shape (*)."""
-    natural = torch.linalg.solve_triangular(quadratic.factor, slopes.movedim(0, -1), upper=True)
-    left: Tensor = (rest.var(0) + natural.square().sum(-2).mean(-1)) / 2
-    return left
-
-
-def _alike(left: Tensor, size: int) -> bool:
-    """Whether it is rounding everywhere; NaN is not."""
-    return bool((left <= _UNLIKE * size).all())
+    ``None`` where these are more than rounding, as where the log density is not known.
+    """
+    shift, factor = (z @ root.mT).movedim(-2, 0), quadratic.factor
+    try:
+        log_p, slopes = log_density_and_slope(objective, quadratic.loc + shift)
+    except InvalidArgument:  # it is NaN
+        return None
+    inner = factor.mT @ shift.movedim(0, -1)
+    rest = log_p + inner.square().sum(-2).movedim(-1, 0) / 2
+    slopes = slopes + (factor @ inner).movedim(-1, 0)
+    natural = torch.linalg.solve_triangular(factor, slopes.movedim(0, -1), upper=True)
+    left = (rest.var(0) + natural.square().sum(-2).mean(-1)) / 2
+    alike = bool((left <= _UNLIKE * z.shape[-1]).all())  # NaN is not
+    return (rest, slopes, left) if alike else None
 
 
 def _estimate(objective: Objective, root: Tensor, rest: Tensor) -> Estimate:
