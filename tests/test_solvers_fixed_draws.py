@@ -83,3 +83,73 @@ def test_the_same_seed_gives_the_same_fit():
     )
     assert torch.equal(first.parameters["scale"], second.parameters["scale"])
     assert not torch.equal(first.parameters["scale"], other.parameters["scale"])
+
+
+def tilted(x):
+    """Skewed along each coordinate, and no coordinate without the one before."""
+    chain = (x[..., 1:] - 0.5 * x[..., :-1].square()).square().sum(-1)
+    return -x[..., 0].square() / 2 - chain - x.exp().sum(-1) / 4
+
+
+@pytest.mark.parametrize("family", ["diagonal_normal", "full_normal"])
+def test_an_end_is_above_the_optimum_by_no_more_than_its_excess_and_the_promise(family):
+    target = kldiv.Target(tilted, event_shape=(5,))
+    found = kldiv.fit(target, family, direction="reverse", starts=1)
+    many = kldiv.FixedDraws(first=1 << 14, most=1 << 17, tolerance=1e-6)
+    best = kldiv.fit(target, family, direction="reverse", starts=1, solver=many)
+    points = torch.randn(1 << 15, 5, generator=torch.Generator().manual_seed(5), dtype=F64)
+    points = torch.cat([points, -points])
+    losses = [_loss(fit.parameters, points) for fit in (found, best)]
+    assert found.converged
+    assert losses[0] - losses[1] < 1e-3
+
+
+def _loss(parameters, points):
+    matrix = parameters.get("covariance_matrix")
+    if matrix is None:
+        matrix = parameters["scale"].square().diag()
+    root = torch.linalg.cholesky(matrix)
+    spread = root.diagonal().log().sum()
+    return float(-tilted(parameters["loc"] + points @ root.mT).mean() - spread)
+
+
+def test_a_start_from_which_bold_steps_overflow_is_no_hindrance():
+    def nearly_straight(x):
+        ahead, behind = (x - 50).exp(), (50 - x).exp()
+        return -((x - 50) * (ahead - behind) / (ahead + behind)).sum(-1)  # inf / inf far away
+
+    target = kldiv.Target(nearly_straight, event_shape=(3,))
+    found = kldiv.fit(target, "diagonal_normal", direction="reverse", starts=1)
+    assert found.converged
+    torch.testing.assert_close(found.q.mean, torch.full((3,), 50.0, dtype=F64), rtol=1e-2, atol=0)
+
+
+def test_every_minimum_that_starts_reach_is_kept_and_has_enough_draws():
+    def two(x):
+        first, second = (-(x - shift).square().sum(-1) for shift in (4.0, -4.0))
+        return torch.logaddexp(first, second - 1) - (x / 4).pow(4).sum(-1)
+
+    starts = [{"loc": torch.full((3,), at, dtype=F64), "scale": 1.0} for at in (3.0, -3.0)]
+    starts = [each | {"scale": torch.ones(3, dtype=F64)} for each in starts]
+    target = kldiv.Target(two, event_shape=(3,))
+    found = kldiv.fit(target, "diagonal_normal", direction="reverse", starts=starts)
+    assert found.converged
+    assert [each.starts for each in found.optima] == [(0,), (1,)]
+    assert found.optima[1].value - found.optima[0].value == pytest.approx(1, abs=1e-2)
+
+
+def test_the_divergence_is_estimated_when_it_is_asked_for():
+    calls = []
+
+    def counted(x):
+        calls.append(x.shape[0])
+        return -x.square().sum(-1) / 2
+
+    found = kldiv.fit(kldiv.Target(counted, event_shape=(3,)), "full_normal", direction="reverse")
+    before = len(calls)
+    value = found.divergence.value
+    assert len(calls) > before
+    before = len(calls)
+    assert found.divergence.value == value
+    assert len(calls) == before
+    assert float(value) == pytest.approx(-1.5 * math.log(2 * math.pi), abs=1e-9)

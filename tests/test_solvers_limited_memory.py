@@ -18,6 +18,7 @@ class Function:
     """A function of real vectors in the place of an objective."""
 
     stochastic = False
+    by_rows = True
 
     def __init__(self, function):
         self.function, self.gradients = function, 0

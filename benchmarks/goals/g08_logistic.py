@@ -84,6 +84,6 @@ GOAL = Goal(
             no_more(f"logistic, {family}", "excess", 1e-3),
         )
     ],
-    "more draws are taken until other draws would gain less than 1e-4 nats, where the prototype "
-    "stopped at the first that were within 1e-3.",
+    "128 draws of 500 rows take eager torch about 2 ms to differentiate, and 10 such passes lead "
+    "there; the prototype took 64 draws. No peer arrives with a full rank.",
 )

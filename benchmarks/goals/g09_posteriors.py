@@ -45,6 +45,7 @@ GOAL = Goal(
             no_more(case, "excess", 1e-3),
         )
     ],
-    "the time of kldiv includes its certificate, more draws until 1e-4 nats, and a value with "
-    "its error; that of JAX excludes compilation.",
+    "about 20 steps of eager torch lead to 1e-3 nats, the first on 64 draws, the last on 4096, of "
+    "which automatic differentiation of the target takes more than half; the time of JAX excludes "
+    "compilation. The banana is integrated in the plane.",
 )

@@ -18,6 +18,7 @@ class HeldVectors:
     """
 
     metric: Tensor | None = None
+    by_rows = True
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective

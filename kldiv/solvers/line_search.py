@@ -23,6 +23,10 @@ State = tuple[Tensor, Tensor, Tensor]
 class Surface(Protocol):
     """What is to fall, as a function of points that steps lead away from."""
 
+    @property
+    def by_rows(self) -> bool:
+        """Whether some of the rows cost less than all of them."""
+
     def value_and_gradient(self, point: Tensor, /) -> tuple[Tensor, Tensor]:
         """The loss of shape (S, *) and its gradient in steps, (S, *, P), at points (S, *, K)."""
 
@@ -92,7 +96,7 @@ def _evaluated(
 ) -> tuple[Tensor, Tensor]:
     """The loss and its gradient at the starts that wait, what is known of the others."""
     asked = waiting.flatten(1).any(1) if waiting.ndim > 1 else waiting
-    if bool(asked.all()):
+    if not surface.by_rows or bool(asked.all()):
         return surface.value_and_gradient(trial)
     found = surface.value_and_gradient(trial[asked])
     loss, gradient = (each.clone() for each in known)

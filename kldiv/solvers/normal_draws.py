@@ -50,6 +50,8 @@ class NormalDraws:
         chart: The family, of which neither the mean nor the scale is held fixed.
     """
 
+    by_rows = True
+
     def __init__(self, objective: Objective, chart: NormalChart) -> None:
         self.objective, self.chart, self.size = objective, chart, chart.size
         self.full = chart.shape == "full"
