@@ -283,9 +283,9 @@ def as_family(item: object, arguments: Mapping[str, Any] | None = None) -> Famil
         return item
     if isinstance(item, type) and issubclass(item, Distribution):
         return TorchFamily(item, **arguments)
-    if callable(item) and not isinstance(item, nn.Module):
-        if isinstance(made := _made(item, arguments), Family):
-            return made
+    made = item if isinstance(item, nn.Module) or not callable(item) else _made(item, arguments)
+    if isinstance(made, Family) and made is not item:
+        return made
     raise InvalidType(
         f"a family must be a class of torch.distributions or a kldiv.Family, got {item!r}; a "
         "torch module whose forward() returns a distribution can be given to kldiv.fit as it is"
