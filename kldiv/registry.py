@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
+from operator import is_not
 from threading import Lock
 from typing import Any, NamedTuple, Protocol, TypeVar, overload
 
@@ -144,7 +145,7 @@ class Registry(Mapping[str, Entry]):
         """
         entries = self._all()
         of, made = self._shared
-        if of != entries:
+        if len(of) != len(entries) or any(map(is_not, of, entries)):  # equal ones may be newer
             self._shared = entries, made = entries, {}
         if text not in made:
             made[text] = self.create(text)

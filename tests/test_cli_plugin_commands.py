@@ -104,6 +104,8 @@ def test_a_failure_may_be_expected_with_its_reason(run):
         status=1,
     )
     assert "needs its reason" in run("check", "kldiv-fake", "--expect", "heavy:mass=", status=2)
+    stderr = run("check", "kldiv-fake", "--expect", "heavy(a=1):mass=x: y", status=2)
+    assert "it offers no 'heavy(a=1)'" in stderr
 
 
 @pytest.mark.usefixtures("heavy")

@@ -1,5 +1,7 @@
 """`check_family`: every built-in family obeys its laws; failures show the member."""
 
+from typing import ClassVar
+
 import pytest
 import torch
 
@@ -69,6 +71,54 @@ def test_a_module_that_returns_a_distribution_is_taken_and_left_as_it_was(module
         assert torch.equal(value, old)
 
 
+class Number(nn.Module):
+    """A module that returns no distribution."""
+
+    def forward(self):
+        return 3
+
+
+def layered():
+    """A function that makes a module."""
+    return Layered()
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        (Affine, "Affine"),
+        (layered, "layered"),
+        (lambda: Cauchy, "<lambda>"),
+        (lambda: kldiv.Family.of(Normal, loc=1.0), "<lambda>"),
+    ],
+    ids=["class", "function", "of a class", "of a family"],
+)
+def test_what_makes_a_family_is_taken_as_one(family, name):
+    report = check_family(family, laws=["round_trip", "gradient", "starts"])
+    assert report.passed, report
+    assert report.subject == name
+    assert {each.law for each in report.outcomes if each.checks} == {
+        "round_trip",
+        "gradient",
+        "starts",
+    }
+
+
+@pytest.mark.parametrize(
+    ("family", "error", "message"),
+    [
+        (nn.Linear, kldiv.InvalidArgument, "cannot be made without arguments"),
+        (lambda: 3, kldiv.InvalidType, "a family must be"),
+        (3, kldiv.InvalidType, "a family must be"),
+        (Number, kldiv.InvalidType, "must return a torch distribution"),
+    ],
+    ids=["needs arguments", "makes none", "is none", "returns none"],
+)
+def test_what_is_no_family_is_refused(family, error, message):
+    with pytest.raises(error, match=message):
+        check_family(family)
+
+
 @pytest.mark.parametrize("family", [Cauchy, HalfNormal, kldiv.Family.of(Normal, loc=1.0)])
 def test_classes_of_torch_and_families_with_something_fixed_are_taken(family):
     report = check_family(family)
@@ -110,3 +160,14 @@ def test_expected_failures_are_strict():
     family = WRONG_FAMILIES["influence"]
     assert check_family(family, expected_failures={"influence": "it is known"}).passed
     assert not check_family("normal", expected_failures={"influence": "so it seemed"}).passed
+
+
+def test_a_family_may_declare_its_failures_itself():
+    class Idle(WRONG_FAMILIES["influence"]):
+        expected_failures: ClassVar = {"influence": "it is known"}
+
+    class Busy(Idle):
+        expected_failures: ClassVar = {"round_trip": "so it seemed"}
+
+    assert check_family(Idle).passed
+    assert not check_family(Busy).passed

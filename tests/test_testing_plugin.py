@@ -10,7 +10,7 @@ import pytest
 import kldiv
 
 from kldiv.testing import check_plugin
-from kldiv.testing.items import items_of
+from kldiv.testing.items import expected_of, items_of
 from kldiv.testing.pytest_cases import laws_of
 from tests.wrong_plugins import HEAVY
 
@@ -49,6 +49,30 @@ FORMS = """
     def kldiv_closed_forms():
         return [kldiv.ClosedForm(TotalVariation, Beta, Beta, lambda p, q, d: p.mean * 0 + {value})]
 """
+
+
+SKEWED = """
+    import kldiv
+    from torch.distributions import Beta
+    from kldiv.builtin.divergences.total_variation import TotalVariation
+
+    class Skewed(TotalVariation):
+        upper_bound = {bound}
+        expected_failures = {{"bound": "{reason}"}}
+
+    @kldiv.hookimpl
+    def kldiv_divergences():
+        return {{"skewed": kldiv.Lazy("kldiv_fake:Skewed", examples=("skewed", "skewed()"))}}
+
+    @kldiv.hookimpl
+    def kldiv_targets():
+        return {{"skewed": "kldiv.builtin.targets.normal:normal"}}
+
+    @kldiv.hookimpl
+    def kldiv_closed_forms():
+        return [kldiv.ClosedForm(Skewed, Beta, Beta, lambda p, q, d: p.mean)]
+"""
+A, B = {"mass": "one reason"}, {"mass": "another"}
 
 
 @pytest.fixture
@@ -107,6 +131,45 @@ def test_what_is_wrong_is_shown_in_full(installed):
     known = {"heavy": {"mass": "it is known"}}
     assert check_plugin("kldiv-fake", expected_failures=known).passed
     assert not check_plugin("kldiv-fake", expected_failures={"unit": {"mass": "not so"}}).passed
+
+
+@pytest.mark.parametrize(
+    ("bound", "verdict"),
+    [
+        (0.1, "fails as expected: a slip"),
+        (1.0, "was expected to fail and does not: a slip"),
+    ],
+)
+def test_what_an_item_declares_is_expected_without_options(installed, bound, verdict):
+    installed(SKEWED.format(bound=bound, reason="a slip"))
+    first, *_ = check_plugin("kldiv-fake", laws=["bound", "mass"], only=["skewed"]).reports
+    assert first.outcomes[0].verdict == verdict
+    assert first.passed == (bound < 1)
+
+
+def test_what_an_item_declares_needs_its_reason_too(installed):
+    installed(SKEWED.format(bound=0.1, reason=""))
+    with pytest.raises(kldiv.InvalidArgument, match="'bound' needs its reason"):
+        check_plugin("kldiv-fake", laws=["bound"])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, [{}, {}, {}, {}, {}]),
+        ({"skewed": A}, [A, A, A, {}, {}]),
+        ({"divergence skewed": A}, [A, {}, {}, {}, {}]),
+        ({"skewed()": A}, [{}, A, {}, {}, {}]),
+        ({"target skewed": A, "skewed": B}, [B, B, A, {}, {}]),
+        ({"closed forms of skewed": A}, [{}, {}, {}, A, A]),
+    ],
+)
+def test_expected_failures_go_by_labels(installed, given, expected):
+    installed(SKEWED.format(bound=0.1, reason="a slip"))
+    items = items_of("kldiv-fake")
+    assert [str(item) for item in items[:3]] == ["skewed", "skewed()", "skewed"]
+    assert [item.kind for item in items[3:]] == ["closed forms"] * 2
+    assert expected_of(items, given) == expected
 
 
 @pytest.mark.parametrize("value", ["0.25", "p.log_prob(p.mean) * 0"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import warnings
 
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ _PLUGIN_FIELDS = (
     *("error", "traceback", "components"),
 )
 _STRICT = "KLDIV_PLUGINS_STRICT"
+_EXPECTED = re.compile(r"(.+?):(\w+)=(.*)", re.DOTALL)  # labels have "=" in their arguments
 _diagnose = Lazy("kldiv.diagnosis:diagnose")  # which imports torch
 
 
@@ -89,7 +91,10 @@ def doctor(ctx: click.Context, /, *, as_json: bool) -> None:
 @click.option("--only", multiple=True, metavar="NAME", help="Check this item; may be repeated.")
 @click.option("--law", "laws", multiple=True, metavar="LAW", help="This law; may be repeated.")
 @click.option(
-    "--expect", multiple=True, metavar="NAME:LAW=REASON", help="A law that is known not to hold."
+    "--expect",
+    multiple=True,
+    metavar="NAME:LAW=REASON",
+    help="A law that is known not to hold of an item, by its name or as the report calls it.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="The seed.")
 @json_option
@@ -168,10 +173,10 @@ def _expected(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """Expected failures, by item and law."""
     found: dict[str, dict[str, str]] = {}
     for text in texts:
-        place, _, reason = text.partition("=")
-        name, _, law = place.rpartition(":")
-        if not (name and law):
+        parts = _EXPECTED.fullmatch(text)
+        if parts is None:
             raise click.BadParameter(f"--expect {text!r} must have the form NAME:LAW=REASON")
+        name, law, reason = parts.groups()
         found.setdefault(name, {})[law] = reason
     return found
 

@@ -64,6 +64,8 @@ class Divergence:
     """Whether mixtures of both sides alike are no further apart than their parts in the mean."""
     limits: ClassVar[Mapping[str, tuple[float, ...]]] = {}
     """At which values of a parameter the formula is a limit: it is continuous there."""
+    expected_failures: Mapping[str, str] = {}
+    """Laws of `kldiv.testing` that are known not to hold, each with the reason."""
     estimators: ClassVar[tuple[Any, ...]] = ()
     """Estimators of its own, tried after closed forms and before all others: objects with a
     ``name``, ``why_not(problem)`` and ``estimate(problem)``, as ``estimator=`` takes them."""

@@ -29,9 +29,9 @@ __all__ = ["Family", "Place", "TorchFamily", "as_family"]
 class Family(nn.Module):
     r"""A family of distributions; calling it returns the member at the present parameters.
 
-    To write one, define :meth:`declare` and :meth:`distribution`. An exponential family that is
-    fitted in closed form also defines :meth:`statistics` and :meth:`from_statistics`, another one
-    :meth:`optimum`; a better start than ``loc`` and ``scale`` is :meth:`from_place`.
+    To write one, define :meth:`declare` and :meth:`distribution`. One that is fitted in closed
+    form also defines :meth:`statistics` and :meth:`from_statistics`, or :meth:`optimum`; a better
+    start than ``loc`` and ``scale`` is :meth:`from_place`.
 
     Arguments:
         size: The number of coordinates or categories; ``None`` takes it from the target.
@@ -57,6 +57,8 @@ class Family(nn.Module):
     """Whether the family needs to know the number of coordinates or categories."""
     may_be_fixed: ClassVar[frozenset[str]] = frozenset()
     """Parameters that leave the forward KL an optimum in closed form when they are held fixed."""
+    expected_failures: ClassVar[Mapping[str, str]] = {}
+    """Laws of `kldiv.testing` that are known not to hold, each with the reason."""
 
     def __init__(self, *, size: int | None = None, **fixed: object) -> None:
         super().__init__()
@@ -281,13 +283,12 @@ def as_family(item: object, arguments: Mapping[str, Any] | None = None) -> Famil
         return item
     if isinstance(item, type) and issubclass(item, Distribution):
         return TorchFamily(item, **arguments)
-    if callable(item) and not isinstance(item, nn.Module):
-        made = _made(item, arguments)
-        if isinstance(made, Family):
-            return made
+    made = item if isinstance(item, nn.Module) or not callable(item) else _made(item, arguments)
+    if isinstance(made, Family) and made is not item:
+        return made
     raise InvalidType(
-        f"a family must be a class of torch.distributions or a kldiv.Family, got {item!r}; any "
-        "other torch module whose forward() returns a distribution can be given to kldiv.fit"
+        f"a family must be a class of torch.distributions or a kldiv.Family, got {item!r}; a "
+        "torch module whose forward() returns a distribution can be given to kldiv.fit as it is"
     )
 
 

@@ -57,8 +57,9 @@ def check_divergence(
             lists them.
         pairs: On what they are tried: :class:`kldiv.testing.Pair` objects, or names of those that
             :func:`kldiv.testing.pairs` gives, which are taken where omitted.
-        expected_failures: Laws that are known not to hold, each with the reason. One that holds
-            nevertheless is a failure.
+        expected_failures: Laws that are known not to hold, each with the reason, beside those
+            that the divergence declares itself if no pairs are given. One that holds nevertheless
+            is a failure.
         seed: What all randomness follows.
 
     Returns:
@@ -83,7 +84,8 @@ def check_divergence(
         for each in (table.values() if pairs is None else pairs)
     ]
     subject = Subject(as_divergence(divergence), seed)
-    return run(subject, DIVERGENCE_LAWS, laws, tried, expected_failures)
+    declared = subject.divergence.expected_failures if pairs is None else {}
+    return run(subject, DIVERGENCE_LAWS, laws, tried, {**declared, **(expected_failures or {})})
 
 
 def check_target(
@@ -99,7 +101,8 @@ def check_target(
         target: A name with arguments such as ``"student_t(df=4)"``, a distribution, a
             `kldiv.Target`, or data.
         laws: The names of the laws, all that apply where omitted.
-        expected_failures: Laws that are known not to hold, each with the reason.
+        expected_failures: Laws that are known not to hold, each with the reason, beside those
+            that it declares itself.
         seed: What all randomness follows.
 
     Returns:
@@ -122,7 +125,8 @@ def check_target(
     found = as_target(target, "target")
     label, again = (target, repr(target)) if isinstance(target, str) else (repr(found), "target")
     trial = TargetTrial(found, label, again, seed)
-    return run(trial, TARGET_LAWS, laws, [trial], expected_failures)
+    expected = {**found.expected_failures, **(expected_failures or {})}
+    return run(trial, TARGET_LAWS, laws, [trial], expected)
 
 
 def check_family(
@@ -137,10 +141,12 @@ def check_family(
 
     Arguments:
         family: A name with arguments such as ``"student_t(df=4)"``, a class of
-            ``torch.distributions``, a `kldiv.Family`, or a module that returns a distribution.
+            ``torch.distributions``, a `kldiv.Family`, a module that returns a distribution, or a
+            class or function that makes one of these without arguments.
         laws: The names of the laws, all that apply where omitted.
         sizes: The numbers of coordinates or categories on which one that can have any is tried.
-        expected_failures: Laws that are known not to hold, each with the reason.
+        expected_failures: Laws that are known not to hold, each with the reason, beside those
+            that it declares itself.
         seed: What all randomness follows.
 
     Returns:
@@ -149,6 +155,7 @@ def check_family(
     Raises:
         UnknownName: If there is no law of a name.
         InvalidArgument: If an expected failure has no reason, or there are no sizes.
+        InvalidType: If it is no family, nor makes one.
     """
     numbers = tuple(sizes)
     if not numbers:
@@ -156,4 +163,5 @@ def check_family(
     again = repr(family) if isinstance(family, str) else getattr(family, "__name__", "family")
     grounds = members_of(family, numbers, seed)
     trial = FamilyTrial(grounds[0].family, again, seed)
-    return run(trial, FAMILY_LAWS, laws, grounds, expected_failures)
+    expected = {**trial.thing.expected_failures, **(expected_failures or {})}
+    return run(trial, FAMILY_LAWS, laws, grounds, expected)

@@ -11,11 +11,9 @@ from torch.distributions import Distribution
 
 from kldiv.testing.law import Subject, scatter
 from kldiv.testing.pair import Pair
+from kldiv.testing.stencil import OFFSETS, STEP, derivative
 
 __all__ = ["Point", "differences", "with_gradient"]
-
-_STEP = 1e-3
-_STENCIL = {-2: 1 / 12, -1: -2 / 3, 1: 2 / 3, 2: -1 / 12}  # of fourth order
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,27 +54,25 @@ def differences(subject: Subject, pair: Pair, estimator: str) -> tuple[Tensor, T
     r"""The derivatives by finite differences, and by how much they may be off.
 
     All values are had in one batch. They may be off by what the errors of the values make of
-    them, and by the gap between the formulas of second and of fourth order.
+    them, too.
 
     Returns:
         Both with shape :math:`(B, M)`.
     """
     found = subject.of(*_moved(pair), estimator)
     value, slack = (
-        each.reshape(len(_STENCIL), -1, len(pair)) for each in (found.value, scatter(found))
+        each.reshape(len(OFFSETS), -1, len(pair)) for each in (found.value, scatter(found))
     )
-    weights = torch.tensor(list(_STENCIL.values()), dtype=torch.float64) / _STEP
-    fourth = torch.einsum("s,smb->bm", weights, value)
-    second = (value[2] - value[1]).mT / (2 * _STEP)
-    return fourth, (fourth - second).abs() + torch.einsum("s,smb->bm", weights.abs(), slack)
+    slope, doubt = derivative(value, STEP, slack.amax(0))
+    return slope.mT, doubt.mT
 
 
 def _moved(pair: Pair) -> tuple[Distribution, Distribution]:
     """Both sides with each parameter moved alone, by each offset of the stencil."""
     own = [*pair.p.parameters.values(), *pair.q.parameters.values()]
     flat = _side_by_side(own)
-    moves = torch.eye(flat.shape[-1], dtype=flat.dtype).unsqueeze(1) * _STEP
-    moved = torch.cat([flat + offset * moves for offset in _STENCIL])
+    moves = torch.eye(flat.shape[-1], dtype=flat.dtype).unsqueeze(1) * STEP
+    moved = torch.cat([flat + offset * moves for offset in OFFSETS])
     columns = moved.split([each[0].numel() for each in own], -1)
     values = [
         column.reshape(len(moved), *each.shape) for column, each in zip(columns, own, strict=True)

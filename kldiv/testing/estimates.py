@@ -36,10 +36,8 @@ def agreement(subject: Subject, pair: Pair) -> Iterator[Check]:
     Monte Carlo takes part where :math:`p / q` is bounded both ways, so that variances are finite.
     """
     p, q = pair.members()
-    names = subject.estimators(p, q)
-    found = {
-        name: subject.of(p, q, name) for name in names if pair.bounded or name != "monte_carlo"
-    }
+    names = [name for name in subject.estimators(p, q) if pair.bounded or name != "monte_carlo"]
+    found = {name: subject.of(p, q, name) for name in names if len(names) > 1}
     for (one, first), (two, second) in combinations(found.items(), 2):
         holds = agree(first.value, second.value, scatter(first) + scatter(second))
         yield Check(holds, {one: first.value, two: second.value}, f"{one}, {two}")

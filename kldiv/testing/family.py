@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from kldiv.definitions.family import Family, as_family
 from kldiv.definitions.module_family import ModuleFamily
-from kldiv.errors import ShapeMismatch
+from kldiv.errors import InvalidArgument, ShapeMismatch
 from kldiv.registries import families
 from kldiv.resolving import as_target
 from kldiv.testing.target import TargetTrial
@@ -87,15 +88,29 @@ class FamilyTrial:
 
 def members_of(family: Any, sizes: tuple[int, ...], seed: int) -> list[Members]:  # noqa: ANN401
     """Members of a family, for each of some numbers of coordinates if it can have any."""
-    if isinstance(family, str):
-        family = families.create(family)
-    if isinstance(family, nn.Module) and not isinstance(family, Family):
-        found: Family = ModuleFamily(copy.deepcopy(family).double())
+    found = _family(family)
+    if isinstance(found, ModuleFamily) and not found.sized:
         return [_members("itself", found, (), seed)]
-    found = as_family(family)
     if not found.sized or found.size is not None:
         return [_members("itself", _scalar(found), (), seed)]
     return [_members(f"size {size}", _of_size(found, size), (size,), seed) for size in sizes]
+
+
+def _family(family: Any) -> Family:  # noqa: ANN401
+    """A family from a name, a module, or what makes one when it is called without arguments."""
+    if isinstance(family, str):
+        family = families.create(family)
+    of_torch = isinstance(family, type) and issubclass(family, Distribution)
+    if callable(family) and not of_torch and not isinstance(family, nn.Module):
+        try:
+            family = family()
+        except TypeError as error:
+            raise InvalidArgument(
+                f"{family!r} cannot be made without arguments ({error}); give what it makes"
+            ) from error
+    if isinstance(family, nn.Module) and not isinstance(family, Family):
+        return ModuleFamily(copy.deepcopy(family).double())
+    return as_family(family)
 
 
 def _scalar(family: Family) -> Family:

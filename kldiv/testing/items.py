@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from kldiv.testing.pair import Pair
 from kldiv.testing.report import Outcome, Report
 from kldiv.testing.table import pairs
 
-__all__ = ["Item", "items_of", "plugins_of"]
+__all__ = ["Item", "expected_of", "items_of", "plugins_of"]
 
 _CHECKS: Mapping[str, Callable[..., Report]] = {
     "divergence": check_divergence,
@@ -48,6 +48,12 @@ class Item:
 
     def __str__(self) -> str:
         return self.label
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it goes by, the most specific first; closed forms not by that of the divergence."""
+        own = () if self.kind == "closed forms" else (self.name,)
+        return f"{self.kind} {self.label}", self.label, *own
 
 
 def plugins_of(distribution: str) -> tuple[Plugin, ...]:
@@ -76,6 +82,23 @@ def items_of(distribution: str) -> tuple[Item, ...]:
         *(item for kind in _CHECKS for item in _of_registry(kind, name)),
         *_of_closed_forms(name),
     )
+
+
+def expected_of(
+    items: Iterable[Item], expected: Mapping[str, Mapping[str, str]] | None
+) -> list[Mapping[str, str]]:
+    """The laws that are known not to hold of each item, from those by name or label.
+
+    Raises:
+        UnknownName: If none of the items goes by a name.
+    """
+    given, every = expected or {}, list(items)
+    known = {name for item in every for name in item.names}
+    for name in given:
+        if name not in known:
+            labels = ", ".join(dict.fromkeys(item.label for item in every)) or "nothing"
+            raise UnknownName(f"it offers no {name!r}; it offers: {labels}")
+    return [next((given[name] for name in item.names if name in given), {}) for item in every]
 
 
 def _of_registry(kind: str, distribution: str) -> Iterator[Item]:

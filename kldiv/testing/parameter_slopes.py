@@ -9,12 +9,11 @@ from torch import Tensor
 from kldiv.resolving import as_target
 from kldiv.testing.family import Members
 from kldiv.testing.law import ROUNDING
+from kldiv.testing.stencil import OFFSETS, STEP, derivative
 
 __all__ = ["slopes_by_differences", "slopes_by_torch"]
 
 _EACH = 24  # parameters that are moved one by one
-_STEP = 1e-3
-_STENCIL = {-2: 1 / 12, -1: -2 / 3, 1: 2 / 3, 2: -1 / 12}
 
 
 def slopes_by_torch(members: Members, x: Tensor) -> Tensor:
@@ -33,22 +32,19 @@ def slopes_by_torch(members: Members, x: Tensor) -> Tensor:
 
 def slopes_by_differences(members: Members, x: Tensor) -> tuple[Tensor, Tensor]:
     """The same by finite differences, and by how much these may be off."""
-    weights = torch.tensor(list(_STENCIL.values()), dtype=torch.float64) / _STEP
     values = torch.stack(
         [
             torch.stack(
                 [
-                    _log_densities(members, members.theta + offset * _STEP * move, x).detach()
-                    for offset in _STENCIL
+                    _log_densities(members, members.theta + offset * STEP * move, x).detach()
+                    for offset in OFFSETS
                 ]
             )
             for move in _directions(members)
-        ]
+        ],
+        1,
     )
-    fourth = torch.einsum("s,msnb->mnb", weights, values)
-    second = (values[:, 2] - values[:, 1]) / (2 * _STEP)
-    rounding = ROUNDING * (1 + values.abs().amax(1)) / _STEP
-    return fourth, (fourth - second).abs() + rounding
+    return derivative(values, STEP, ROUNDING * (1 + values.abs().amax(0)))
 
 
 def _log_densities(members: Members, theta: Tensor, x: Tensor) -> Tensor:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import pytest
 
 from kldiv.diagnosis import diagnose
-from kldiv.errors import LawBroken, UnknownName
+from kldiv.errors import LawBroken
 from kldiv.testing.checking import LAWS
-from kldiv.testing.items import Item, items_of
+from kldiv.testing.items import Item, expected_of, items_of
 
 __all__ = ["laws_of"]
 
@@ -37,8 +37,9 @@ def laws_of(
 
     Arguments:
         distribution: Its name, such as ``"kldiv-example"``.
-        expected_failures: For a name the laws that are known not to hold, each with the reason.
-            One that holds nevertheless fails.
+        expected_failures: For an item, by its label or name as
+            :func:`kldiv.testing.check_plugin` takes it, the laws that are known not to hold, each
+            with the reason. One that holds nevertheless fails.
         seed: What all randomness follows.
 
     Raises:
@@ -46,13 +47,9 @@ def laws_of(
             that it does not offer.
     """
     items = items_of(distribution)
-    expected = expected_failures or {}
-    unknown = set(expected) - {item.name for item in items}
-    if unknown:
-        raise UnknownName(f"{distribution} offers no {', '.join(map(repr, sorted(unknown)))}")
     cases: dict[str, Case] = {"plugin-diagnosis": _Diagnosis(distribution, not items)}
-    for item in items:
-        cases |= dict(_cases(item, expected.get(item.name, {}), seed))
+    for item, expected in zip(items, expected_of(items, expected_failures), strict=True):
+        cases |= dict(_cases(item, expected, seed))
 
     @pytest.mark.parametrize("case", cases.values(), ids=cases)
     def test_law(case: Case) -> None:

@@ -21,6 +21,7 @@ __all__ = ["DRAWS", "TargetTrial"]
 DRAWS = 20_000
 _POINTS = 12  # at which derivatives are taken
 _MOST_COORDINATES = 2  # over which integrals are taken
+_MOST = 1_000_000  # points of an integral: what these leave open is in its error
 
 Statistics = Callable[[Tensor], tuple[Tensor, ...]]
 
@@ -81,7 +82,11 @@ class TargetTrial:
         if self.is_discrete:
             return None if self.thing.event_shape else Sum()
         few = self.thing.event_shape.numel() <= _MOST_COORDINATES
-        return Quadrature() if few and box(self.thing.support) is not None else None
+        return (
+            Quadrature(max_evaluations=_MOST)
+            if few and box(self.thing.support) is not None
+            else None
+        )
 
     @cached_property
     def to_support(self) -> Transform | None:

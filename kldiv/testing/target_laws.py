@@ -14,13 +14,12 @@ from kldiv.definitions.support import unwrap
 from kldiv.definitions.target import Target
 from kldiv.testing.law import ROUNDING, Check, Law, agree, law
 from kldiv.testing.moments import moments, stein
+from kldiv.testing.stencil import OFFSETS, STEP, derivative
 from kldiv.testing.target import TargetTrial
 
 __all__ = ["TARGET_LAWS"]
 
 _SIDE = 3  # of a square of points
-_STEP = 1e-3
-_STENCIL = {-2: 1 / 12, -1: -2 / 3, 1: 2 / 3, 2: -1 / 12}
 _CLOSE = 1e-6  # of derivatives, relatively
 
 
@@ -143,16 +142,12 @@ def _slopes(target: Target, x: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
     moves = torch.eye(size, dtype=x.dtype).reshape(
         size, *(1,) * (x.ndim - dims), *target.event_shape
     )
-    step = _STEP * spread
+    step = STEP * spread
     values = torch.stack(
-        [target.log_prob(x + offset * moves * step).detach() for offset in _STENCIL]
+        [target.log_prob(x + offset * moves * step).detach() for offset in OFFSETS]
     )
-    values = values.movedim(1, -1).reshape(len(_STENCIL), *x.shape) if dims else values[:, 0]
-    weights = torch.tensor(list(_STENCIL.values()), dtype=x.dtype)
-    fourth = torch.einsum("s,s...->...", weights, values) / step
-    second = (values[2] - values[1]) / (2 * step)
-    rounding = ROUNDING * (1 + values.abs().amax(0)) / step
-    return fourth, (fourth - second).abs() + rounding
+    values = values.movedim(1, -1).reshape(len(OFFSETS), *x.shape) if dims else values[:, 0]
+    return derivative(values, step, ROUNDING * (1 + values.abs().amax(0)))
 
 
 @law(_of_data)

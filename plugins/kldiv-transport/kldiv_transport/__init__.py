@@ -6,10 +6,13 @@ __all__ = ["kldiv_closed_forms", "kldiv_divergences", "kldiv_gallery"]
 
 
 @kldiv.hookimpl
-def kldiv_divergences() -> dict[str, str]:
+def kldiv_divergences() -> dict[str, str | kldiv.Lazy]:
     """Offers distances of optimal transport."""
     return {
-        "wasserstein": "kldiv_transport.wasserstein:Wasserstein",
+        "wasserstein": kldiv.Lazy(
+            "kldiv_transport.wasserstein:Wasserstein",
+            examples=("wasserstein", "wasserstein(order=2)"),
+        ),
         "bures": "kldiv_transport.bures:Bures",
         "sliced_wasserstein": "kldiv_transport.sliced:SlicedWasserstein",
         "sinkhorn": "kldiv_transport.sinkhorn:Sinkhorn",
