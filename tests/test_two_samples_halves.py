@@ -85,3 +85,35 @@ def test_the_value_has_its_gradient_and_the_error_has_none():
 def test_few_points_have_a_large_error():
     small, large = (with_halves(gap, [lot(drawn(n, 1)), lot(drawn(n, 2))], 0) for n in (4, 60))
     assert float(small[1] / small[2]) > 3 * float(large[1] / large[2])
+
+
+def test_of_many_units_a_share_shows_the_error_of_the_whole():
+    spread = [
+        with_halves(gap, [lot(drawn(20_000, 2 * s)), lot(drawn(20_000, 2 * s + 1))], s)
+        for s in range(20)
+    ]
+    values = torch.stack([value for value, _, _ in spread])
+    expected = (2 / 20_000) ** 0.5
+    misses = values.abs() > torch.stack([error for _, error, _ in spread])
+    assert int(misses.sum()) <= 1
+    for _, error, stderr in spread:
+        assert 0.4 * expected < float(stderr) < 2 * expected
+        assert float(error) < 8 * expected
+
+
+def test_of_many_units_the_value_is_that_of_all():
+    p, q = lot(drawn(9_000, 1)), lot(drawn(5_000, 2) + 1)
+    value, _, _ = with_halves(gap, [p, q], 0)
+    assert float(value) == pytest.approx(
+        float(p.columns[0].mean() - q.columns[0].mean()), abs=1e-14
+    )
+
+
+def test_the_error_of_many_units_holds_where_the_linear_part_vanishes():
+    misses = 0
+    for seed in range(60):
+        p, q = lot(drawn(4_500, seed)), lot(drawn(4_500, 1000 + seed))
+        square = lambda *four: gap(*four).square()
+        value, error, _ = with_halves(square, [p, q], seed)
+        misses += float(value) > float(error)
+    assert misses <= 2

@@ -7,6 +7,7 @@ from scipy import stats
 
 from kldiv.estimators.two_samples.log_ratio import (
     Choice,
+    _Regression,
     best_choice,
     free_log_ratio,
     held_out_log_ratio,
@@ -113,3 +114,17 @@ def test_a_heavy_point_counts_as_many():
     truth = stats.gamma(2).logpdf(p) - stats.gamma(3).logpdf(p)
     assert np.abs(found).mean() < 0.35 * np.abs(unweighted).mean()
     assert np.corrcoef(unweighted[:150], truth[:, 0])[0, 1] > 0.8
+
+
+def test_functions_that_repeat_one_another_do_not_stop_newton():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(4_000, 1))
+    functions = np.hstack(
+        [np.ones((4_000, 1)), x, x, 1e4 * x + 1e-6 * random.normal(size=x.shape)]
+    )
+    first, weights = random.random(4_000) < 1 / (1 + np.exp(-x[:, 0])), np.full(4_000, 1.0)
+    regression = _Regression(functions, np.zeros(4_000), first, weights)
+    penalties = np.array([1e-6, 1e-6, 1e-6, 1e-6])
+    factors = regression.solve(np.zeros(4), penalties)
+    slope = (weights * (1 / (1 + np.exp(-functions @ factors)) - first)) @ functions[:, :2]
+    assert np.abs(slope).max() < 1

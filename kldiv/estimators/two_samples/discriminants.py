@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 
 from kldiv.estimators.two_samples.pooled import Array, Mask, Pool
 
-__all__ = ["frequency_log_ratio", "normal_log_ratios"]
+__all__ = ["NORMAL", "frequency_log_ratio", "normal_log_ratio"]
 
 _SHRINKAGES = (0.0, 0.3, 1.0)
+NORMAL = 1 + 2 * (len(_SHRINKAGES) + 1)
+"""How many guesses there are by normal distributions, zero among them."""
 _FLOOR = 1e-10  # of the variance of the pool
 
 
@@ -39,21 +41,32 @@ def frequency_log_ratio(pool: Pool, train: Mask) -> Array:
     return ratio
 
 
-def normal_log_ratios(pool: Pool, train: Mask) -> list[Array]:
-    """Zero, and the discriminants in both coordinates of the pool, at all points."""
-    found = [np.zeros(len(train))]
-    for points in (pool.units, pool.scores):
-        sides = [_moments(points[side], pool.weights[side]) for side in pool.sides(train)]
-        common = (sides[0][1] + sides[1][1]) / 2
-        shapes = [[(1 - s) * own + s * common for _, own in sides] for s in _SHRINKAGES]
-        shapes.append([np.diag(np.diag(own)) for _, own in sides])
-        for covariances in shapes:
-            of_p, of_q = (
-                _normal_log_density(points, mean, covariance)
-                for (mean, _), covariance in zip(sides, covariances, strict=True)
-            )
-            found.append(of_p - of_q)
-    return found
+def normal_log_ratio(pool: Pool, train: Mask, number: int) -> Array:
+    """Zero, or one of the discriminants in both coordinates of the pool, at all points.
+
+    Arguments:
+        pool: The two samples.
+        train: Which points it is made from.
+        number: Which one it is, from 0 to below :data:`NORMAL`.
+    """
+    if number == 0:
+        return np.zeros(len(train))
+    coordinates, shape = divmod(number - 1, len(_SHRINKAGES) + 1)
+    points = (pool.units, pool.scores)[coordinates]
+    sides = [_moments(points[side], pool.weights[side]) for side in pool.sides(train)]
+    common = (sides[0][1] + sides[1][1]) / 2
+    of_p, of_q = (
+        _normal_log_density(points, mean, _shaped(own, common, shape)) for mean, own in sides
+    )
+    return of_p - of_q
+
+
+def _shaped(own: Array, common: Array, shape: int) -> Array:
+    """A covariance drawn towards what both have in common, or its diagonal."""
+    if shape == len(_SHRINKAGES):
+        return np.diag(np.diag(own))
+    share = _SHRINKAGES[shape]
+    return (1 - share) * own + share * common
 
 
 def _moments(points: Array, weights: Array) -> tuple[Array, Array]:

@@ -12,6 +12,9 @@ pairs as the matrix is orthogonal; the mean of :math:`e_s` shows the bias, and i
 that is quadratic. That is all there is to a degenerate statistic, such as the squared distance of
 two samples from one distribution, of which leaving out single groups shows nothing.
 
+Of many units a random share is dealt, and what its halves show is multiplied by the root of the
+share: by as much an error falls with the number of units, or by more.
+
 References:
     Pseudo-Replication: Half Samples (McCarthy, 1969), section 4, doi:10.2307/1402116.
     The Jackknife and Bootstrap (Shao and Tu, 1995), sections 4.2 and 6.2.
@@ -23,6 +26,7 @@ import math
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
 from torch import Tensor
@@ -36,6 +40,8 @@ _ORDER = 32  # of the matrix, whose first column is constant and serves no pair
 _STUDENT = (63.7, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98)
 _BIAS = 1 / (math.sqrt(2) - 1)  # of what halves have more, where bias falls with the root of N
 _CURVED = 4.0  # standard deviations: a square is skew
+_ENOUGH = 500  # units, which are dealt of
+_MANY = 4 * _ENOUGH
 
 
 def with_halves(
@@ -49,24 +55,45 @@ def with_halves(
         seed: What the dealing follows.
     """
     value = _value(statistic, lots)
+    with torch.no_grad():
+        fewest = min(lot.units for lot in lots)
+        if fewest <= _MANY:
+            return value, *_errors(statistic, lots, value, seed)
+        share = _ENOUGH / fewest
+        some = [_some(lot, round(share * lot.units), seed) for lot in lots]
+        error, stderr = _errors(statistic, some, _value(statistic, some), seed)
+        return value, math.sqrt(share) * error, math.sqrt(share) * stderr
+
+
+def _errors(
+    statistic: Callable[..., Tensor], lots: Sequence[Lot], value: Tensor, seed: int
+) -> tuple[Tensor, Tensor]:
+    """The error and the standard error of the value of lots."""
     most = min(len(_STUDENT), (_ORDER - 1) // len(lots))
     pairs = [min(most, lot.units // 2) for lot in lots]
-    with torch.no_grad():
-        signs = _signs().split([*pairs, _ORDER - 1 - sum(pairs)], -1)[:-1]
-        cells = _dealt(lots, pairs, seed)
-        ends = [
-            torch.stack(
-                [
-                    _half(statistic, lots, cells, [s * each[row] for each in signs])
-                    for row in range(_ORDER)
-                ]
-            )
-            for s in (1, -1)
-        ]
-        odd, even = (ends[0] - ends[1]) / 2, (ends[0] + ends[1]) / 2 - value
-        straight, curved = odd.square().mean().sqrt(), even.std(correction=0)
-        spread = _STUDENT[min(pairs) - 1] * straight + _CURVED * curved
-        return value, spread + _BIAS * even.mean().abs(), torch.hypot(straight, curved)
+    signs = _signs().split([*pairs, _ORDER - 1 - sum(pairs)], -1)[:-1]
+    cells = _dealt(lots, pairs, seed)
+    ends = [
+        torch.stack(
+            [
+                _half(statistic, lots, cells, [s * each[row] for each in signs])
+                for row in range(_ORDER)
+            ]
+        )
+        for s in (1, -1)
+    ]
+    odd, even = (ends[0] - ends[1]) / 2, (ends[0] + ends[1]) / 2 - value
+    straight, curved = odd.square().mean().sqrt(), even.std(correction=0)
+    spread = _STUDENT[min(pairs) - 1] * straight + _CURVED * curved
+    return spread + _BIAS * even.mean().abs(), torch.hypot(straight, curved)
+
+
+def _some(lot: Lot, count: int, seed: int) -> Lot:
+    """A lot of so many of its units, at random."""
+    random = np.random.default_rng(seed % 2**63)
+    chosen = torch.zeros(lot.units, dtype=torch.bool)
+    chosen[torch.from_numpy(random.choice(lot.units, count, replace=False, shuffle=False))] = True
+    return lot.part(chosen.to(lot.weights.device))
 
 
 def _half(

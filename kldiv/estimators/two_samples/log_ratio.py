@@ -23,12 +23,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from numpy.typing import NDArray
 
-from kldiv.estimators.two_samples.discriminants import frequency_log_ratio, normal_log_ratios
+from kldiv.estimators.two_samples.discriminants import (
+    NORMAL,
+    frequency_log_ratio,
+    normal_log_ratio,
+)
 from kldiv.estimators.two_samples.neighbours import neighbour_log_ratio
 from kldiv.estimators.two_samples.pooled import FEW, Array, Mask, Pool
 
@@ -94,10 +100,15 @@ def free_log_ratio(pool: Pool, choice: Choice) -> Array:
 
 
 def _guesses(pool: Pool, train: Mask) -> list[Array]:
-    guesses = normal_log_ratios(pool, train)
-    if (pool.places.max() + 1) * _COPIES <= len(pool.places):
-        guesses.append(frequency_log_ratio(pool, train))
-    return guesses
+    counted = (pool.places.max() + 1) * _COPIES <= len(pool.places)
+    return [_guess(pool, train, number) for number in range(NORMAL + counted)]
+
+
+def _guess(pool: Pool, train: Mask, number: int) -> Array:
+    """A guess by its number: those by normal distributions come first."""
+    if number < NORMAL:
+        return normal_log_ratio(pool, train, number)
+    return frequency_log_ratio(pool, train)
 
 
 def _trains(folds: NDArray[np.int64]) -> list[Mask]:
@@ -120,7 +131,7 @@ def _loss(pool: Pool, log_ratio: Array) -> float:
 
 def _learnt(pool: Pool, train: Mask, choice: Choice) -> Array:
     """The log ratio at all points, learnt from some."""
-    guess = _guesses(pool, train)[choice.guess]
+    guess = _guess(pool, train, choice.guess)
     if choice.penalty is None:
         return guess
     return _path(pool, train, guess, choice.joint, [choice.penalty])[0]
@@ -133,13 +144,13 @@ def _path(
     columns = _functions(pool, train, guess, joint)
     functions = np.hstack([np.ones((len(train), 1)), *columns])
     weights = pool.weights[train] * (train.sum() / pool.weights[train].sum())
+    regression = _Regression(functions[train], guess[train], pool.first[train], weights)
     factors = np.zeros(functions.shape[1])
     found = []
     for penalty in penalties:
         held = np.full(len(factors), penalty)
         held[0] = 1e-6  # the constant is free
-        regression = _Regression(functions[train], guess[train], pool.first[train], weights, held)
-        factors = regression.solve(factors)
+        factors = regression.solve(factors, held)
         found.append(guess + functions @ factors)
     return found
 
@@ -168,34 +179,51 @@ class _Regression:
     offset: Array
     first: Mask
     weights: Array
-    penalties: Array
 
-    def loss(self, factors: Array) -> float:
+    def loss(self, factors: Array, penalties: Array) -> float:
         log_ratio = self.offset + self.functions @ factors
         misfit = np.logaddexp(0.0, np.where(self.first, -log_ratio, log_ratio))
-        return float(self.weights @ misfit + 0.5 * self.penalties @ factors**2)
+        return float(self.weights @ misfit + 0.5 * penalties @ factors**2)
 
-    def step(self, factors: Array) -> Array:
-        """Newton's."""
-        from scipy.linalg import cho_factor, cho_solve
+    def step(self, factors: Array, penalties: Array) -> Array:
+        """Newton's, of a curvature in float32: what it leads to is where the slope vanishes."""
+        from scipy.linalg import cho_solve
         from scipy.special import expit  # scipy takes long to import
 
         chance = expit(self.offset + self.functions @ factors)
-        slope = self.functions.T @ (self.weights * (chance - self.first))
-        bend = self.weights * chance * (1 - chance)
-        curvature = self.functions.T @ (self.functions * bend[:, None]) + np.diag(self.penalties)
-        step: Array = cho_solve(cho_factor(curvature), slope + self.penalties * factors)
+        slope = (self.weights * (chance - self.first)) @ self.functions
+        root = np.sqrt(self.weights * chance * (1 - chance))
+        try:
+            factor = _factored(self._single, root.astype(np.float32), penalties)
+        except np.linalg.LinAlgError:  # its rounding is more than the penalties
+            factor = _factored(self.functions, root, penalties)
+        step: Array = cho_solve(factor, slope + penalties * factors)
         return step
 
-    def solve(self, factors: Array) -> Array:
+    def solve(self, factors: Array, penalties: Array) -> Array:
         """The factors with the smallest loss, by Newton's method with halved steps."""
-        current = self.loss(factors)
+        current = self.loss(factors, penalties)
         for _ in range(_STEPS):
-            step = self.step(factors)
+            step = self.step(factors, penalties)
             trials = (factors - step * 0.5**halvings for halvings in range(20))
-            losses = ((trial, self.loss(trial)) for trial in trials)
+            losses = ((trial, self.loss(trial, penalties)) for trial in trials)
             trial, new = next((each for each in losses if each[1] <= current), (factors, current))
             factors, decrease, current = trial, current - new, new
             if decrease < _PRECISION:
                 break
         return factors
+
+    @cached_property
+    def _single(self) -> NDArray[np.float32]:
+        return self.functions.astype(np.float32)
+
+
+def _factored(functions: NDArray[Any], root: NDArray[Any], penalties: Array) -> tuple[Array, bool]:
+    """The curvature's Cholesky factor, from the roots of what points bend it by."""
+    from scipy.linalg import cho_factor  # scipy takes long to import
+
+    bent = functions * root[:, None]
+    curvature = (bent.T @ bent).astype(np.float64)
+    curvature[np.diag_indices_from(curvature)] += penalties
+    factor: tuple[Array, bool] = cho_factor(curvature)
+    return factor

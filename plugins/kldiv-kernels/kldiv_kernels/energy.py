@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from torch import Tensor
@@ -55,7 +56,7 @@ class EnergyDistance(kldiv.SampleDivergence):
 
     def _on_a_line(self, x: Tensor, v: Tensor, y: Tensor, w: Tensor) -> Tensor:
         r"""By one sort of all points; :math:`\mathbb E|x - x'| = 2 \int F (1 - F)\,dx`."""
-        points, order = torch.cat([x, y]).sort()
+        points, order = _in_order(x, v, y, w)
         gaps = points.diff()
         distance = 2 * _levels(v, -w, order).square() @ gaps
         if self.biased:
@@ -67,8 +68,30 @@ class EnergyDistance(kldiv.SampleDivergence):
         return distance - within
 
 
+def _in_order(x: Tensor, v: Tensor, y: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+    """The points of both in order, and for each the place of one that weighs as much.
+
+    Samples without weights are sorted each by itself and merged, by numpy, which is far quicker.
+    """
+    points = torch.cat([x, y])
+    plain = not (points.requires_grad or points.device.type != "cpu")
+    if not (plain and _alike(v) and _alike(w)):
+        return points.sort()
+    first, second = np.sort(x.numpy()), np.sort(y.numpy())
+    places = np.searchsorted(first, second) + np.arange(len(second))
+    merged, of_first = points.numpy(), np.ones(len(points), bool)
+    of_first[places] = False
+    merged[places], merged[of_first] = second, first
+    return points, torch.where(torch.from_numpy(of_first), 0, len(first))
+
+
 def _levels(v: Tensor, w: Tensor, order: Tensor) -> Tensor:
     """What of the weights is at or below each point but the last."""
-    if v.requires_grad or w.requires_grad or bool((v != v[0]).any() | (w != w[0]).any()):
+    if not (_alike(v) and _alike(w)):
         return torch.cat([v, w])[order].cumsum(0)[:-1]
     return torch.where(order < len(v), v[0], w[0]).cumsum(0)[:-1]  # without jumps in memory
+
+
+def _alike(weights: Tensor) -> bool:
+    """Whether all weights are the same, and nobody asks for their gradient."""
+    return not weights.requires_grad and bool((weights == weights[0]).all())

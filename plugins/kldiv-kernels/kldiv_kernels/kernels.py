@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 
 from torch import Tensor
@@ -22,13 +23,21 @@ def gaussian(squares: Tensor) -> Tensor:
     r""":math:`e^{-r^2 / 2}`."""
     if squares.requires_grad:
         return (squares * -0.5).exp()
-    return squares.mul_(-0.5).exp_()
+    return _exponential(squares.mul_(-0.5))
 
 
 def laplace(squares: Tensor) -> Tensor:
     r""":math:`e^{-r}`."""
     root = length(squares)
-    return (-root).exp() if root.requires_grad else root.neg_().exp_()
+    return (-root).exp() if root.requires_grad else _exponential(root.neg_())
+
+
+def _exponential(x: Tensor) -> Tensor:
+    """Written over its argument; numpy's is far quicker."""
+    if x.device.type != "cpu":
+        return x.exp_()
+    np.exp(x.numpy(), out=x.numpy())
+    return x
 
 
 def inverse_multiquadric(squares: Tensor) -> Tensor:
