@@ -54,7 +54,7 @@ class Tables:
 
     @cached_property
     def powers(self) -> Tensor:
-        r"""On a line, the weights times the powers of the nodes up to the fourth, :math:`(5, K)`."""
+        r"""On a line, weights times powers of the nodes up to the fourth, :math:`(5, K)`."""
         degrees = torch.arange(5, device=self.nodes.device).unsqueeze(-1)
         return self.weights * self.nodes[:, 0] ** degrees
 
