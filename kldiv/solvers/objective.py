@@ -119,6 +119,11 @@ class Objective:
         return isinstance(self._chosen, Quadrature)
 
     @property
+    def on_nodes(self) -> bool:
+        """Whether it is an integral on nodes laid for it."""
+        return self.by_quadrature and self._held is None and self._projected is None
+
+    @property
     def stochastic(self) -> bool:
         """Whether two calls at the same point differ."""
         return self.sampled and self._held is None

@@ -29,6 +29,7 @@ from kldiv.errors import InvalidArgument
 from kldiv.solvers.curvature import absolute_inverse, hessian, newton_step
 from kldiv.solvers.line_search import backtrack
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.problem_blocks import ProblemBlocks, State
 from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["QuasiNewton"]
@@ -39,8 +40,6 @@ _REFRESH = 10  # steps between two Hessians
 _MANY = 64  # parameters: beyond, the identity must do
 _MOST = 2_000
 _STALLED = 6  # steps without progress after which a row rests
-
-_State = tuple[Tensor, Tensor, Tensor]  # real vectors, the objective there and its gradient
 
 
 @dataclass(frozen=True)
@@ -75,25 +74,26 @@ class QuasiNewton:
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """Moves all rows until each has settled."""
-        last = (starts, *objective.value_and_gradient(starts))
+        blocks = ProblemBlocks.of(objective, starts)
         with recorder.watching():
-            for state in self._states(objective, last):
+            for state in blocks.states(starts, self._states):
                 last = theta, loss, gradient = state
                 recorder.record(loss, objective.family.space.constrain(theta), gradient)
                 if recorder.stopped:
                     break
-        return Run(*last, recorder.steps, recorder.stopped)
+        left, signs = blocks.ends(last) if blocks.split else (None, None)
+        return Run(*last, recorder.steps, recorder.stopped, decrement=left, signature=signs)
 
-    def _states(self, objective: Objective, start: _State) -> Iterator[_State]:
-        """The start, then every step of the descent and of its Newton finish."""
-        last = start
+    def _states(self, objective: Objective, starts: Tensor) -> Iterator[State]:
+        """The starts, then every step of the descent and of its Newton finish."""
+        last = (starts, *objective.value_and_gradient(starts))
         yield last
-        for state in self._descend(objective, start):
+        for state in self._descend(objective, last):
             last = state
             yield last
         yield from _polish(objective, last)
 
-    def _descend(self, objective: Objective, state: _State) -> Iterator[_State]:
+    def _descend(self, objective: Objective, state: State) -> Iterator[State]:
         theta, loss, gradient = state
         settled = ~loss.isfinite()
         stalled = torch.zeros_like(loss)
@@ -142,7 +142,7 @@ def _updated(inverse: Tensor, step: Tensor, change: Tensor) -> Tensor:
     return torch.where(usable, new, inverse)
 
 
-def _polish(objective: Objective, state: _State) -> Iterator[_State]:
+def _polish(objective: Objective, state: State) -> Iterator[State]:
     """Newton steps, each kept where it makes the gradient smaller and the loss no larger."""
     theta, loss, gradient = state
     for _ in range(_POLISH):

@@ -22,7 +22,7 @@ from torch.distributions.transforms import _InverseTransform
 from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.estimators.integrals.groups import ranks
 
-__all__ = ["Arrangement", "Elements", "log_density_at"]
+__all__ = ["Arrangement", "Elements", "log_density_at", "picked_target"]
 
 T = TypeVar("T")
 Index = tuple[Tensor, ...]
@@ -91,7 +91,7 @@ def log_density_at(target: Target, x: Tensor, elements: Elements) -> Tensor:
         elements: Which element each column belongs to.
     """
     if elements.index is not None:
-        found = _picked_target(target, elements)
+        found = picked_target(target, elements)
         if found is not None:
             return found.log_prob(x)
     arrangement = Arrangement(elements)
@@ -100,7 +100,7 @@ def log_density_at(target: Target, x: Tensor, elements: Elements) -> Tensor:
     return arrangement.gather(full.unsqueeze(0), x.shape[1]).squeeze(0)
 
 
-def _picked_target(target: Target, elements: Elements) -> Target | None:
+def picked_target(target: Target, elements: Elements) -> Target | None:
     """The target of the columns: itself if it has no batch, an indexed distribution, or none."""
     own = target.batch_shape
     if not own or elements.index is None:

@@ -1,0 +1,107 @@
+r"""Many problems as blocks that fit the cache, moved in turns.
+
+The problems of a block share nodes, which are laid anew for these alone when one of them asks for
+it, and a block whose problems have all settled is left out, whatever the others do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+
+from kldiv.estimators.integrals.elements import Elements, picked_target
+from kldiv.solvers.curvature import decrement, hessian, signature
+from kldiv.solvers.objective import Objective
+
+__all__ = ["ProblemBlocks", "State"]
+
+_ROWS = 192  # problems times starts of a block
+
+State = tuple[Tensor, Tensor, Tensor]
+"""Real vectors, the objective there and its gradient."""
+
+
+@dataclass(frozen=True)
+class ProblemBlocks:
+    """The problems of a batch, some in each part.
+
+    Arguments:
+        whole: The objective of all.
+        parts: Those of some each, in order; the whole alone where it cannot be split.
+    """
+
+    whole: Objective
+    parts: Sequence[Objective]
+
+    @staticmethod
+    def of(objective: Objective, starts: Tensor) -> ProblemBlocks:
+        r"""As many problems to a part as the cache holds, with starts :math:`(S, *, P)`."""
+        batch, size = objective.target.batch_shape, max(1, _ROWS // len(starts))
+        if batch.numel() <= size or not _splits(objective, starts):
+            return ProblemBlocks(objective, [objective])
+        numbers = torch.arange(batch.numel(), device=starts.device).split(size)
+        targets = [picked_target(objective.target, Elements(each, batch)) for each in numbers]
+        parts = [objective.of(each) for each in targets if each is not None]
+        return ProblemBlocks(objective, parts if len(parts) == len(numbers) else [objective])
+
+    @property
+    def split(self) -> bool:
+        """Whether there are several parts."""
+        return len(self.parts) > 1
+
+    def states(
+        self, starts: Tensor, way: Callable[[Objective, Tensor], Iterator[State]]
+    ) -> Iterator[State]:
+        """Where all problems stand, while each part goes its own way."""
+        if not self.split:
+            yield from way(self.whole, starts)
+            return
+        before = self.whole.evaluations, self.whole.gradients
+        ways = [way(part, own) for part, own in zip(self.parts, self._cut(starts), strict=True)]
+        last = [next(each) for each in ways]
+        moving = range(len(ways))
+        while moving:
+            yield self._joined(last, starts)
+            fresh = {number: next(ways[number], None) for number in moving}
+            last = [fresh.get(number) or state for number, state in enumerate(last)]
+            moving = [number for number, state in fresh.items() if state is not None]
+            self._count(*before)
+
+    def ends(self, state: State) -> tuple[Tensor, Tensor]:
+        r"""The Newton decrements :math:`(S, *)` and signatures :math:`(S, *, P)` at ends."""
+        theta, _, gradient = state
+        pieces = zip(self.parts, self._cut(theta), strict=True)
+        matrix = torch.cat([hessian(part, own) for part, own in pieces], 1)
+        matrix = matrix.reshape(*theta.shape, theta.shape[-1])
+        return decrement(matrix, gradient), signature(matrix)
+
+    def _cut(self, theta: Tensor) -> Sequence[Tensor]:
+        """Real vectors (S, *, P) by parts."""
+        sizes = [part.target.batch_shape.numel() for part in self.parts]
+        return theta.flatten(1, -2).split(sizes, 1)
+
+    def _count(self, evaluations: int, gradients: int) -> None:
+        """Adds to what the whole had cost: the mean of its problems, and the most of a part."""
+        sizes = [part.target.batch_shape.numel() for part in self.parts]
+        spent = sum(part.evaluations * size for part, size in zip(self.parts, sizes, strict=True))
+        self.whole.evaluations = evaluations - (-spent // sum(sizes))
+        self.whole.gradients = gradients + max(part.gradients for part in self.parts)
+
+    def _joined(self, states: Sequence[State], starts: Tensor) -> State:
+        theta, loss, gradient = (torch.cat(each, 1) for each in zip(*states, strict=True))
+        return (
+            theta.reshape(starts.shape),
+            loss.reshape(starts.shape[:-1]),
+            gradient.reshape(starts.shape),
+        )
+
+
+def _splits(objective: Objective, starts: Tensor) -> bool:
+    """Whether it is an integral on nodes, for a family of whose parameters none has a batch."""
+    if not objective.on_nodes or not objective.family.batched:
+        return False
+    return objective.family.at(starts[(0,) * (starts.ndim - 1)]).batch_shape == ()
