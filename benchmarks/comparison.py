@@ -59,6 +59,11 @@ class Round:
         found = self.best(case, "kldiv", key)
         return math.inf if found is None and self.of(case, "kldiv") else found
 
+    def effort(self, case: str, method: str, key: str) -> str:
+        """What the best setting of a peer took, until it was stopped if none arrived."""
+        used = key if self.best(case, method, key) is not None else "stopped"
+        return _effort(self.setting(case, method, used), used)
+
     def setting(self, case: str, method: str, key: str = "seconds") -> Record | None:
         """The record that has this number."""
         found = [record for record in self.of(case, method) if record.get(key) is not None]
@@ -154,9 +159,7 @@ def ratio(
         return None if ours is None or theirs is None else theirs / ours
 
     def efforts(found: Round) -> Record:
-        used = key if found.best(case, peer, key) is not None else "stopped"
-        theirs = _effort(found.setting(case, peer, used), used)
-        return {"kldiv": _own_effort(found, case, own), "peer": theirs}
+        return {"kldiv": _own_effort(found, case, own), "peer": found.effort(case, peer, key)}
 
     title = text or f"{case}: {peer}, {key} / kldiv"
     return Claim(title, wanted, of, prototype=prototype, efforts=efforts)

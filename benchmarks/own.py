@@ -17,7 +17,7 @@ from benchmarks.arrivals import arrivals
 from benchmarks.comparison import Record, called
 from benchmarks.problems.shared import Array, Problem
 
-__all__ = ["Counted", "fitted", "record_of"]
+__all__ = ["Counted", "fitted", "member", "record_of"]
 
 Excess = Callable[[Array, Array], float]
 """From a mean and a scale, or a root of the covariance, to the nats above the optimum."""
@@ -100,7 +100,7 @@ def record_of(
     }
     if excess is not None:
         record |= _arrivals(fits, excess, tolerance)
-        record["excess"] = excess(*_member(fit.parameters))
+        record["excess"] = excess(*member(fit.parameters))
     return record
 
 
@@ -109,14 +109,14 @@ def _arrivals(fits: list[Any], excess: Excess, tolerance: float) -> Record:
     history = fits[-1].history
     with np.errstate(all="ignore"):
         scores = [
-            excess(*_member({name: values[step] for name, values in history.parameters.items()}))
+            excess(*member({name: values[step] for name, values in history.parameters.items()}))
             for step in range(len(history))
         ]
     seconds = np.median([each.history.seconds.numpy() for each in fits], axis=0)
     return arrivals(seconds.tolist(), scores, history.evaluations.tolist(), tolerance)
 
 
-def _member(parameters: Mapping[str, torch.Tensor]) -> tuple[Array, Array]:
+def member(parameters: Mapping[str, torch.Tensor]) -> tuple[Array, Array]:
     """Mean and scale, or root, of a normal."""
     mean = parameters["loc"].double().numpy()
     if "scale" in parameters:

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from benchmarks.comparison import Goal, Record, no_more
 from benchmarks.goals.g08_logistic import FAMILIES, kldiv_on
-from benchmarks.problems.posteriors import POSTERIORS
+from benchmarks.problems.posteriors import STRUCTURED
 
 __all__ = ["GOAL"]
 
-CASES = [f"{problem}, {family}" for problem in POSTERIORS for family in FAMILIES]
+CASES = [f"{problem}, {family}" for problem in STRUCTURED for family in FAMILIES]
 
 
 def kldiv_side(_: float) -> Iterator[Record]:
     """Fits of the log densities as they stand."""
-    for problem in POSTERIORS:
+    for problem in STRUCTURED:
         yield from kldiv_on(problem, 1e-6)
 
 

@@ -97,13 +97,17 @@ def normal_on_a_line(
     divergence: str,
     order: float = 0.0,
     *,
-    reverse: bool = False,
     least: float = 0.3,
+    starts: Sequence[Array] | None = None,
 ) -> list[Optimum]:
-    """The normal distributions nearest to a density of a mean and a scale."""
+    """The normal distributions nearest to a density of a mean and a scale.
+
+    Descents begin everywhere, roughly at first, or at given pairs of a location and the logarithm
+    of a scale.
+    """
 
     def on(count: int) -> Objective:
-        if reverse:
+        if divergence == "reverse kl":
             z = np.linspace(-9, 9, count)
             w = np.exp(-0.5 * z**2)
             w /= w.sum()
@@ -125,9 +129,10 @@ def normal_on_a_line(
 
     random = np.random.default_rng(0)
     low, high = np.log(least / 2), np.log(1.5 * scale)
-    starts = [
+    rough = on(40_001 if starts else 801)
+    starts = starts or [
         np.array([random.normal(mean, 1.5 * scale), random.uniform(low, high)])
         for _ in range(STARTS)
     ]
     name = lambda theta: {"loc": np.array(theta[0]), "scale": np.array(np.exp(theta[1]))}
-    return minima(on(801), on(40_001), starts, name)
+    return minima(rough, on(40_001), starts, name)
