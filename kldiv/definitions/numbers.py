@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kldiv.errors import InvalidArgument, InvalidType
 
-__all__ = ["as_numbers", "as_shape", "broadcast"]
+__all__ = ["as_numbers", "as_shape", "broadcast", "check_floating"]
 
 
 def as_numbers(argument: str, value: object) -> Tensor:
@@ -82,3 +82,18 @@ def broadcast(*shapes: torch.Size | tuple[int, ...]) -> torch.Size:
     if any(len(each) > 1 for each in sizes):
         raise RuntimeError(f"shapes {', '.join(str(tuple(each)) for each in shapes)} do not match")
     return torch.Size([each.pop() for each in sizes])
+
+
+def check_floating(value: object) -> None:
+    """Refuses what a function of a user returns as a log density and is none.
+
+    Raises:
+        InvalidType: If it is no tensor of real numbers.
+    """
+    if not isinstance(value, Tensor):
+        raise InvalidType(
+            f"log_prob must return a tensor, got {type(value).__name__}: {value!r}; "
+            "compute it with torch"
+        )
+    if not value.is_floating_point():
+        raise InvalidType(f"log_prob must return real numbers, got a tensor of {value.dtype}")

@@ -14,7 +14,7 @@ from torch.distributions.constraints import Constraint
 
 from kldiv.definitions.grid import grid_density
 from kldiv.definitions.log_density import log_density_of
-from kldiv.definitions.numbers import as_shape, broadcast
+from kldiv.definitions.numbers import as_shape, broadcast, check_floating
 from kldiv.definitions.precision import is_late, place_of, unchecked_double
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.support import interior_point, is_whole, support_of
@@ -194,12 +194,12 @@ class Target:
             )
             with torch.no_grad():
                 value = self._log_prob(point)
-            _check_floating(value)
+            check_floating(value)
             self._probe = value
         return self._probe
 
     def _checked(self, value: Tensor, x: Tensor) -> Tensor:
-        _check_floating(value)
+        check_floating(value)
         points, batch = x.shape[: x.ndim - len(self.event_shape)], self.batch_shape
         try:
             expected = broadcast(points, batch) if batch else points
@@ -221,16 +221,6 @@ class Target:
     def __repr__(self) -> str:
         name = getattr(self._log_prob, "__name__", type(self._log_prob).__name__)
         return f"Target({name}, event_shape={tuple(self.event_shape)}, support={self.support})"
-
-
-def _check_floating(value: object) -> None:
-    if not isinstance(value, Tensor):
-        raise InvalidType(
-            f"log_prob must return a tensor, got {type(value).__name__}: {value!r}; "
-            "compute it with torch"
-        )
-    if not value.is_floating_point():
-        raise InvalidType(f"log_prob must return real numbers, got a tensor of {value.dtype}")
 
 
 class DistributionTarget(Target):
