@@ -125,7 +125,8 @@ def _rules(
     """The integrals on panels by a rule of Gauss and by one of fewer points, (P, *) each."""
     values = density((left.unsqueeze(1) + width.unsqueeze(1) * _NODES).flatten())
     values = values.unflatten(0, (len(left), len(_NODES)))
-    fine, coarse = torch.einsum("pn...,rn,p->rp...", values, _WEIGHTS, width)
+    width = width.reshape(-1, *(1,) * (values.ndim - 2))
+    fine, coarse = width * torch.tensordot(_WEIGHTS, values, ([1], [1]))
     return fine, coarse
 
 

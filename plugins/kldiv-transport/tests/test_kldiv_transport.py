@@ -331,3 +331,16 @@ def test_the_gallery_is_part_of_the_package():
     (gallery,) = [each for each in plugin_galleries() if each.plugin == "kldiv-transport"]
     assert (gallery.folder / "GALLERY_HEADER.rst").is_file()
     assert len(list(gallery.folder.glob("plot_*.py"))) == 2
+
+
+def test_quantiles_that_were_found_before_do_not_mislead():
+    loc = number([0.0, 100.0])
+    mixture = MixtureSameFamily(Categorical(number([0.5, 0.5])), Normal(loc, number(1.0)))
+    other = Normal(number(0.0), number(1.0))
+    first = kldiv.divergence(mixture, other, "wasserstein").value
+    again = kldiv.divergence(mixture, other, "wasserstein").value
+    assert float(again) == pytest.approx(float(first), rel=1e-12)
+    loc[1] = -1e6  # what was found is now far from every quantile
+    moved = MixtureSameFamily(Categorical(number([0.5, 0.5])), Normal(loc.clone(), number(1.0)))
+    of_old, of_new = (kldiv.divergence(p, other, "wasserstein").value for p in (mixture, moved))
+    assert float(of_old) == pytest.approx(float(of_new), rel=1e-10)

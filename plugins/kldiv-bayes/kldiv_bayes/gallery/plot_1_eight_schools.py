@@ -67,7 +67,7 @@ labels = {"not centred": r"$\eta_1$", "centred": r"$\theta_1$"}
 angle = torch.linspace(0, 2 * torch.pi, 201, dtype=torch.float64)
 circle = torch.stack([angle.cos(), angle.sin()])
 with style.applied():
-    fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(7, 3.3), layout="constrained", sharey=True)
     for ax, (name, fit) in zip(axes, fits.items(), strict=True):
         ax.scatter(points[name][:, 2], points[name][:, 1], 9, style.DARK["p"], alpha=0.6, lw=0)
         pair = torch.tensor([2, 1])

@@ -57,7 +57,8 @@ with torch.random.fork_rng():
 drawn = chain.get_samples()
 
 with style.applied():
-    fig, (left, *others) = plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
+    fig, axes = plt.subplots(2, 2, figsize=(6.4, 5), layout="constrained")
+    left, *others = axes.flat
     lines = values["level"].unsqueeze(-1) + values["slope"].unsqueeze(-1) * x
     left.plot(x, lines[:40].T, color=style.DARK["reverse"], alpha=0.25, lw=1)
     left.scatter(x, y, 14, style.DARK["p"], zorder=3)

@@ -50,7 +50,7 @@ with torch.random.fork_rng():
         for name, weights in {"fit": fit.q.sample((4000,)), "NUTS": drawn}.items()
     }
 with style.applied():
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.5), layout="constrained")
     for row, (mean, deviation) in enumerate(zip(fit.q.mean, fit.q.variance.sqrt(), strict=True)):
         bars, edges = torch.histogram(drawn[:, row], 20, density=True)
         height = 0.8 * float(deviation) * (2 * torch.pi) ** 0.5  # so that a normal's top is 0.8

@@ -45,7 +45,7 @@ for name, value in near.items():
 # Above the targets, below the flows, with lines at 1, 2 and 3 standard deviations of a normal
 # peak.
 with style.applied():
-    fig, axes = plt.subplots(2, 3, figsize=(9, 6.2), layout="constrained")
+    fig, axes = plt.subplots(2, 3, figsize=(6.6, 4.7), layout="constrained")
     for (above, below), (name, (left, low, side)) in zip(axes.T, windows.items(), strict=True):
         x, y = (torch.linspace(edge, edge + side, 241) for edge in (left, low))
         plane = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)

@@ -39,11 +39,11 @@ for name, fit in fits.items():
 # %%
 # The logarithms are drawn, so that what is faint is seen as well.
 with style.applied():
-    fig, axes = plt.subplots(1, 4, figsize=(11, 3.2), layout="constrained")
+    fig, axes = plt.subplots(2, 2, figsize=(6, 6.4), layout="constrained")
     x, y = torch.linspace(-1.75, 2.75, 241), torch.linspace(-2, 2.5, 241)
     plane = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
     laws = {"target": moons} | {name: fit.q for name, fit in fits.items()}
-    for ax, (name, law) in zip(axes, laws.items(), strict=True):
+    for ax, (name, law) in zip(axes.flat, laws.items(), strict=True):
         with torch.no_grad():
             log_density = law.log_prob(plane)
         role = "p" if name == "target" else "reverse"

@@ -51,7 +51,7 @@ for name, (own, other) in gained.items():
 
 # %%
 with style.applied():
-    fig, axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(7, 2.8), layout="constrained")
     x, y = torch.linspace(-1.75, 2.75, 241), torch.linspace(-2, 2.5, 241)
     plane = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
     laws = {"the law": moons} | {name: fit.q for name, fit in fits.items()}

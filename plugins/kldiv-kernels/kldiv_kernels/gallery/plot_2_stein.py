@@ -31,16 +31,17 @@ found = {
     for name, points in samples.items()
 }
 
-fig, axes = plt.subplots(1, 4, figsize=(9, 2.8), layout="constrained", width_ratios=[1, 1, 1, 1.2])
+fig, axes = plt.subplots(2, 2, figsize=(6.4, 5), layout="constrained")
+*planes, bars = axes.flat
 grid = torch.stack(torch.meshgrid(*(torch.linspace(-3, 5, 120),) * 2, indexing="xy"), -1).double()
-for ax, (name, points) in zip(axes, samples.items(), strict=False):
+for ax, (name, points) in zip(planes, samples.items(), strict=True):
     ax.contourf(*grid.unbind(-1), target.log_prob(grid).exp(), cmap="Greys", levels=6, alpha=0.6)
     ax.scatter(*points[:300].T, s=3)
     ax.set(title=name, xlim=(-3, 3), ylim=(-2, 5), xlabel="$x_1$")
 values = [float(each) for each in found.values()]
-axes[-1].barh(list(found), values, xerr=[float(each.error) for each in found.values()])
-axes[-1].invert_yaxis()
-axes[-1].set(xlabel="Stein discrepancy", xlim=(0, None))
+bars.barh(list(found), values, xerr=[float(each.error) for each in found.values()])
+bars.invert_yaxis()
+bars.set(xlabel="Stein discrepancy", xlim=(0, None))
 
 # %%
 # Of the right sample the discrepancy is within its error of 0, of the others it is not:
