@@ -31,7 +31,7 @@ GOAL = Goal(
             no_more(case, "stay", 0.05, prototype="4 to 46 ms"),
         )
     ],
-    "these are generic log densities, fitted on draws until other draws would gain less than 1e-4 "
+    "these are generic log densities, fitted on draws until other draws would gain less than 2e-4 "
     "nats; nothing is declared of them here. A sum of functions of linear combinations can be "
     "declared, and is fitted without draws; a conditionally normal target cannot be.",
 )

@@ -4,8 +4,8 @@ With N draws the optimum is off by :math:`O(N^{-1/2})` at most, and its divergen
 :math:`O(1/N)`. What it is off is seen with the next, larger set, which has not seen it: the old
 optimum is above the new one there by a gap, :math:`\tfrac12 g^\top \mathcal H^{-1} g` with the
 gradient there and the inverse Hessian that the way so far has shown. Where that is small enough
-the fit ends. Else it goes on with the new set, from where of the gap
-:math:`N_{\text{old}} / N_{\text{new}}` is left at most.
+the fit ends. Else it goes on with the new set, and with the largest that is allowed it ends in
+any case: :math:`N_{\text{old}} / N_{\text{new}}` of the last gap is left at most, about.
 
 References:
     Black Box Variational Inference with a Deterministic Objective: Faster, More Accurate, and
@@ -39,6 +39,7 @@ _LEARNT = 64  # parameters of a network
 _FOR_CURVATURE = 512  # draws are enough to tell the signs of the Hessian
 _MEMORY = 20  # steps
 _STEPS = 500, 200  # at most on the same draws, of a single row and of several
+_ROUGHLY = 0.25  # of the tolerance: what a descent may leave before draws are checked
 _SETTLED = 1e-8  # nats that are left to be gained with the same draws, relative
 
 
@@ -65,7 +66,7 @@ class FixedDraws:
 
     first: int = 64
     most: int = 65_536
-    tolerance: float = 1e-4
+    tolerance: float = 2e-4
 
     name = "fixed_draws"
 
@@ -97,16 +98,14 @@ class FixedDraws:
         search.hold(self.first)
         with recorder.watching():
             search.begin(starts, moved)
-            search.settle(self.tolerance)
+            search.settle(_ROUGHLY * self.tolerance)
             settled = self.first
             while settled * _GROWTH <= self.most and not recorder.stopped:
                 state = search.look(settled * _GROWTH)
                 if search.within(self.tolerance):
                     break
-                search.settle(self.tolerance, state)
+                search.settle(_ROUGHLY * self.tolerance, state)
                 settled = search.count
-                if search.within(self.tolerance):
-                    break
             search.hold(settled)
             search.settle(0.0)
         search.hold(min(settled, _FOR_CURVATURE))
