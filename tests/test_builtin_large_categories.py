@@ -54,6 +54,18 @@ def test_value_and_error_are_those_of_the_ordinary_way(shape, gap, dtype, kind):
     assert gap or (found.value == 0).all()
 
 
+@pytest.mark.parametrize("divergence", ["chi2", "renyi(alpha=0.5)", "squared_hellinger"])
+def test_other_divergences_add_up_blocks(divergence):
+    p, q = pair((3, LARGE // 2), 0.3, torch.float64, "logits")
+    found = kldiv.divergence(p, q, divergence)
+    rows = [
+        [Categorical(logits=side.logits[row, : LARGE // 2]) for side in (p, q)] for row in range(3)
+    ]
+    with mock.patch.object(categories, "LARGE", 10**9):
+        expected = [kldiv.divergence(*row, divergence).value for row in rows]
+    torch.testing.assert_close(found.value, torch.stack(expected), rtol=1e-11, atol=0)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_categories_without_probability_are_counted_as_the_definition_says(dtype):
     p, q = pair((LARGE,), 1.0, dtype, "probs")

@@ -59,5 +59,5 @@ GOAL = Goal(
     ],
     "a density on a grid is taken as its interpolant, whose moments and entropy are summed in "
     "float64, once, with a bound; half of the time goes into the entropy, which a fit's value "
-    "takes and its optimum does not. Reverse fits on grids integrate adaptively.",
+    "takes and its optimum does not. In reverse a normal is infinitely far from what ends.",
 )

@@ -65,5 +65,5 @@ GOAL = Goal(
     ],
     "there is no call for bare arrays of log densities: these are two Categoricals, whose numbers "
     "are checked before the one blocked pass over them, so that all are read twice, with kernels "
-    "of numpy and no compiler. Several divergences in one pass are not offered.",
+    "of numpy and no compiler. Others than kl go block by block with torch, each by itself.",
 )

@@ -7,6 +7,7 @@ divergence is a sum over the categories, in the form in which nothing cancels.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,7 @@ from torch.distributions import (
     OneHotCategorical,
 )
 
+from kldiv.blocks import BLOCK, LARGE
 from kldiv.builtin.closed_forms.large_categories import kl_of_large
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.divergences.chernoff import Chernoff, ChernoffOfOrder
@@ -77,12 +79,22 @@ class Categories(Overlap):
         return Categories(self.log_q, self.log_p, self.trials, self.events)
 
     def _total(self, divergence: IntegralDivergence) -> Tensor:
-        terms = divergence.integrands(*torch.broadcast_tensors(self.log_p, self.log_q))
-        return self._sum(divergence.combine(*(each.sum(-1) for each in terms)))
+        logs = torch.broadcast_tensors(self.log_p, self.log_q)
+        return self._sum(divergence.combine(*_integrals(divergence, *logs)))
 
     def _sum(self, one: Tensor) -> Tensor:
         value = self.trials * one
         return value.sum(tuple(range(-self.events, 0))) if self.events else value
+
+
+def _integrals(divergence: IntegralDivergence, log_p: Tensor, log_q: Tensor) -> Iterable[Tensor]:
+    """The sums of the integrands over the categories, block by block where there are many."""
+    if log_p.numel() < LARGE or log_p.requires_grad or log_q.requires_grad:
+        return (each.sum(-1) for each in divergence.integrands(log_p, log_q))
+    step = max(1, BLOCK * log_p.shape[-1] // log_p.numel())
+    parts = zip(log_p.split(step, -1), log_q.split(step, -1), strict=True)
+    sums = ([each.sum(-1) for each in divergence.integrands(*part)] for part in parts)
+    return (torch.stack(each).sum(0) for each in zip(*sums, strict=True))
 
 
 @dataclass(frozen=True)
