@@ -51,7 +51,8 @@ _ROUND = 3  # steps after which rows that still move are put together anew
 _GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it
 _SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
 _SINGLY = 64  # problems: up to here each is worth an estimate by other means than the nodes
-_BLOCK = 1 << 17  # nodes of all rows of a block
+_BLOCK = 1 << 17  # nodes of all rows of a block, in the cache of a processor
+_LAUNCH = 1 << 24  # likewise on another device, which has none to fit, and calls that cost more
 _ROUNDING = 1e-13
 _TOGETHER = 2e-2  # standard deviations between two ends that are one
 
@@ -252,7 +253,8 @@ class _Search:
 
 def _blocks(rows: Tensor, tables: Tables) -> Sequence[Tensor]:
     """Rows by so many that their nodes fit the cache."""
-    return rows.split(max(1, _BLOCK // len(tables.weights))) if len(rows) else ()
+    most = _BLOCK if rows.device.type == "cpu" else _LAUNCH
+    return rows.split(max(1, most // len(tables.weights))) if len(rows) else ()
 
 
 def _finest(target: Target) -> Tensor:
