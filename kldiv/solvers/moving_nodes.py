@@ -54,7 +54,8 @@ _GAP = 1e-5  # between two levels, relative; the error of the finer one is about
 _SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
 _SINGLY = 64  # problems: up to so many each is worth an estimate by other means than the nodes,
 _CLOSE = 1e-10  # unless the nodes' own has as small an error, relative to 1 + |value|
-_BLOCK = 1 << 17  # nodes of all rows of a block
+_BLOCK = 1 << 17  # nodes of all rows of a block, in the cache of a processor
+_LAUNCH = 1 << 24  # likewise on another device, which has none to fit, and calls that cost more
 _ROUNDING = 1e-13
 
 
@@ -277,7 +278,8 @@ class _Search:
 
 def _blocks(rows: Tensor, tables: Tables) -> Sequence[Tensor]:
     """Rows by so many that their nodes fit the cache."""
-    return rows.split(max(1, _BLOCK // len(tables.weights))) if len(rows) else ()
+    most = _BLOCK if rows.device.type == "cpu" else _LAUNCH
+    return rows.split(max(1, most // len(tables.weights))) if len(rows) else ()
 
 
 def _finest(target: Target) -> Tensor:

@@ -63,7 +63,7 @@ class ProblemBlocks:
         before = self.whole.evaluations, self.whole.gradients
         ways = [way(part, own) for part, own in zip(self.parts, self._cut(starts), strict=True)]
         last = [next(each) for each in ways]
-        moving = range(len(ways))
+        moving = list(range(len(ways)))
         while moving:
             yield self._joined(last, starts)
             fresh = {number: next(ways[number], None) for number in moving}
@@ -82,7 +82,7 @@ class ProblemBlocks:
     def _cut(self, theta: Tensor) -> Sequence[Tensor]:
         """Real vectors (S, *, P) by parts."""
         sizes = [part.target.batch_shape.numel() for part in self.parts]
-        return theta.flatten(1, -2).split(sizes, 1)
+        return torch.split(theta.flatten(1, -2), sizes, 1)
 
     def _count(self, evaluations: int, gradients: int) -> None:
         """Adds to what the whole had cost: the mean of its problems, and the most of a part."""
