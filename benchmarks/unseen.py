@@ -96,7 +96,7 @@ def _brute(parts: tuple[Array, Array, Array], divergence: str, **options: object
     find = partial(normal_on_a_line, log_density, mean, spread, divergence, **options)
 
     def closer(end: dict[str, torch.Tensor]) -> list[Optimum]:
-        return find(starts=[np.array([float(end["loc"]), math.log(float(end["scale"]))])])
+        return find(start=np.array([float(end["loc"]), math.log(float(end["scale"]))]))
 
     known = [double(each) for each in parts]
     target = MixtureSameFamily(Categorical(known[0]), Normal(known[1], known[2]))

@@ -98,12 +98,11 @@ def normal_on_a_line(
     order: float = 0.0,
     *,
     least: float = 0.3,
-    starts: Sequence[Array] | None = None,
+    start: Array | None = None,
 ) -> list[Optimum]:
     """The normal distributions nearest to a density of a mean and a scale.
 
-    Descents begin everywhere, roughly at first, or at given pairs of a location and the logarithm
-    of a scale.
+    Descents begin everywhere, or one begins at a location and the logarithm of a scale.
     """
 
     def on(count: int) -> Objective:
@@ -127,12 +126,15 @@ def normal_on_a_line(
 
         return value
 
+    name = lambda theta: {"loc": np.array(theta[0]), "scale": np.array(np.exp(theta[1]))}
+    exact = on(40_001)
+    if start is not None:
+        value, theta = lowest(exact, start)
+        return [Optimum(value, name(theta), 0.0)]
     random = np.random.default_rng(0)
     low, high = np.log(least / 2), np.log(1.5 * scale)
-    rough = on(40_001 if starts else 801)
-    starts = starts or [
+    starts = [
         np.array([random.normal(mean, 1.5 * scale), random.uniform(low, high)])
         for _ in range(STARTS)
     ]
-    name = lambda theta: {"loc": np.array(theta[0]), "scale": np.array(np.exp(theta[1]))}
-    return minima(rough, on(40_001), starts, name)
+    return minima(on(801), exact, starts, name)
