@@ -11,6 +11,7 @@ from torch.distributions import (
     MultivariateNormal,
     Normal,
     Poisson,
+    Uniform,
     kl_divergence,
 )
 
@@ -20,7 +21,7 @@ from kldiv import Quadrature, Sum
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators import Problem
 from kldiv.resolving import as_divergence, as_target
-from kldiv.solvers.rules import rule_for
+from kldiv.solvers.rules import has_moving_edges, rule_for
 from kldiv.solvers.trapezium import trapezium_nodes
 
 F64 = torch.float64
@@ -156,3 +157,10 @@ def test_a_rule_that_cannot_be_better_serves_the_neighbours_of_its_members():
     assert rule.serves_anyway(torch.Size([4]))
     assert not rule.serves_anyway(torch.Size())
     assert not made(*planes()).serves_anyway(torch.Size([4]))
+
+
+def test_edges_move_where_the_support_depends_on_a_parameter():
+    high = torch.tensor(2.0, requires_grad=True)
+    assert has_moving_edges(DistributionTarget(Uniform(0.0, high)))
+    assert not has_moving_edges(DistributionTarget(Uniform(0.0, high.detach())))
+    assert not has_moving_edges(DistributionTarget(Normal(high, 1.0)))

@@ -15,7 +15,6 @@ from kldiv.definitions.divergence import Divergence, IntegralDivergence
 from kldiv.definitions.family import Family
 from kldiv.definitions.place import Place
 from kldiv.definitions.randomness import as_seed
-from kldiv.definitions.support import box
 from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import KldivError, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
@@ -25,10 +24,9 @@ from kldiv.estimators.sampling.moving import points_of, why_none_move
 from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first
 from kldiv.solvers.places import whole_place
 from kldiv.solvers.projections import Projections
-from kldiv.solvers.rules import Rule, rule_for
+from kldiv.solvers.rules import Rule, has_moving_edges, rule_for
 
 __all__ = ["Objective"]
-
 
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _DRAWS = 1_000  # a step, where sampling is the ladder's choice
@@ -240,22 +238,15 @@ class Objective:
         if self._held is not None:
             self.evaluations += self._held.count * max(q.batch_shape.numel(), 1)
             return self._held.value(self._problem(q))
-        if (
-            isinstance(self.divergence, IntegralDivergence)
-            and self._rule is not None
-            and self._rule.fits(q.batch_shape)
-        ):
-            loss, good = self._rule.divergence(self.divergence, q, forward=self.forward)
+        integral = self.divergence if isinstance(self.divergence, IntegralDivergence) else None
+        if integral and self._rule is not None and self._rule.fits(q.batch_shape):
+            loss, good = self._rule.divergence(integral, q, forward=self.forward)
             if good.all() or self._rule.serves_anyway(q.batch_shape):
                 return loss
         problem = self._problem(q)
         estimator = self._estimator(problem)
-        if (
-            isinstance(estimator, Quadrature | Sum)
-            and isinstance(self.divergence, IntegralDivergence)
-            and not _has_moving_edges(problem.q if self.forward else problem.p)
-        ):
-            return self._by_rule(problem, estimator, self.divergence)
+        if integral and isinstance(estimator, Quadrature | Sum) and not has_moving_edges(q):
+            return self._by_rule(problem, estimator, integral)
         if isinstance(estimator, MonteCarlo):
             self._draws += 2
             self.evaluations += estimator.samples
@@ -301,9 +292,3 @@ class Objective:
 def _nowhere(theta: Tensor) -> Tensor:
     """An infinite loss that depends on the parameters as far as autograd can tell."""
     return torch.nan_to_num(0 * theta).sum(-1) + torch.inf
-
-
-def _has_moving_edges(member: Target) -> bool:
-    """Whether the support depends on the parameters: a rule's nodes would stand still."""
-    ends = box(member.support)
-    return ends is not None and (ends.lower.requires_grad or ends.upper.requires_grad)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
+from kldiv.definitions.support import box
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrands import densities, in_sight, past_poles
 from kldiv.estimators.problem import Problem
@@ -29,7 +30,7 @@ from kldiv.lazy import deferred
 if TYPE_CHECKING:
     from kldiv.solvers.trapezium import Nodes
 
-__all__ = ["Rule", "rule_for"]
+__all__ = ["Rule", "has_moving_edges", "rule_for"]
 
 _trapezium_nodes = deferred("kldiv.solvers.trapezium:trapezium_nodes")
 
@@ -234,3 +235,9 @@ def _in_plane(estimator: Quadrature) -> Quadrature:
 def _sum_nodes(problem: Problem, estimator: Sum) -> Nodes:
     points, weights = estimator.nodes(problem)
     return points, weights, weights
+
+
+def has_moving_edges(member: Target) -> bool:
+    """Whether the support depends on the parameters: a rule's nodes would stand still."""
+    ends = box(member.support)
+    return ends is not None and (ends.lower.requires_grad or ends.upper.requires_grad)
