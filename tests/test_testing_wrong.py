@@ -34,7 +34,7 @@ def test_every_law_has_something_that_breaks_it():
 
 @pytest.mark.parametrize("law", WRONG)
 def test_a_wrong_divergence_breaks_the_law_it_is_to_break_and_no_other(law, monkeypatch):
-    monkeypatch.setattr(resolving, "closed_forms", lambda: CLOSED_FORMS)
+    monkeypatch.setattr(resolving, "closed_forms", lambda _: CLOSED_FORMS)
     report = check_divergence(WRONG[law], pairs=PAIRS)
     assert broken(report) == [law], str(report)
     assert not report.passed
