@@ -70,9 +70,9 @@ def write(rows: list[Row]) -> None:
 
 def measured(item: Item) -> Row:
     """How many laws were checked of an item, and how many of them hold."""
-    start = time.perf_counter()
+    start = time.process_time()
     report = item.check(laws=None, expected_failures=None, seed=0)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     ran = [each for each in report.outcomes if each.checks]
     wrong = [each.law for each in report.outcomes if not each.passed]
     known = [each for each in ran if each.expected and each.passed]
