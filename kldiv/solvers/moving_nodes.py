@@ -49,7 +49,7 @@ _LEVELS = {
 _ROUGHLY = 1e-4  # nats left to be gained, where more nodes may still change the objective
 _FULLY = 1e-14
 _FEW, _MANY = 12, 60  # steps on nodes that are not believed, and on those that are
-_ROUND = 3  # steps after which rows that still move are put together anew
+_ROUND = 3  # steps after which rows of many blocks that still move are put together anew
 _GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it
 _SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
 _SINGLY = 64  # problems: up to so many each is worth an estimate by other means than the nodes,
@@ -179,13 +179,14 @@ class _Search:
     def descend(self, moving: Tensor, tables: Tables) -> Iterator[None]:
         """Newton's method for some rows; a step for each of one block, or one for all blocks."""
         alone = len(_blocks(moving, tables)) == 1
-        for taken in range(0, _MANY, _ROUND):
+        most = _FEW if alone else _ROUND
+        for taken in range(0, _MANY, most):
             live = self.state.damping[moving].isfinite()
             moving = moving[live & (self.trusted[moving] | (taken < _FEW))]
             for block in _blocks(moving, tables):
                 part, rows = self.state.pick(block), self.rows.pick(block)
                 tolerance = torch.where(self.trusted[block], _FULLY, _ROUGHLY)
-                for cost in newton(rows, self.chart, tables, part, tolerance, _ROUND):
+                for cost in newton(rows, self.chart, tables, part, tolerance, most):
                     self.evaluations += cost
                     if alone:
                         self.state.put(block, part)
