@@ -78,28 +78,29 @@ def record_of(
         family: As for :func:`kldiv.fit`.
         excess: Scores the answer, and each step from outside; the fit knows nothing of it.
         tolerance: How many nats above the optimum count as being there.
-        calls: How many are timed; the medians are reported.
+        calls: How many are timed, after one that warms up unless it takes so long that it is
+            the only one; the medians are reported.
         options: Those of :func:`kldiv.fit`; fits are in reverse unless they say otherwise.
     """
     options = {"direction": "reverse"} | options
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        kldiv.fit(target, family, **options)
         times: list[float] = []
         fits: list[Any] = []
-        while len(fits) < calls and sum(times) < _LONGEST:
+        while len(fits) <= calls and sum(times) < _LONGEST:
             seconds, fit = called(lambda: kldiv.fit(target, family, **options))
             times.append(seconds)
             fits.append(fit)
+    warm = slice(min(1, len(fits) - 1), None)
     record: Record = {
-        "seconds": statistics.median(times),
+        "seconds": statistics.median(times[warm]),
         "evaluations": fit.evaluations,
         "verdict": fit.verdict,
-        "calls": 1 + len(fits),
+        "calls": len(fits),
         "fit": fit,
     }
     if excess is not None:
-        record |= _arrivals(fits, excess, tolerance)
+        record |= _arrivals(fits[warm], excess, tolerance)
         record["excess"] = excess(*member(fit.parameters))
     return record
 
