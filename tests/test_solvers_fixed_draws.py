@@ -143,7 +143,7 @@ def test_the_divergence_is_estimated_when_it_is_asked_for():
 
     def counted(x):
         calls.append(x.shape[0])
-        return -x.square().sum(-1) / 2
+        return -x.pow(4).sum(-1) / 4
 
     found = kldiv.fit(kldiv.Target(counted, event_shape=(3,)), "full_normal", direction="reverse")
     before = len(calls)
@@ -152,4 +152,4 @@ def test_the_divergence_is_estimated_when_it_is_asked_for():
     before = len(calls)
     assert found.divergence.value == value
     assert len(calls) == before
-    assert float(value) == pytest.approx(-1.5 * math.log(2 * math.pi), abs=1e-9)
+    assert 0 < found.divergence.stderr < 0.01

@@ -9,7 +9,8 @@ halved until the objective has fallen by Armijo's rule, and
 .. math:: H \leftarrow (I - \rho s y^\top) H (I - \rho y s^\top) + \rho s s^\top, \qquad
     \rho = 1 / s^\top y.
 
-A few Newton steps with the Hessian by differences of gradients then take the last digits.
+A few Newton steps with the Hessian by differences of gradients then take the last digits. Of
+divergences with kinks, rows that ended at the edge of a plateau go on beyond it.
 
 References:
     Numerical Optimization (Nocedal and Wright, 2006), algorithms 3.1 and 6.1, equation 6.17,
@@ -29,6 +30,7 @@ from kldiv.errors import InvalidArgument
 from kldiv.solvers.curvature import absolute_inverse, hessian, newton_step
 from kldiv.solvers.line_search import backtrack
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.plateaus import beyond_plateaus
 from kldiv.solvers.problem_blocks import ProblemBlocks, State
 from kldiv.solvers.run import Recorder, Run
 
@@ -39,6 +41,7 @@ _POLISH = 4
 _REFRESH = 10  # steps between two Hessians
 _MANY = 64  # parameters: beyond, the identity must do
 _MOST = 2_000
+_EDGES = 4  # of plateaus that a row may leave
 _STALLED = 6  # steps without progress after which a row rests
 
 
@@ -88,8 +91,21 @@ class QuasiNewton:
         """The starts, then every step of the descent and of its Newton finish."""
         last = (starts, *objective.value_and_gradient(starts))
         yield last
-        for state in self._descend(objective, last):
-            last = state
+        for _ in range(_EDGES):
+            for state in self._settled(objective, last):
+                last = state
+                yield last
+            if not getattr(objective.divergence, "kinks", ()):
+                return
+            theta, lower = beyond_plateaus(objective, *last[:2])
+            if not lower.any():
+                return
+            last = (theta, *objective.value_and_gradient(theta))
+
+    def _settled(self, objective: Objective, state: State) -> Iterator[State]:
+        """Every step of a descent and of its Newton finish."""
+        last = state
+        for last in self._descend(objective, state):
             yield last
         yield from _polish(objective, last)
 
