@@ -31,10 +31,10 @@ def test_a_report_that_passes_says_how_much_was_checked():
     assert str(report).splitlines() == [
         "le_cam passes: 1 law, 7 checks",
         "",
-        "law       checks    outcome",
-        "--------  --------  ----------------------------------",
-        "identity  7         holds",
-        "triangle            not checked: metric is not claimed",
+        "law       checks  outcome",
+        "--------  ------  ----------------------------------",
+        "identity  7       holds",
+        "triangle          not checked: metric is not claimed",
     ]
     report.raise_for_failures()
 
