@@ -74,9 +74,9 @@ def check_divergence(
         >>> kldiv.testing.check_divergence("kl", laws=["identity"], pairs=["coins"])
         kl passes: 1 law, 9 checks
         <BLANKLINE>
-        law       checks    outcome
-        --------  --------  ---------
-        identity  9         holds
+        law       checks  outcome
+        --------  ------  -------
+        identity  9       holds
     """
     table = {pair.name: pair for pair in default_pairs()}
     tried = [
@@ -117,10 +117,10 @@ def check_target(
         >>> kldiv.testing.check_target("coin", laws=["mass", "gradient"])
         coin passes: 1 law, 1 checks
         <BLANKLINE>
-        law       checks    outcome
-        --------  --------  ---------------------
-        mass      1         holds
-        gradient            not checked: integers
+        law       checks  outcome
+        --------  ------  ---------------------
+        mass      1       holds
+        gradient          not checked: integers
     """
     found = as_target(target, "target")
     label, again = (target, repr(target)) if isinstance(target, str) else (repr(found), "target")

@@ -12,6 +12,7 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.sample_divergence import DrawnDivergence
 from kldiv.errors import ShapeMismatch
 from kldiv.estimate import Estimate
 from kldiv.testing.derivatives import differences, with_gradient
@@ -103,8 +104,11 @@ def batch(subject: Subject, pair: Pair) -> Iterator[Check]:
     r"""Each element of a batch is the divergence of that element, whatever the batch shape.
 
     All p are paired with all q, :math:`(B, 1) \times (B) \to (B, B)`, and compared with pairs that
-    are taken alone and with pairs in a row.
+    are taken alone and with pairs in a row; two of each where the divergence is defined on
+    samples, which are compared one by one.
     """
+    if isinstance(subject.divergence, DrawnDivergence):
+        pair = pair.first(2)
     tall = {name: value.unsqueeze(1) for name, value in pair.p.parameters.items()}
     whole = subject.of(pair.p.members(tall), pair.q.members())
     size = len(pair)

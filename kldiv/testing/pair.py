@@ -58,8 +58,11 @@ class Side:
 
     def element(self, index: int) -> Side:
         """One of them, in a batch of one."""
-        cut = {name: value[index : index + 1] for name, value in self.parameters.items()}
-        return Side(self.make, **cut)
+        return self.part(slice(index, index + 1))
+
+    def part(self, place: slice) -> Side:
+        """Some of them."""
+        return Side(self.make, **{name: value[place] for name, value in self.parameters.items()})
 
     def describe(self, index: int) -> str:
         """One of them as text, ``Normal(loc=0.0, scale=1.0)``."""
@@ -119,3 +122,7 @@ class Pair:
     def element(self, index: int) -> Pair:
         """One of the pairs, in a batch of one."""
         return replace(self, p=self.p.element(index), q=self.q.element(index))
+
+    def first(self, count: int) -> Pair:
+        """So many of the pairs."""
+        return replace(self, p=self.p.part(slice(count)), q=self.q.part(slice(count)))

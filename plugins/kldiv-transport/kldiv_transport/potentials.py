@@ -11,12 +11,19 @@ its slope is what the columns of the plan miss, and
 .. math:: \epsilon H = \operatorname{diag}(P^\top 1) - P^\top \operatorname{diag}(v)^{-1} P
 
 its curvature. So Newton's method settles in some steps what updates in turn, Sinkhorn's, take
-thousands for where costs are many times :math:`\epsilon`. These give the start, while
-:math:`\epsilon` falls from the largest cost.
+thousands for where costs are many times :math:`\epsilon`. Both are alternated while
+:math:`\epsilon` falls from the largest cost: what is nearly settled at one level is a start for
+the next one, also where points are so far apart that they hardly interact.
+
+Between a sample and itself both potentials are the same, and the mean of one and of the best that
+follows it is an update of both: close to the optimum it halves, at least, what they miss, however
+small :math:`\epsilon` is, as the kernel :math:`e^{-C / \epsilon}` is positive definite.
 
 References:
     A Sinkhorn-Newton Method for Entropic Optimal Transport (Brauer, Clason, Lorenz and Wirth,
     2017), section 3, arXiv:1710.06635.
+    Interpolating between Optimal Transport and MMD using Sinkhorn Divergences (Feydy, Séjourné,
+    Vialard, Amari, Trouvé and Peyré, 2019), arXiv:1810.08278.
 """
 
 from __future__ import annotations
@@ -29,9 +36,11 @@ from torch import Tensor
 
 __all__ = ["distinct", "missing", "potential", "soft"]
 
-_FALL = 3.0  # of epsilon from level to level
+_FALL = 3.0  # of epsilon from level to level,
+_TURNS = 2  # at each of which both sides are updated so often
 _STEPS = 500
-_CLOSE = 1e-7  # of the mass: what columns may miss; values miss the square of that
+_CLOSE = 1e-7  # of the mass: what columns may miss; values miss the square of that;
+_NEARLY = 1e-3  # at the levels before the last
 _RIDGE = (0.1, 1e-12)  # for each part of the mass that is missed, and at least
 _RISE = 1e-4  # of what the slope promises
 _SHORTEST = 1e-9  # of a step
@@ -51,7 +60,7 @@ def distinct(points: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     return places[total > 0], total[total > 0]
 
 
-def potential(cost: Tensor, v: Tensor, w: Tensor, epsilon: float) -> Tensor:
+def potential(cost: Tensor, v: Tensor, w: Tensor, epsilon: float, *, same: bool) -> Tensor:
     r"""The potential of the columns that makes the value largest.
 
     Arguments:
@@ -59,12 +68,16 @@ def potential(cost: Tensor, v: Tensor, w: Tensor, epsilon: float) -> Tensor:
         v: The weights of the rows, positive, with shape :math:`(N)`.
         w: Those of the columns, with shape :math:`(M)`.
         epsilon: The weight of the entropy.
+        same: Whether rows and columns are the same.
     """
     g = torch.zeros_like(w)
     for level in _falling(float(cost.max()), epsilon):
-        for _ in range(2):
-            g = soft(cost.mT, soft(cost, g, w, level), v, level)
-    return _newton(cost, v, w, g, epsilon)
+        for _ in range(_TURNS):
+            f = soft(cost, g, w, level)
+            g = (f + g) / 2 if same else soft(cost.mT, f, v, level)
+        if not same:
+            g = _newton(cost, v, w, g, level, _NEARLY)
+    return _newton(cost, v, w, g, epsilon, _CLOSE)
 
 
 def missing(cost: Tensor, v: Tensor, w: Tensor, g: Tensor, epsilon: float) -> Tensor:
@@ -88,13 +101,13 @@ def _plan(cost: Tensor, v: Tensor, w: Tensor, g: Tensor, epsilon: float) -> tupl
     return plan, f @ v + g @ w
 
 
-def _newton(cost: Tensor, v: Tensor, w: Tensor, g: Tensor, epsilon: float) -> Tensor:
+def _newton(cost: Tensor, v: Tensor, w: Tensor, g: Tensor, epsilon: float, close: float) -> Tensor:
     """The best potential from one close by, or the best that rounding allows to see."""
     plan, value = _plan(cost, v, w, g, epsilon)
     for _ in range(_STEPS):
         slope = w - plan.sum(0)
         missed = float(slope.abs().sum())
-        if missed <= _CLOSE:
+        if missed <= close:
             break
         step = epsilon * _solved(plan, v, w, slope, missed)
         length, rounding = 1.0, 8 * _EPS * float(value.abs())

@@ -84,7 +84,7 @@ class Sinkhorn(kldiv.SampleDivergence):
     def _potentials(self, x: _Side, y: _Side) -> tuple[Tensor, Tensor]:
         """Those of points that differ, carried over to all."""
         cost = _cost(x.places, y.places)
-        g = potential(cost, x.masses, y.masses, self.epsilon)
+        g = potential(cost, x.masses, y.masses, self.epsilon, same=x is y)
         self._check(cost, x.masses, y.masses, g)
         f = soft(cost, g, y.masses, self.epsilon)
         return (

@@ -282,6 +282,13 @@ def test_sinkhorn_settles_whatever_the_costs(scale):
     assert float(found) == pytest.approx(float(squares), abs=5)  # epsilon times a logarithm
 
 
+def test_sinkhorn_settles_where_points_far_apart_hardly_interact():
+    x = torch.from_numpy(np.tan(np.pi * (np.linspace(0, 1, 202)[1:-1] - 0.5))[:, None])
+    even = torch.full((200,), 1 / 200, dtype=F64)
+    found = kldiv.divergences.create("sinkhorn(epsilon=0.05)").compare(x, even, x + 3, even)
+    assert float(found) == pytest.approx(9, abs=1e-4)  # a shift is told from the rest exactly
+
+
 @pytest.mark.parametrize(
     "name", ["wasserstein(order=2)", "sliced_wasserstein", "sinkhorn(epsilon=2.0)"]
 )
