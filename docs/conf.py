@@ -38,11 +38,13 @@ templates_path = ["_templates"]
 # The distributions whose gallery scripts must not fail; others' may.
 kldiv_hosts = ["kldiv", *(path.name for path in HERE.parent.glob("plugins/*"))]
 
+kldiv_pages = True  # for each item of the catalogue
+
 # --- Names and types -------------------------------------------------------------------------
 default_role = "py:obj"  # so `name` links where it can
 nitpick_ignore_regex = [
     ("py:obj", ".*"),  # and is plain code where it cannot
-    ("py:.*", r"kldiv\.[a-z_]+\..*"),  # what is not public has no page
+    ("py:.*", r"kldiv[a-z_]*\.[a-z_]+\..*"),  # what is not public has no page
     # nor have other projects' names, except for those in inventories/
     # (in pictures they are imported for type checkers only, and so are bare)
     ("py:class", "AbstractContextManager|ArrayLike|NDArray|Figure|FuncAnimation"),

@@ -101,6 +101,19 @@ def test_it_is_on_the_page_of_the_catalogue(build):
     assert "kldiv-third" in html
 
 
+def test_it_has_a_page_of_its_own(build, tmp_path):
+    html, warnings = build(
+        ".. kldiv-catalogue:: divergences", "kldiv_pages = True\nkldiv_hosts = []\n"
+    )
+    assert not [line for line in warnings.splitlines() if "hypotenuse" in line]
+    assert 'href="catalogue/divergences/hypotenuse.html"' in html
+    (page,) = tmp_path.glob("**/catalogue/divergences/hypotenuse.html")
+    text = page.read_text(encoding="utf-8")
+    assert "The hypotenuse divergence" in text
+    assert "kldiv-third" in text
+    assert "symmetric" in text
+
+
 def test_it_passes_its_conformance_run():
     report = check_plugin("kldiv-third")
     assert report.passed, report

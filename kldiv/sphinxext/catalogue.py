@@ -13,16 +13,16 @@ import re
 from collections.abc import Iterable, Iterator
 
 from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from kldiv.entry import Entry
 from kldiv.lazy import Lazy
-from kldiv.registries import divergences, families, targets
+from kldiv.sphinxext.pages import KINDS, page_of
 
 __all__ = ["Catalogue", "first_sentence"]
 
-KINDS = {"divergences": divergences, "targets": targets, "families": families}
 MARKUP = re.compile(r":math:`([^`]*)`|``([^`]*)``|(?::[\w:]+:)?`~?([^`]*)`")
 FORMULA = re.compile(r"^\.\. math::(.+?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
 FULL_STOP = re.compile(r"\.(?=\s|$)")
@@ -40,13 +40,13 @@ class Catalogue(SphinxDirective):
         kind = self.arguments[0]
         if kind not in KINDS:
             raise self.error(f"{kind!r} is none of {', '.join(KINDS)}")
-        body = nodes.tbody("", *(_row(self._cells(*item)) for item in KINDS[kind].items()))
+        body = nodes.tbody("", *(_row(self._cells(kind, *item)) for item in KINDS[kind].items()))
         titles = ([nodes.Text(title)] for title in ("name", "what it is", "from"))
         columns = [nodes.colspec(colwidth=width) for width in (25, 60, 15)]
         group = nodes.tgroup("", *columns, nodes.thead("", _row(titles)), body, cols=3)
         return [nodes.table("", group, classes=["kldiv-catalogue"])]
 
-    def _cells(self, name: str, entry: Entry) -> Iterator[list[nodes.Node]]:
+    def _cells(self, kind: str, name: str, entry: Entry) -> Iterator[list[nodes.Node]]:
         """The three cells of an entry: its call, what it is, and which distribution brought it."""
         call = name
         meaning: list[nodes.Node] = [nodes.Text(entry.summary)]
@@ -60,9 +60,17 @@ class Catalogue(SphinxDirective):
             if entry.plugin in self.config.kldiv_hosts:
                 logger.warning("%s does not load: %r", entry.qualified_name, error)
             meaning = [nodes.emphasis("", f"does not load: {error}")]
-        yield [nodes.literal(call, call)]
+        yield [self._linked(nodes.literal(call, call), kind, name)]
         yield meaning
         yield [nodes.Text(entry.plugin)]
+
+    def _linked(self, shown: nodes.Node, kind: str, name: str) -> nodes.Node:
+        """A link to the page of an item, on sites that have such pages."""
+        if not self.config.kldiv_pages:
+            return shown
+        options = {"refdomain": "std", "reftype": "doc", "refexplicit": True, "refwarn": True}
+        where = {"reftarget": f"/{page_of(kind, name)}", "refdoc": self.env.docname}
+        return pending_xref("", shown, **options, **where)
 
 
 def first_sentence(docstring: str) -> Iterator[nodes.Node]:

@@ -104,7 +104,7 @@ class Renyi(IntegralDivergence):
     measure p of mass P the integral is divided by P, as Rényi does: so the limit at 1 holds.
 
     Arguments:
-        alpha: The order, not negative; ``inf`` makes a :class:`RenyiAtInfinity`.
+        alpha: The order, not negative; ``inf`` makes a `RenyiAtInfinity`.
 
     Raises:
         InvalidArgument: If the order is negative or NaN.
