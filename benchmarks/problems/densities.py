@@ -35,7 +35,7 @@ __all__ = [
 
 EFFECTS = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
 ERRORS = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
-_FAR = 1e3  # logits: beyond the first cut and the last there is no probability
+_FAR = np.inf  # logits: beyond the first cut and the last there is no probability
 
 
 def banana(xp: Any, kind: str) -> LogDensity:  # noqa: ANN401 (a module of arrays)
