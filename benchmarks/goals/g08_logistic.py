@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
-from benchmarks.comparison import Claim, Goal, Record, Round, no_more, until
+from benchmarks.comparison import Claim, Goal, Record, Round, Side, no_more, until
 from benchmarks.peers.settings import settings
 from benchmarks.problems.posteriors import POSTERIORS
 
-__all__ = ["GOAL", "jax_on", "kldiv_on", "torch_on"]
+__all__ = ["GOAL", "kldiv_on", "sides_on"]
 
 FAMILIES = {"mean-field": False, "full rank": True}
 STEPS = 8000
@@ -25,7 +26,7 @@ def kldiv_on(problem: str, tolerance: float = 1e-3) -> Iterator[Record]:
         yield {"case": f"{problem}, {family}", "method": "kldiv", **record}
 
 
-def torch_on(problem: str, budget: float) -> Iterator[Record]:
+def _torch_on(problem: str, budget: float) -> Iterator[Record]:
     """Pyro, and a loop in torch."""
     from benchmarks.peers.torch_peers import hand_loop, pyro_svi
 
@@ -40,7 +41,7 @@ def torch_on(problem: str, budget: float) -> Iterator[Record]:
                 yield {"case": case, "method": f"{name}, {setting}", **found}
 
 
-def jax_on(problem: str, budget: float) -> Iterator[Record]:
+def _jax_on(problem: str, budget: float) -> Iterator[Record]:
     """NumPyro and BlackJAX, warm; they share a name where the best of both counts."""
     from benchmarks.peers.jax_peers import blackjax_vi, numpyro_svi
 
@@ -52,6 +53,15 @@ def jax_on(problem: str, budget: float) -> Iterator[Record]:
                 found = method(POSTERIORS[problem], setting, budget, full=full, **own)
                 case = f"{problem}, {family}"
                 yield {"case": case, "method": f"JAX: {name}, {setting}", **found}
+
+
+def sides_on(problems: Iterable[str]) -> Mapping[str, Side]:
+    """All sides of some posteriors, given as log densities and nothing more."""
+    return {
+        "kldiv": lambda _: chain.from_iterable(kldiv_on(each) for each in problems),
+        "torch": lambda budget: chain.from_iterable(_torch_on(each, budget) for each in problems),
+        "jax": lambda budget: chain.from_iterable(_jax_on(each, budget) for each in problems),
+    }
 
 
 def _fewer(family: str) -> Claim:
@@ -69,11 +79,7 @@ def _fewer(family: str) -> Claim:
 GOAL = Goal(
     "G8",
     "Logistic regression, 500 rows and 21 coefficients, to 1e-3 nats",
-    {
-        "kldiv": lambda budget: kldiv_on("logistic"),
-        "torch": lambda budget: torch_on("logistic", budget),
-        "jax": lambda budget: jax_on("logistic", budget),
-    },
+    sides_on(["logistic"]),
     [
         claim
         for family in FAMILIES

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from benchmarks.comparison import Goal, Record, no_more, ratio, until
-from benchmarks.goals.g08_logistic import FAMILIES, jax_on, kldiv_on, torch_on
+from benchmarks.comparison import Goal, no_more, ratio, until
+from benchmarks.goals.g08_logistic import FAMILIES, sides_on
 
 __all__ = ["GOAL"]
 
@@ -13,28 +11,10 @@ PROBLEMS = ("schools", "funnel", "banana")
 CASES = [f"{problem}, {family}" for problem in PROBLEMS for family in FAMILIES]
 
 
-def kldiv_side(_: float) -> Iterator[Record]:
-    """Fits of generic log densities."""
-    for problem in PROBLEMS:
-        yield from kldiv_on(problem)
-
-
-def torch_side(budget: float) -> Iterator[Record]:
-    """Pyro and a loop in torch."""
-    for problem in PROBLEMS:
-        yield from torch_on(problem, budget)
-
-
-def jax_side(budget: float) -> Iterator[Record]:
-    """NumPyro and BlackJAX."""
-    for problem in PROBLEMS:
-        yield from jax_on(problem, budget)
-
-
 GOAL = Goal(
     "G9",
     "Eight schools, funnel and banana: 1e-3 nats and staying there",
-    {"kldiv": kldiv_side, "torch": torch_side, "jax": jax_side},
+    sides_on(PROBLEMS),
     [
         claim
         for case in CASES

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks.comparison import Claim, Goal, Record, Round, no_more
-from benchmarks.goals.g08_logistic import FAMILIES, jax_on, kldiv_on, torch_on
+from benchmarks.goals.g08_logistic import FAMILIES, sides_on
 from benchmarks.problems.posteriors import POSTERIORS
 
 __all__ = ["GOAL"]
@@ -18,24 +17,6 @@ PEERS = {
     "BlackJAX": "JAX: BlackJAX",
 }
 """What begins the names of the methods of each."""
-
-
-def kldiv_side(_: float) -> Iterator[Record]:
-    """Fits of generic log densities."""
-    for problem in POSTERIORS:
-        yield from kldiv_on(problem)
-
-
-def torch_side(budget: float) -> Iterator[Record]:
-    """Pyro and a loop in torch."""
-    for problem in POSTERIORS:
-        yield from torch_on(problem, budget)
-
-
-def jax_side(budget: float) -> Iterator[Record]:
-    """NumPyro and BlackJAX."""
-    for problem in POSTERIORS:
-        yield from jax_on(problem, budget)
 
 
 def _near(case: str) -> Claim:
@@ -55,6 +36,6 @@ def _near(case: str) -> Claim:
 GOAL = Goal(
     "G18",
     "Ten posteriors by mean-field and full-rank normals, to 1e-3 nats",
-    {"kldiv": kldiv_side, "torch": torch_side, "jax": jax_side},
+    sides_on(POSTERIORS),
     [_near(f"{problem}, {family}") for problem in POSTERIORS for family in FAMILIES],
 )
