@@ -21,8 +21,7 @@ from torch.distributions.transforms import SigmoidTransform
 import kldiv
 
 from kldiv import MomentMatching
-from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
-from kldiv.solvers import Objective
+from tests.objectives import objective_of
 
 F64 = torch.float64
 
@@ -33,17 +32,6 @@ def one(value):
 
 def double(*values):
     return torch.tensor(values, dtype=F64)
-
-
-def objective_of(target, family):
-    found = as_target(target, "target")
-    return Objective(
-        found,
-        family_for(family, found),
-        as_divergence("kl"),
-        forward=True,
-        estimator=as_estimator("auto"),
-    )
 
 
 def test_the_normal_has_the_mean_and_the_variance_of_the_target():

@@ -8,9 +8,8 @@ from torch.distributions import MultivariateNormal, kl_divergence
 import kldiv
 
 from kldiv.errors import NotAvailable
-from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
 from kldiv.solvers.normal_draws import NormalDraws
-from kldiv.solvers.objective import Objective
+from tests.objectives import objective_of
 
 F64 = torch.float64
 SIZE = 4
@@ -23,19 +22,8 @@ def bent(x):
     return -(x.square() + (1.5 * x).sin() * 2).sum(-1) - x[..., 0] * x[..., 1].tanh()
 
 
-def objective_of(target, family, divergence="kl", *, forward=False):
-    found = as_target(target, "target")
-    return Objective(
-        found,
-        family_for(family, found),
-        as_divergence(divergence),
-        forward=forward,
-        estimator=as_estimator("auto"),
-    )
-
-
 def on_draws(target, family, count=64):
-    draws = NormalDraws.of(objective_of(target, family))
+    draws = NormalDraws.of(objective_of(target, family, forward=False))
     draws.hold(count, 3)
     return draws
 
@@ -136,11 +124,11 @@ def test_a_log_density_without_a_gradient_is_refused():
 @pytest.mark.parametrize(
     "objective",
     [
-        objective_of(NORMAL, "full_normal(loc=[0,0,0,0])"),
-        objective_of(NORMAL, "full_normal", "jensen_shannon"),
+        objective_of(NORMAL, "full_normal(loc=[0,0,0,0])", forward=False),
+        objective_of(NORMAL, "full_normal", "jensen_shannon", forward=False),
         objective_of(NORMAL, "full_normal", forward=True),
-        objective_of(torch.distributions.Normal(0.0, 1.0), "normal"),
-        objective_of(NORMAL, "low_rank_normal"),
+        objective_of(torch.distributions.Normal(0.0, 1.0), "normal", forward=False),
+        objective_of(NORMAL, "low_rank_normal", forward=False),
     ],
     ids=["a fixed mean", "no kl", "forward", "a scalar", "another family"],
 )

@@ -8,24 +8,11 @@ import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
 from kldiv import MonteCarlo
-from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
-from kldiv.solvers.objective import Objective
+from tests.objectives import objective_of
 
 F64 = torch.float64
 THETA = torch.tensor([[0.3, 0.2], [-1.0, -0.5]], dtype=F64)  # loc and log scale
 P = Normal(torch.tensor(1.0, dtype=F64), torch.tensor(2.0, dtype=F64))
-
-
-def objective_of(target=P, family="normal", *, forward=True, estimator="auto", seed=0):
-    found = as_target(target, "target")
-    return Objective(
-        found,
-        family_for(family, found),
-        as_divergence("kl"),
-        forward=forward,
-        estimator=as_estimator(estimator),
-        seed=seed,
-    )
 
 
 def formula(theta, forward):
@@ -36,7 +23,7 @@ def formula(theta, forward):
 @pytest.mark.parametrize("estimator", ["auto", "quadrature"])
 @pytest.mark.parametrize("forward", [True, False])
 def test_value_and_gradient_are_those_of_the_formula(forward, estimator):
-    objective = objective_of(forward=forward, estimator=estimator)
+    objective = objective_of(P, forward=forward, estimator=estimator)
     value, gradient = objective.value_and_gradient(THETA)
     variable = THETA.clone().requires_grad_()
     expected = formula(variable, forward)
@@ -50,7 +37,7 @@ def test_value_and_gradient_are_those_of_the_formula(forward, estimator):
 
 
 def test_parameters_by_name_and_real_vectors_are_the_same_point():
-    objective = objective_of()
+    objective = objective_of(P)
     named = {"loc": THETA[:, 0], "scale": THETA[:, 1].exp()}
     by_name = objective.of_parameters(named, torch.Size([2]))
     assert torch.allclose(by_name, objective(THETA), rtol=1e-14)
@@ -58,13 +45,15 @@ def test_parameters_by_name_and_real_vectors_are_the_same_point():
 
 def test_where_there_is_no_member_the_value_is_infinite_and_the_gradient_is_0():
     far = torch.tensor([[0.0, -1e4]], dtype=F64)  # a scale of 0
-    value, gradient = objective_of().value_and_gradient(far)
+    value, gradient = objective_of(P).value_and_gradient(far)
     assert value.tolist() == [math.inf]
     assert gradient.tolist() == [[0.0, 0.0]]
 
 
 def test_a_sampled_objective_draws_anew_at_each_call_and_follows_its_seed():
-    first, same, other = (objective_of(estimator=MonteCarlo(100), seed=seed) for seed in (0, 0, 1))
+    first, same, other = (
+        objective_of(P, estimator=MonteCarlo(100), seed=seed) for seed in (0, 0, 1)
+    )
     assert not first.stochastic
     values = [first(THETA) for _ in range(2)]
     assert first.stochastic
@@ -74,7 +63,7 @@ def test_a_sampled_objective_draws_anew_at_each_call_and_follows_its_seed():
 
 
 def test_a_rule_is_paid_for_once_and_serves_the_neighbours():
-    objective = objective_of(estimator="quadrature")
+    objective = objective_of(P, estimator="quadrature")
     objective(THETA[0])
     paid = objective.evaluations
     objective(THETA[0] + 1e-3)
@@ -84,7 +73,7 @@ def test_a_rule_is_paid_for_once_and_serves_the_neighbours():
 
 def test_in_the_plane_the_resolution_is_coarser():
     line, plane = (
-        objective_of(estimator="quadrature"),
+        objective_of(P, estimator="quadrature"),
         objective_of(
             Independent(Normal(torch.zeros(2, dtype=F64), 1.0), 1),
             "full_normal",
@@ -98,7 +87,7 @@ def test_in_the_plane_the_resolution_is_coarser():
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3)], ids=str)
 def test_a_start_out_of_the_domain_is_infinite_alone(shape):
-    objective = objective_of()
+    objective = objective_of(P)
     theta = THETA[0].expand(*shape, 2).clone()
     expected = torch.full(shape, float(objective(THETA[:1])), dtype=F64)
     theta[..., 1, 1] = -1e4  # a scale of 0

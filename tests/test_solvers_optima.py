@@ -9,22 +9,11 @@ from torch.distributions import Laplace, Normal
 
 import kldiv
 
-from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
-from kldiv.solvers import Objective, Run
+from kldiv.solvers import Run
 from kldiv.solvers.optima import Optimum, distinct, endpoints
+from tests.objectives import objective_of
 
 F64 = torch.float64
-
-
-def objective_of(target, family, divergence="kl", *, forward=True, estimator="auto"):
-    found = as_target(target, "target")
-    return Objective(
-        found,
-        family_for(family, found),
-        as_divergence(divergence),
-        forward=forward,
-        estimator=as_estimator(estimator),
-    )
 
 
 def ended_at(objective, theta, **more):

@@ -10,23 +10,12 @@ from torch.distributions import Gamma, Normal
 
 import kldiv
 
-from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
-from kldiv.solvers import Descent, MomentMatching, Objective, QuasiNewton, Solver
+from kldiv.solvers import Descent, MomentMatching, QuasiNewton, Solver
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import first_points
+from tests.objectives import objective_of
 
 F64 = torch.float64
-
-
-def objective_of(target, family, divergence="kl", *, forward=True):
-    found = as_target(target, "target")
-    return Objective(
-        found,
-        family_for(family, found),
-        as_divergence(divergence),
-        forward=forward,
-        estimator=as_estimator("auto"),
-    )
 
 
 def record(recorder, loss, value=0.0):

@@ -6,23 +6,10 @@ import torch
 from torch.distributions import Normal, Uniform
 
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite
-from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
-from kldiv.solvers.objective import Objective
 from kldiv.solvers.starts import check_finite, first_points
+from tests.objectives import objective_of
 
 F64 = torch.float64
-
-
-def objective_of(target, family="normal", *, forward=True, seed=0):
-    found = as_target(target, "target")
-    return Objective(
-        found,
-        family_for(family, found),
-        as_divergence("kl"),
-        forward=forward,
-        estimator=as_estimator("auto"),
-        seed=seed,
-    )
 
 
 def normal(loc=1.0, scale=2.0):
