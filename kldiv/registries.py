@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kldiv.closed_form import Rule
 
 __all__ = [
+    "REGISTRIES",
     "Gallery",
     "closed_forms",
     "closed_forms_by_plugin",
@@ -55,6 +56,7 @@ def _parameters_of_family(item: Callable[..., Any]) -> dict[str, str]:
 divergences = Registry("divergence", _plugins)
 targets = Registry("target", _plugins)
 families = Registry("family", _plugins, build=_as_family, read=_parameters_of_family)
+REGISTRIES = {"divergences": divergences, "targets": targets, "families": families}
 
 
 class Gallery(NamedTuple):

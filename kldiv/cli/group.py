@@ -19,11 +19,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from kldiv.errors import KldivError
-from kldiv.registries import divergences, families, refresh, targets
+from kldiv.registries import REGISTRIES, refresh
 
-__all__ = ["REGISTRIES", "chosen", "complete", "json_option", "main"]
-
-REGISTRIES = {"divergences": divergences, "targets": targets, "families": families}
+__all__ = ["chosen", "complete", "json_option", "main"]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

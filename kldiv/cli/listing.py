@@ -9,10 +9,10 @@ from difflib import get_close_matches
 
 import click
 
-from kldiv.cli.group import REGISTRIES, chosen, complete, json_option, main
+from kldiv.cli.group import chosen, complete, json_option, main
 from kldiv.entry import Entry
 from kldiv.errors import UnknownName
-from kldiv.registries import divergences
+from kldiv.registries import REGISTRIES, divergences
 from kldiv.tables import json_text, text_table
 
 __all__ = ["list_", "show"]

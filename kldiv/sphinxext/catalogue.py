@@ -19,7 +19,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from kldiv.entry import Entry
 from kldiv.lazy import Lazy
-from kldiv.sphinxext.pages import KINDS, page_of
+from kldiv.registries import REGISTRIES
+from kldiv.sphinxext.pages import page_of
 
 __all__ = ["Catalogue", "first_sentence"]
 
@@ -38,9 +39,11 @@ class Catalogue(SphinxDirective):
         """Returns the table."""
         self.env.note_reread()  # plugins come and go
         kind = self.arguments[0]
-        if kind not in KINDS:
-            raise self.error(f"{kind!r} is none of {', '.join(KINDS)}")
-        body = nodes.tbody("", *(_row(self._cells(kind, *item)) for item in KINDS[kind].items()))
+        if kind not in REGISTRIES:
+            raise self.error(f"{kind!r} is none of {', '.join(REGISTRIES)}")
+        body = nodes.tbody(
+            "", *(_row(self._cells(kind, *item)) for item in REGISTRIES[kind].items())
+        )
         titles = ([nodes.Text(title)] for title in ("name", "what it is", "from"))
         columns = [nodes.colspec(colwidth=width) for width in (25, 60, 15)]
         group = nodes.tgroup("", *columns, nodes.thead("", _row(titles)), body, cols=3)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import inspect
 import math
 import re
-import shutil
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +20,10 @@ from sphinx.application import Sphinx
 
 from kldiv.closed_form import ClosedForm
 from kldiv.entry import Entry
-from kldiv.registries import closed_forms, divergences, families, targets
+from kldiv.registries import REGISTRIES, closed_forms
 
-__all__ = ["KINDS", "page_of", "write_pages"]
+__all__ = ["page_of", "write_pages"]
 
-KINDS = {"divergences": divergences, "targets": targets, "families": families}
 FOLDER = "catalogue"
 CLAIMS = {
     "symmetric": "symmetric: D(p‖q) = D(q‖p)",
@@ -47,7 +45,7 @@ def write_pages(app: Sphinx) -> None:
     if not app.config.kldiv_pages:
         return
     kept = set()
-    for kind, registry in KINDS.items():
+    for kind, registry in REGISTRIES.items():
         for name, entry in registry.items():
             path = Path(app.srcdir, f"{page_of(kind, name)}.rst")
             kept.add(path)
@@ -59,8 +57,6 @@ def write_pages(app: Sphinx) -> None:
                 path.write_text(text, encoding="utf-8")
     for path in set(folder.glob("*/*.rst")) - kept:
         path.unlink()
-    if not kept:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _head(folder: Path, kind: str, name: str, entry: Entry) -> Iterator[str]:
