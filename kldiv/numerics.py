@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 __all__ = [
+    "NORMAL_ENTROPY",
     "exp_gap",
     "log_gamma",
     "log_gamma_remainder",
@@ -27,6 +28,9 @@ __all__ = [
     "relative_entropy",
     "total",
 ]
+
+NORMAL_ENTROPY = (1 + math.log(2 * math.pi)) / 2
+"""The entropy of a standard normal distribution."""
 
 _EULER = 0.57721566490153286061
 _ZETA = tuple(

@@ -17,12 +17,11 @@ References:
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from torch import Tensor
 
+from kldiv.numerics import NORMAL_ENTROPY
 from kldiv.solvers.normal_charts import NormalChart, chart_of
 from kldiv.solvers.normal_ends import (
     Quadratic,
@@ -37,7 +36,6 @@ from kldiv.solvers.sigma_points import means_of, points_around
 __all__ = ["nearer"]
 
 _STEPS = 3
-_ENTROPY = (1 + math.log(2 * math.pi)) / 2
 
 
 def nearer(objective: Objective, theta: Tensor, recorder: Recorder) -> tuple[Tensor, Run | None]:
@@ -73,7 +71,7 @@ def _moved(
         loc, root = chart.members(theta)
         log_p, slopes = log_density_and_slope(objective, points_around(loc, root))
         scales = root.diagonal(dim1=-2, dim2=-1)
-        loss = -log_p.mean(0) - scales.log().sum(-1) - chart.size * _ENTROPY
+        loss = -log_p.mean(0) - scales.log().sum(-1) - chart.size * NORMAL_ENTROPY
         better = loss < least - 1e-9 * (1 + loss.abs())
         least = torch.where(better, loss, least)
         best = torch.where(better.unsqueeze(-1), theta, best)

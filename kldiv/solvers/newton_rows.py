@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +11,7 @@ from torch import Tensor
 
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.elements import Elements, log_density_at
+from kldiv.numerics import NORMAL_ENTROPY
 from kldiv.solvers.curvature import damped_step
 from kldiv.solvers.mixture_slopes import MixtureSlopes, mixture_slopes
 from kldiv.solvers.normal_charts import NormalChart, Tables
@@ -23,7 +22,6 @@ _LONGEST = 2.0, 1.0  # of a step, in standard deviations and in logarithms of sc
 _NOISE = 1e-14  # of 1 + |loss|: what rounding may raise
 _LESS, _MORE, _LEAST = 0.2, 8.0, 0.1  # damping after a step that was kept, or was not
 _NONE, _STUCK = 1e-3, 1e8  # damping that is none, and that lets nothing move
-_ENTROPY = (1 + math.log(2 * math.pi)) / 2
 _THIN = 0.85  # of the rows that still move: below it the others are left out
 
 
@@ -131,7 +129,7 @@ def evaluate(rows: Rows, chart: NormalChart, tables: Tables, loc: Tensor, root: 
     pull = -(slope.unsqueeze(-2) @ root).squeeze(-2)
     pull = pull.transpose(0, 1).flatten(1)
     size, count = len(tables.traces), len(loc)
-    entropy = root.diagonal(dim1=-2, dim2=-1).log().sum(-1) + chart.size * _ENTROPY
+    entropy = root.diagonal(dim1=-2, dim2=-1).log().sum(-1) + chart.size * NORMAL_ENTROPY
     return State(
         loc,
         root,
@@ -152,7 +150,7 @@ def _written_out(
     gradient = torch.stack([pulls[0], pulls[1] - 1], -1)
     hessian = torch.stack([pulls[1], bend, bend, pulls[3] - pulls[1]], -1).unflatten(-1, (2, 2))
     free = chart.free
-    loss = -scale.log() - _ENTROPY - log_p
+    loss = -scale.log() - NORMAL_ENTROPY - log_p
     still = torch.zeros_like(loss)
     return State(loc, root, loss, gradient[:, free], hessian[:, free, free], still)
 

@@ -20,8 +20,6 @@ References:
 
 from __future__ import annotations
 
-import math
-
 from functools import cached_property
 
 import torch
@@ -30,6 +28,7 @@ from torch import Tensor
 
 from kldiv.errors import NotAvailable
 from kldiv.estimators.sampling.moving import normal_points
+from kldiv.numerics import NORMAL_ENTROPY
 from kldiv.solvers.lanczos import signature_by
 from kldiv.solvers.normal_charts import NormalChart, chart_of
 from kldiv.solvers.objective import Objective
@@ -39,7 +38,6 @@ __all__ = ["NormalDraws"]
 _LONGEST = 20.0, 1.5  # of a step, in standard deviations and in logarithms of scales
 _DIFFERENCE = 1e-4  # of a step of length 1
 _PRODUCTS = 6  # with the Hessian: in these steps it is nearly the information, which is diagonal
-_ENTROPY = (1 + math.log(2 * math.pi)) / 2
 
 
 class NormalDraws:
@@ -139,7 +137,7 @@ class NormalDraws:
             x = loc + scale * z
             spread = rest.sum(-1) * (self.size / rest.shape[-1])
         log_p, slopes = self._slopes(x)
-        loss = -log_p.mean(0) - spread - self.size * _ENTROPY
+        loss = -log_p.mean(0) - spread - self.size * NORMAL_ENTROPY
         slope = slopes.mean(0)
         if self.full:
             pull = (slopes.movedim(0, -1) @ z) / len(z)

@@ -32,6 +32,7 @@ from kldiv.errors import InvalidArgument
 from kldiv.estimate import Estimate
 from kldiv.estimators.sampling.quasi_random import sobol
 from kldiv.solvers.normal_charts import NormalChart
+from kldiv.solvers.normal_optimum import diagonal_root
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Recorder, Run
 
@@ -81,10 +82,7 @@ class Quadratic:
             identity = torch.eye(chart.size, dtype=self.loc.dtype, device=self.loc.device)
             inverse: Tensor = torch.linalg.solve_triangular(self.factor, identity, upper=True)
             return inverse.mT
-        curvature = self.precision.diagonal(dim1=-2, dim2=-1)
-        if chart.shape == "isotropic":
-            curvature = curvature.mean(-1, keepdim=True).expand(curvature.shape)
-        return torch.diag_embed(curvature.rsqrt())
+        return diagonal_root(chart, self.precision.diagonal(dim1=-2, dim2=-1))
 
 
 def normal_end(

@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from kldiv.definitions.family import Family
-from kldiv.solvers.normal_charts import chart_of
+from kldiv.solvers.normal_charts import NormalChart, chart_of
 
-__all__ = ["nearest_normal"]
+__all__ = ["diagonal_root", "nearest_normal"]
 
 
 def nearest_normal(family: Family, target: Distribution | None) -> dict[str, Tensor] | None:
@@ -35,11 +35,20 @@ def nearest_normal(family: Family, target: Distribution | None) -> dict[str, Ten
     if chart.shape != "full":
         identity = torch.eye(chart.size, dtype=factor.dtype, device=factor.device)
         inverse = torch.linalg.solve_triangular(factor, identity, upper=False)
-        precision = inverse.square().sum(-2)
-        if chart.shape == "isotropic":
-            precision = precision.mean(-1, keepdim=True).expand_as(precision)
-        factor = torch.diag_embed(precision.rsqrt())
+        factor = diagonal_root(chart, inverse.square().sum(-2))
     return chart.parameters(mean, factor) if bool(factor.isfinite().all()) else None
+
+
+def diagonal_root(chart: NormalChart, precision: Tensor) -> Tensor:
+    """The factors L of the nearest members without correlations.
+
+    Arguments:
+        chart: The family of normals, diagonal or isotropic.
+        precision: The diagonal of a precision, with shape :math:`(*, D)`.
+    """
+    if chart.shape == "isotropic":
+        precision = precision.mean(-1, keepdim=True).expand_as(precision)
+    return torch.diag_embed(precision.rsqrt())
 
 
 def _mean_and_factor(target: Distribution | None) -> tuple[Tensor, Tensor] | None:

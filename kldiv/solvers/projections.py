@@ -21,8 +21,6 @@ References:
 
 from __future__ import annotations
 
-import math
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,11 +29,11 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.projected_target import ProjectedTarget
+from kldiv.numerics import NORMAL_ENTROPY
 from kldiv.solvers.normal_charts import NormalChart
 
 __all__ = ["Projections"]
 
-_ENTROPY = (1 + math.log(2 * math.pi)) / 2
 _REACH = 8.0
 _LEAST = 1e-8  # of the largest curvature
 
@@ -64,7 +62,7 @@ class Projections:
     def value(self, theta: Tensor) -> Tensor:
         r"""The divergence, up to the logarithm of the mass of the target, differentiable."""
         loc, root = self.chart.members(theta)
-        entropy = root.diagonal(dim1=-2, dim2=-1).log().sum(-1) + self.chart.size * _ENTROPY
+        entropy = root.diagonal(dim1=-2, dim2=-1).log().sum(-1) + self.chart.size * NORMAL_ENTROPY
         expected = [
             self._weigh(function(self._points(matrix, loc, root))).sum(-1)
             for matrix, function in self.target.terms
