@@ -15,7 +15,7 @@ from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators import Problem
 from kldiv.estimators.sampling.moving import points_of
 from kldiv.resolving import as_divergence, as_target, family_for
-from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first
+from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first, serves
 
 F64 = torch.float64
 SIZE = 4
@@ -111,3 +111,34 @@ def test_points_of_a_target_stay_where_they_are():
 )
 def test_points_of_the_first_side_are_enough_where_nothing_is_lost_without_it(divergence, seen):
     assert is_seen_by_the_first(as_divergence(divergence)) is seen
+
+
+def _scaled(*, normalize=True, sample=TARGET.sample):
+    """The normal target times e, of a mass that nobody tells."""
+    return kldiv.Target(
+        lambda x: 1 + TARGET.log_prob(x), event_shape=(SIZE,), sample=sample, normalize=normalize
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "divergence", "forward", "expected"),
+    [
+        (as_target(TARGET, "p"), "chi2", False, True),
+        (_scaled(), "kl", True, True),
+        (_scaled(), "kl", False, False),
+        (_scaled(), "chi2", True, False),
+        (_scaled(), "bhattacharyya", True, False),
+        (_scaled(normalize=False), "kl", True, False),
+        (_scaled(sample=None), "kl", True, False),
+    ],
+)
+def test_points_of_an_unknown_mass_serve_where_it_only_adds(target, divergence, forward, expected):
+    assert serves(target, as_divergence(divergence), forward=forward) is expected
+
+
+def test_an_unknown_mass_moves_no_optimum():
+    found = kldiv.fit(_scaled(), "full_normal")
+    assert found.solver == "fixed_draws"
+    assert found.converged
+    assert found.divergence.up_to_constant
+    assert kl_divergence(TARGET, found.q) <= 4 * found.diagnostics["excess"]

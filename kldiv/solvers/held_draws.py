@@ -25,12 +25,13 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
 from kldiv.definitions.divergence import Divergence, FDivergence
+from kldiv.definitions.target import Target
 from kldiv.estimators.integrands import Densities
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.sampling.moving import pushed
 from kldiv.numerics import log_mean
 
-__all__ = ["HeldDraws", "is_seen_by_the_first"]
+__all__ = ["HeldDraws", "is_seen_by_the_first", "serves"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,19 @@ def is_seen_by_the_first(divergence: Divergence) -> bool:
     slope = divergence.combine_measures(zero, mass_p=one, mass_q=zero)
     (at_zero,) = divergence.integrands(zero - torch.inf, zero)
     return bool((at_zero - slope).abs() < 1e-9)
+
+
+def serves(target: Target, divergence: Divergence, *, forward: bool) -> bool:
+    """Whether points of a target can be averaged over: its mass is known, or adds a constant.
+
+    Points of its own come from it divided by its mass, so that only the ratio of the two masses
+    is left of an unknown one.
+    """
+    if target.normalized or not target.normalize:
+        return target.normalized and target.has_sampler
+    if not (forward and isinstance(divergence, FDivergence) and target.has_sampler):
+        return False
+    return divergence.log_mass_slopes[1] is not None and is_seen_by_the_first(divergence)
 
 
 def _own_logs(member: Distribution | None, cube: Tensor) -> Tensor | None:

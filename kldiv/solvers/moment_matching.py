@@ -26,7 +26,6 @@ from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
-from kldiv.estimators import MonteCarlo
 from kldiv.solvers.normal_optimum import nearest_normal
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import exact_place, rung_for
@@ -79,15 +78,16 @@ class MomentMatching:
             for row, gradient in enumerate(gradients):
                 named = {name: value[row : row + 1] for name, value in values.items()}
                 recorder.record(estimate.value[row : row + 1], named, gradient.unsqueeze(0))
-        end = Run(theta, estimate.value[1:], gradients[1:], recorder.steps, recorder.stopped)
-        if known is None and _by_sampling(objective.target):
-            return end
-        return replace(
-            end,
+        return Run(
+            theta,
+            estimate.value[1:],
+            gradients[1:],
+            recorder.steps,
+            recorder.stopped,
             proven=True,
-            decrement=torch.zeros_like(end.loss),
+            decrement=torch.zeros_like(estimate.value[1:]),
             signature=torch.ones_like(theta, dtype=torch.int32),
-            estimate=replace(estimate, value=end.loss, error=estimate.error[1:]),
+            estimate=replace(estimate, value=estimate.value[1:], error=estimate.error[1:]),
         )
 
 
@@ -118,15 +118,10 @@ def _of_place(objective: Objective) -> dict[str, Tensor] | None:
     return family.from_place(objective.place)
 
 
-def _by_sampling(target: Target) -> bool:
-    """Whether the moments of a target are had by drawing from it."""
-    return not isinstance(target, SampleTarget) and rung_for(target) is None
-
-
 def _unavailable(target: Target) -> str | None:
-    if not _by_sampling(target) or target.has_sampler:
+    if isinstance(target, SampleTarget) or rung_for(target) is not None:
         return None
-    return f"the moments of {target!r} cannot be had"
+    return f"the moments of {target!r} cannot be had but by drawing"
 
 
 def _means(objective: Objective) -> tuple[Tensor, ...]:
@@ -144,8 +139,7 @@ def _means(objective: Objective) -> tuple[Tensor, ...]:
         return target.mean(statistics)
     rung = rung_for(target)
     if rung is None:
-        points = target.sample(torch.Size([MonteCarlo().samples]), objective.seed)
-        return tuple(each.mean(0) for each in statistics(points))
+        raise NotAvailable(_unavailable(target))
     totals, _ = rung.expectations(target, statistics)
     mass, *rest = totals
     if not all(each.isfinite().all() for each in rest):

@@ -21,7 +21,7 @@ from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Samples, Sum
 from kldiv.estimators.sampling.draws import Plan, draw
 from kldiv.estimators.sampling.moving import points_of, why_none_move
-from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first
+from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first, serves
 from kldiv.solvers.places import whole_place
 from kldiv.solvers.projections import Projections
 from kldiv.solvers.rules import Rule, has_moving_edges, rule_for
@@ -133,8 +133,10 @@ class Objective:
         immobile = why_none_move(self.family.at(self.family.present()))
         if not self.forward:
             return immobile
-        if not (self.target.normalized and self.target.has_sampler):
+        if not self.target.has_sampler:
             return f"{self.target!r} has no sampler"
+        if not serves(self.target, self.divergence, forward=self.forward):
+            return f"the mass of {self.target!r} is not known"
         return None if is_seen_by_the_first(self.divergence) else immobile
 
     def hold(self, count: int, seed: int) -> None:
@@ -148,9 +150,10 @@ class Objective:
         cube = points = None
         if not (first_only and self.forward):
             cube = points_of(member, count, seed)
-        if self.target.normalized and self.target.has_sampler and (self.forward or not first_only):
-            own = replace(self._problem(self.target), q=self.target, p=self.target)
-            points = draw(self.target, own, Plan(1, count), seed + 1)
+        own = serves(self.target, self.divergence, forward=self.forward)
+        if own and (self.forward or not first_only):
+            alone = replace(self._problem(self.target), q=self.target, p=self.target)
+            points = draw(self.target, alone, Plan(1, count), seed + 1)
         return HeldDraws(cube, points, self.forward)
 
     def project(self, projections: Projections) -> None:
