@@ -9,7 +9,7 @@ import torch
 
 from torch import Tensor
 
-from kldiv.tables import html_table, text_table, titled, with_unit
+from kldiv.tables import html_table, numbers_text, text_table, titled, with_unit
 
 if TYPE_CHECKING:
     from kldiv.estimate import Estimate
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["html_summary", "text_summary"]
 
-_FEW = 9  # numbers that are shown one by one
 _MOST = 10  # parameters and optima that are shown
 
 Row = tuple[str, str]
@@ -63,7 +62,7 @@ def _rows(fit: Fit) -> Iterable[Row]:
     doubts = _standard_errors(fit)
     for name in list(fit.parameters)[:_MOST]:
         doubt = f" ± {float(doubts[name]):.2g}" if name in doubts else ""
-        yield name, _shown(fit.parameters[name]) + doubt
+        yield name, numbers_text(fit.parameters[name]) + doubt
     if len(fit.parameters) > _MOST:
         yield "…", f"and {len(fit.parameters) - _MOST} parameters more"
     optima = _optima(fit)
@@ -103,7 +102,7 @@ def _optima_rows(fit: Fit, optima: Sequence[Optimum]) -> list[list[object]]:
     return [
         [
             f"{each.value:.6g}",
-            ", ".join(f"{name}={_shown(value)}" for name, value in each.parameters.items()),
+            ", ".join(f"{name}={numbers_text(value)}" for name, value in each.parameters.items()),
             _hessian(fit, each),
             len(each.starts),
         ]
@@ -145,12 +144,3 @@ def _effort(fit: Fit) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
-
-
-def _shown(value: Tensor) -> str:
-    if value.numel() == 1:
-        return f"{float(value):.7g}"
-    if value.numel() <= _FEW:
-        return str(torch.round(value.detach(), decimals=5).tolist())
-    low, high = float(value.min()), float(value.max())
-    return f"{tuple(value.shape)} values in [{low:.6g}, {high:.6g}]"

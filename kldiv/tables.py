@@ -10,12 +10,16 @@ import textwrap
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "cell_text",
     "html_table",
     "json_text",
+    "numbers_text",
     "record_table",
     "text_table",
     "titled",
@@ -24,6 +28,7 @@ __all__ = [
 
 _GAP = 2
 _NARROWEST = 16
+_FEW = 9  # numbers that are shown one by one
 
 
 def text_table(
@@ -96,6 +101,22 @@ def titled(title: str, unit: str) -> str:
         ('loss (nats)', 'loss')
     """
     return f"{title} ({unit})" if unit else title
+
+
+def numbers_text(value: Tensor) -> str:
+    """The numbers of a tensor, or its shape and their range where they are many.
+
+    Example:
+        >>> import torch
+        >>> numbers_text(torch.tensor([0.1, 1e-9])), numbers_text(torch.eye(4))
+        ('[0.1, 1e-09]', '(4, 4) values in [0, 1]')
+    """
+    if value.numel() == 1:
+        return f"{float(value):.7g}"
+    if value.numel() <= _FEW:
+        return cell_text(value)
+    low, high = float(value.min()), float(value.max())
+    return f"{tuple(value.shape)} values in [{low:.6g}, {high:.6g}]"
 
 
 def json_text(value: object) -> str:

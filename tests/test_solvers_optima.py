@@ -140,5 +140,5 @@ def test_an_optimum_tells_where_it_is_and_who_came():
     made = Optimum(
         0.5, {"loc": torch.tensor(1.0), "scale": torch.tensor([1.0, 2.0])}, (1, 1), (0,)
     )
-    assert repr(made) == "Optimum(0.5 at loc=1, scale=[1.0, 2.0]; from 1 start)"
+    assert repr(made) == "Optimum(0.5 at loc=1, scale=[1, 2]; from 1 start)"
     assert repr(Optimum(0.5, {}, (), (0, 1))).endswith("from 2 starts)")

@@ -56,7 +56,7 @@ def test_one_fit_shows_verdict_divergence_parameters_optimum_and_effort(found):
         "Fit of normal by kl(p‖q): Good.",
         "  divergence  0.25 nats ± 1.0e-09, quadrature, 63 evaluations",
         "  loc         1",
-        "  scale       [2.0, 0.5]",
+        "  scale       [2, 0.5]",
         "  optimum     minimum, from 1 start",
         "  solver      quasi_newton: 2 steps from 6 starts, 1 evaluation, 0.25 s",
     ]

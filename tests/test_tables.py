@@ -1,13 +1,22 @@
 """Results are shown as text."""
 
 import json
+import math
 
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 
-from kldiv.tables import cell_text, html_table, json_text, record_table, text_table
+from kldiv.tables import (
+    cell_text,
+    html_table,
+    json_text,
+    numbers_text,
+    record_table,
+    text_table,
+)
 
 
 @dataclass(frozen=True)
@@ -81,3 +90,17 @@ def test_json_stays_valid_where_numbers_are_not_finite():
     )
     found = json.loads(text, parse_constant=pytest.fail)
     assert found == {"a": ["inf", "-inf", "nan"], "b": {"name": "π", "value": 0.5}, "c": "(1+2j)"}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        (torch.tensor(1 / 3), "0.3333333"),
+        (torch.tensor([0.1]), "0.1"),
+        (torch.tensor([0.1, 1e-9, math.inf]), "[0.1, 1e-09, inf]"),
+        (torch.tensor([[1, -2], [3, 4]]), "[[1, -2], [3, 4]]"),
+        (torch.arange(10.0).reshape(2, 5), "(2, 5) values in [0, 9]"),
+    ],
+)
+def test_numbers_are_shown_to_their_digits_or_by_their_range(numbers, text):
+    assert numbers_text(numbers) == text

@@ -20,6 +20,7 @@ from kldiv.solvers.groups import first_of
 from kldiv.solvers.lanczos import decrement_of_many, signature_of_many
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
+from kldiv.tables import numbers_text
 
 __all__ = ["EXCESS", "Endpoints", "Optima", "Optimum", "distinct", "endpoints"]
 
@@ -47,7 +48,9 @@ class Optimum:
     starts: tuple[int, ...]
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={_short(value)}" for name, value in self.parameters.items())
+        shown = ", ".join(
+            f"{name}={numbers_text(value)}" for name, value in self.parameters.items()
+        )
         count = len(self.starts)
         return f"Optimum({self.value:.7g} at {shown}; from {count} start{'s' * (count != 1)})"
 
@@ -279,11 +282,3 @@ class _Members:
             points = torch.cat([first.sample(torch.Size([32])), second.sample(torch.Size([32]))])
             gap = (first.log_prob(points) - second.log_prob(points)).abs()
         return (gap < self.apart).all(0).expand(len(one))
-
-
-def _short(value: Tensor) -> str:
-    return (
-        f"{float(value):.6g}"
-        if value.numel() == 1
-        else str([round(v, 5) for v in value.flatten().tolist()[:6]])
-    )
