@@ -134,7 +134,7 @@ def ladder(divergence: Divergence | None = None) -> Ladder:
     """The rungs for a divergence in their order, with the closed forms of all plugins."""
     rules = closed_forms(None if divergence is None else divergence.name)
     if _latest.rungs[0].rules is not rules:  # another divergence, or other plugins since
-        _latest.rungs = (Exact(rules), *_latest.rungs[1:])
+        _latest.rungs = (Exact(rules), *_latest.rungs[1:-1], Samples(rules=rules))
         _latest.ladder = Ladder(_latest.rungs)
     return _latest.ladder if divergence is None else _latest.ladder.of(divergence)
 

@@ -178,6 +178,27 @@ def test_the_covariance_of_a_normal_is_the_known_one():
     assert f" ± {float(variance.sqrt()):.2g}" in repr(found)
 
 
+@pytest.mark.parametrize(
+    ("divergence", "factor"),
+    # Basu and others, section 4: (1 + β²/(1 + 2β))^{3/2} times the variance of the mean
+    [("density_power(beta=0.5)", 1.125**1.5), ("squared_l2", (4 / 3) ** 1.5)],
+)
+def test_the_covariance_of_a_robust_fit_is_the_known_one(divergence, factor):
+    found = kldiv.fit(normal_points(20_000), "normal", divergence)
+    variance = found.parameters["scale"].square() / 20_000
+    assert float(found.diagnostics["covariance"][0, 0] / variance) == pytest.approx(
+        factor, rel=0.02
+    )
+
+
+def test_a_divergence_and_its_logarithm_have_the_same_covariance_without_outliers():
+    plain, logarithmic = (
+        kldiv.fit(normal_points(20_000), "normal", name).diagnostics["covariance"][0, 0]
+        for name in ("squared_l2", "cauchy_schwarz")
+    )
+    assert float(plain / logarithmic) == pytest.approx(1, rel=0.02)
+
+
 def test_points_of_weight_0_count_for_nothing():
     points = normal_points(2000)
     weights = (torch.arange(2000) % 2).double()

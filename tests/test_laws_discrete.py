@@ -19,6 +19,7 @@ ON_DICE = (
     "invariance",
     "additivity",
     "duality",
+    "terms",
     "edges",
 )
 ONE_OF_EACH = {name.partition("(")[0]: name for name in DIVERGENCES if name != "fisher"}.values()

@@ -162,6 +162,12 @@ class Cancelling(Plain):
         return torch.where(p > 0, p * (log_p - log_q), 0.0) - p + log_q.exp()
 
 
+class OtherTerms(SquaredL2):
+    """Its terms are those of another one: a mean of q that counts once."""
+
+    powers = (1.0, 2.0, 0.0), (-1.0, 1.0, 1.0), (1.0, 0.0, 2.0)
+
+
 class Chi2(TheChi2):
     """It bears a known name and is a tenth of what that means."""
 
@@ -185,6 +191,7 @@ WRONG = {
     "invariance": OfTheUnit(),
     "additivity": NotAdditive(),
     "duality": OtherIntegrand(),
+    "terms": OtherTerms(),
     "continuity": Jumping(),
     "slopes": SteeperThanItIs(),
     "edges": OneWhere(),

@@ -13,6 +13,7 @@ from kldiv.certificate.proposal import effective_size, log_weights, tail_shape
 from kldiv.certificate.sandwich import sandwich
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.target import DistributionTarget
+from kldiv.estimators.crossing import crossing_of
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.optima import Endpoints
 from kldiv.solvers.run import Run
@@ -50,7 +51,7 @@ def _later(
         found["natural_gradient_norm"] = partial(natural_norm, objective, theta, gradient)
     if isinstance(objective.target, SampleTarget):
         few = theta.shape[-1] <= _MANY
-        if objective.divergence.name == "kl" and few and objective.family.batched:
+        if crossing_of(objective.divergence) and few and objective.family.batched:
             found["covariance"] = partial(sandwich, objective, theta)
     elif DistributionTarget(objective.family.at(theta)).has_sampler:
         weights = partial(log_weights, objective, theta)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -64,6 +64,12 @@ class Divergence:
     """Whether mixtures of both sides alike are no further apart than their parts in the mean."""
     limits: ClassVar[Mapping[str, tuple[float, ...]]] = {}
     """At which values of a parameter the formula is a limit: it is continuous there."""
+    powers: Sequence[tuple[float, float, float]] = ()
+    """c, a and b of each term, if :math:`D = \\sum c \\int p^a q^b dx`. Where a is 0 or 1 in each
+    term with q, p may be data."""
+    logarithms: Sequence[tuple[float, float, float]] = ()
+    """Likewise, if :math:`D = \\sum c \\log \\int p^a q^b dx`. They also serve where such an
+    integral is beyond all floating-point numbers."""
     expected_failures: Mapping[str, str] = {}
     """Laws of `kldiv.testing` that are known not to hold, each with the reason."""
     estimators: ClassVar[tuple[Any, ...]] = ()
@@ -82,14 +88,6 @@ class Divergence:
         Stated once, it gives closed forms from that one's, and values of independent parts.
         """
         return OfAdditive(self, lambda value: value) if self.additive else None
-
-    @property
-    def logarithms(self) -> tuple[tuple[float, float, float], ...]:
-        r"""Weights :math:`c_i` and powers if :math:`D = \sum_i c_i \log \int p^{a_i} q^{b_i} dx`.
-
-        By default none. They serve where such an integral is beyond all floating-point numbers.
-        """
-        return ()
 
     @property
     def name(self) -> str:

@@ -1,11 +1,6 @@
 r"""The samples rung: data against a density, and data against data.
 
-For data :math:`x_1, \dots, x_N` from p with weights :math:`w_i` and a density q, the
-Kullback-Leibler divergence is known up to the entropy of p, which does not depend on q:
-
-.. math:: D(p \parallel q) + H(p) = -\mathbb E_p \log q \approx -\sum_i w_i \log q(x_i),
-
-the cross-entropy. Making it small is maximum likelihood.
+Data against a density have what :mod:`kldiv.estimators.crossing` says.
 
 Between two data sets a divergence that is defined on samples is computed as it stands, and one of
 densities that bijections leave alone is estimated from the log ratio of the two densities.
@@ -22,13 +17,18 @@ import torch
 
 from torch import Tensor
 
+from kldiv.closed_form import Rule
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.sample_divergence import DrawnDivergence
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
+from kldiv.estimators.crossing import crossing_of, why_not_crossed
+from kldiv.estimators.exact import Exact
+from kldiv.estimators.ladder import Ladder
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.quadrature import Quadrature
+from kldiv.estimators.sums import Sum
 from kldiv.estimators.two_samples.drawing import Cube, held, independent, lots, why_not_drawn
 from kldiv.estimators.two_samples.lots import Lot
 from kldiv.lazy import deferred
@@ -43,7 +43,6 @@ _learnt = deferred("kldiv.estimators.two_samples.comparison:LogRatios.learnt")
 _pool_of = deferred("kldiv.estimators.two_samples.pooled:Pool")
 _with_halves = deferred("kldiv.estimators.two_samples.halves:with_halves")
 
-_CONFIDENCE = 3.0
 _FEWEST = 20
 _SEEN = 5  # dimensions, of which few points show the tails;
 _EACH = 12  # points for each dimension show them in more
@@ -54,7 +53,8 @@ _MOST_COORDINATES = 50
 class Samples:
     r"""Divergences from data, weighted or not.
 
-    Data against a density has its cross-entropy, up to a constant, for ``kl``. Data against data
+    Data against a density have divergences up to a constant: for ``kl`` the cross-entropy, and
+    ``density_power``, ``gamma``, ``squared_l2`` and ``cauchy_schwarz``. Data against data
     has every divergence that bijections leave alone (Kullback-Leibler, Rényi, all f-divergences),
     by learning the ratio of densities, without gradients. Every :class:`kldiv.SampleDivergence`
     is had of data and of distributions, with gradients in the points and, where draws can move
@@ -63,12 +63,14 @@ class Samples:
     Arguments:
         points: How many points to draw of a distribution that is compared as a sample; ``None``
             leaves it to the divergence.
+        rules: The closed forms to choose from for integrals of powers of q.
 
     Raises:
         InvalidArgument: If ``points`` is less than 20.
     """
 
     points: int | None = None
+    rules: tuple[Rule, ...] = ()
 
     name = "samples"
 
@@ -77,14 +79,14 @@ class Samples:
             raise InvalidArgument(f"points must be at least {_FEWEST}, got {self.points}")
 
     def why_not(self, problem: Problem) -> str | None:
-        """Two samples, or for ``kl`` p is one and q a normalised density."""
+        """Two samples, or p is one and q a normalised density."""
         if isinstance(problem.divergence, DrawnDivergence):
             return why_not_drawn(problem)
         sampled = [isinstance(side, SampleTarget) for side in (problem.p, problem.q)]
         if all(sampled):
             return _why_not_compared(problem)
         if sampled[0]:
-            return _why_not_crossed(problem)
+            return why_not_crossed(problem, self._integrator)
         if sampled[1]:
             return (
                 "q is a sample; only p may be one against a density, as nothing else is known up "
@@ -93,7 +95,7 @@ class Samples:
         return f"p = {problem.p!r} is no sample"
 
     def estimate(self, problem: Problem) -> Estimate:
-        """The divergence, or the cross-entropy, in nats."""
+        """The divergence, of data and a density up to a constant."""
         p, q = problem.p, problem.q
         if isinstance(problem.divergence, DrawnDivergence):
             return self._drawn(problem)
@@ -101,7 +103,14 @@ class Samples:
             raise NotAvailable(f"p = {p!r} is no sample")
         if isinstance(q, SampleTarget):
             return self._compared(problem, p, q)
-        return self._crossed(p, q)
+        crossing = crossing_of(problem.divergence)
+        if crossing is None:
+            raise NotAvailable(f"{problem.divergence} needs the density of p")
+        return crossing.estimate(problem, p, self._integrator)
+
+    @property
+    def _integrator(self) -> Ladder:
+        return Ladder((Exact(self.rules), Sum(), Quadrature()))
 
     def value(self, problem: Problem) -> Tensor:
         """The divergence of draws that stand still and move with parameters: a fit's objective."""
@@ -113,13 +122,6 @@ class Samples:
             for each in self._lots(problem, held)
         ]
         return problem.divergence.combine(torch.stack(found).reshape(problem.batch_shape))
-
-    def _crossed(self, p: SampleTarget, q: Target) -> Estimate:
-        value, stderr = _cross_entropy(p, q)
-        reason = "q has no mass at some of the samples" if value.isinf().any() else ""
-        return Estimate(
-            value, _CONFIDENCE * stderr, self.name, stderr, p.number, reason, up_to_constant=True
-        )
 
     def _compared(self, problem: Problem, p: SampleTarget, q: SampleTarget) -> Estimate:
         divergence = problem.divergence
@@ -153,31 +155,6 @@ class Samples:
         return lots(problem, count, cube)
 
 
-def _cross_entropy(p: SampleTarget, q: Target) -> tuple[Tensor, Tensor]:
-    """The mean of -log q over the points, with its standard error."""
-    value, pivot = torch.zeros(q.batch_shape, dtype=torch.float64, device=p.device), None
-    first, second, shares = value.clone(), value.clone(), value.clone()
-    for points, weights in p.chunks():
-        count, ones = len(points), (1,) * len(q.batch_shape)
-        x = points.double().reshape(count, *ones, *p.event_shape)
-        surprise = -q.log_prob(x.expand(count, *q.batch_shape, *p.event_shape))
-        weights = weights.reshape(count, *(1,) * (surprise.ndim - 1))
-        mean = (torch.where(weights > 0, surprise, 0.0) * weights).sum(0)
-        value = value + mean
-        with torch.no_grad():
-            pivot = mean / weights.sum(0) if pivot is None else pivot
-            off, squares = surprise - pivot, weights.square()
-            first, second = (
-                first + (squares * off).sum(0),
-                second + (squares * off.square()).sum(0),
-            )
-            shares = shares + squares.sum(0)
-    with torch.no_grad():
-        moved = value - (0.0 if pivot is None else pivot)
-        stderr = (second - 2 * moved * first + moved.square() * shares).clamp_min(0.0).sqrt()
-    return value, torch.where(value.isfinite(), stderr, 0.0)
-
-
 def _why_not_compared(problem: Problem) -> str | None:
     divergence = problem.divergence
     if not divergence.invariant:
@@ -199,17 +176,6 @@ def _why_not_compared(problem: Problem) -> str | None:
             f"a point has {problem.event_shape.numel()} coordinates, and ratios of densities are "
             f"learnt in at most {_MOST_COORDINATES}; project the points first"
         )
-    return None
-
-
-def _why_not_crossed(problem: Problem) -> str | None:
-    if problem.divergence.name != "kl":
-        return (
-            f"{problem.divergence} needs the density of p, and p is only samples; kl does not; "
-            "points drawn from q make two samples, which can be compared"
-        )
-    if not problem.q.normalized:
-        return f"q = {problem.q!r} is not known to be normalised"
     return None
 
 

@@ -14,6 +14,7 @@ from kldiv.testing.structure import (
     duality,
     invariance,
     joint_convexity,
+    terms,
 )
 from kldiv.testing.values import bound, identity, non_negative, symmetry, triangle
 
@@ -32,6 +33,7 @@ DIVERGENCE_LAWS: Mapping[str, Law] = {
         invariance,
         additivity,
         duality,
+        terms,
         continuity,
         slopes,
         edges,

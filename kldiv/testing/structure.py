@@ -20,10 +20,20 @@ from torch.distributions import (
 )
 
 from kldiv.definitions.divergence import Divergence, FDivergence
-from kldiv.testing.law import Check, Subject, agree, at_most, claimed, law, on_faces, scatter
+from kldiv.testing.law import (
+    ROUNDING,
+    Check,
+    Subject,
+    agree,
+    at_most,
+    claimed,
+    law,
+    on_faces,
+    scatter,
+)
 from kldiv.testing.pair import Pair
 
-__all__ = ["additivity", "data_processing", "duality", "invariance", "joint_convexity"]
+__all__ = ["additivity", "data_processing", "duality", "invariance", "joint_convexity", "terms"]
 
 _WEIGHTS = (0.1, 0.5, 0.8)
 _CHANGES: tuple[Transform, ...] = (
@@ -184,3 +194,33 @@ class _Dual(FDivergence):
 
     def __str__(self) -> str:
         return f"dual of {self.own}"
+
+
+def _no_terms(divergence: Divergence) -> str | None:
+    stated = divergence.powers or divergence.logarithms
+    return None if stated else "it states no powers or logarithms"
+
+
+@law(_no_terms, on_faces)
+def terms(subject: Subject, pair: Pair) -> Iterator[Check]:
+    r"""It is the sum of the terms that ``powers``, or ``logarithms``, state.
+
+    .. math:: D = \sum_k c_k \int p^{a_k} q^{b_k} dx \qquad\text{or}\qquad
+        D = \sum_k c_k \log \int p^{a_k} q^{b_k} dx
+    """
+    divergence, found = subject.divergence, subject.on(pair)
+    p, q = pair.p.parameters["probs"], pair.q.parameters["probs"]
+    stated = divergence.powers or divergence.logarithms
+    integrals = [_power_integral(p, q, a, b) for _, a, b in stated]
+    if not divergence.powers:
+        integrals = [each.log() for each in integrals]
+    each = torch.stack([c * each for (c, _, _), each in zip(stated, integrals, strict=True)])
+    total, sizes = each.sum(0), each.abs().sum(0)
+    holds = agree(found.value, total, scatter(found) + ROUNDING * p.shape[-1] * sizes)
+    yield Check(holds, {"D(p‖q)": found.value, "the sum of its terms": total})
+
+
+def _power_integral(p: Tensor, q: Tensor, a: float, b: float) -> Tensor:
+    """The sum of p^a q^b over the faces; one with no mass, of which it takes some, adds 0."""
+    nothing = ((p == 0) & (a > 0)) | ((q == 0) & (b > 0))
+    return torch.where(nothing, 0.0, p.pow(a) * q.pow(b)).sum(-1)

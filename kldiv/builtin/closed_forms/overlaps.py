@@ -36,6 +36,7 @@ from kldiv.builtin.divergences.squared_l2 import CauchySchwarz, Cosine, SquaredL
 from kldiv.builtin.forms import power_remainder
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.envelope_divergence import peak_of
+from kldiv.definitions.power_norm import PowerNorm
 
 __all__ = ["Overlap", "divergence_of", "follows"]
 
@@ -95,6 +96,8 @@ class Overlap(ABC):
 def divergence_of(pair: Overlap, divergence: Divergence) -> Tensor | None:
     r"""The divergence of two members of a family, with shape :math:`(*)`; ``None`` if not known.
 
+    The norm of a power is that of q.
+
     Arguments:
         pair: The two members.
         divergence: The divergence.
@@ -103,6 +106,9 @@ def divergence_of(pair: Overlap, divergence: Divergence) -> Tensor | None:
         return _DIRECT[type(divergence)](pair)
     if type(divergence) is Renyi:
         return pair.kl() if divergence.alpha == 1 else pair.renyi(divergence.alpha)
+    if isinstance(divergence, PowerNorm):
+        raised = pair.powered(divergence.power)
+        return None if raised is None else pair.log_norms(divergence.power)[0].exp()
     if type(divergence) in _POWERS:
         return _of_powers(pair, divergence)
     form = divergence.of_additive()

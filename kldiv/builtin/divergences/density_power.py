@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,7 +35,8 @@ class DensityPower(IntegralDivergence):
     Kullback-Leibler divergence, its limit there, and additive; at 1 it is the squared L2 distance
     and symmetric. Above 0 it is finite where q vanishes, and infinite where the power
     :math:`1 + \beta` of one density is not integrable. For measures the formula is the same; at 0
-    it is then :math:`\int p \log(p/q) - p + q\,dx`.
+    it is then :math:`\int p \log(p/q) - p + q\,dx`. Above 0, p may be data: up to a constant only
+    the mean of :math:`q^\beta` is asked of them.
 
     Arguments:
         beta: The power of q that weighs each point, not negative and finite.
@@ -70,6 +72,14 @@ class DensityPower(IntegralDivergence):
         return self.beta == 0
 
     invariant = additive = monotone
+
+    @property
+    def powers(self) -> Sequence[tuple[float, float, float]]:  # type: ignore[override]
+        """The three powers."""
+        beta = self.beta
+        if beta == 0:
+            return ()
+        return (1.0, 0.0, 1 + beta), (-1 - 1 / beta, 1.0, beta), (1 / beta, 1 + beta, 0.0)
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r""":math:`(1 + \beta)\,q^\beta\,h_{1+\beta}(p, q)`, of the alpha divergence's h."""
@@ -129,7 +139,7 @@ class Gamma(IntegralDivergence):
     jointly_convex = invariant = monotone
 
     @property
-    def logarithms(self) -> tuple[tuple[float, float, float], ...]:
+    def logarithms(self) -> Sequence[tuple[float, float, float]]:  # type: ignore[override]
         """The three powers."""
         gamma = self.gamma
         if gamma == 0:

@@ -108,15 +108,11 @@ class Bhattacharyya(IntegralDivergence):
     monotone = True
     jointly_convex = True
     log_mass_slopes = (-0.5, -0.5)
+    logarithms = ((-1.0, 0.5, 0.5),)
 
     def of_additive(self) -> OfAdditive:
         """Half of Rényi's divergence of order one half."""
         return OfAdditive(Renyi(0.5), lambda renyi: renyi / 2)
-
-    @property
-    def logarithms(self) -> tuple[tuple[float, float, float], ...]:
-        """The affinity alone."""
-        return ((-1.0, 0.5, 0.5),)
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r""":math:`(\sqrt p - \sqrt q)^2` and :math:`\sqrt{p\,q}`."""

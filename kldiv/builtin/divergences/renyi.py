@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -145,7 +146,7 @@ class Renyi(IntegralDivergence):
         return self.alpha <= 1
 
     @property
-    def logarithms(self) -> tuple[tuple[float, float, float], ...]:
+    def logarithms(self) -> Sequence[tuple[float, float, float]]:  # type: ignore[override]
         """The power integral alone."""
         alpha = self.alpha
         return () if alpha in (0, 1) else ((1 / (alpha - 1), alpha, 1 - alpha),)

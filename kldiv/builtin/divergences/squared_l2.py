@@ -34,6 +34,7 @@ class SquaredL2(IntegralDivergence):
 
     symmetric = True
     jointly_convex = True
+    powers = (1.0, 2.0, 0.0), (-2.0, 1.0, 1.0), (1.0, 0.0, 2.0)
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r""":math:`(p - q)^2`."""
@@ -89,11 +90,7 @@ class CauchySchwarz(IntegralDivergence):
     symmetric = True
     additive = True
     log_mass_slopes = (0.0, 0.0)
-
-    @property
-    def logarithms(self) -> tuple[tuple[float, float, float], ...]:
-        r""":math:`\tfrac12 \log \int p^2 + \tfrac12 \log \int q^2 - \log \int p\,q`."""
-        return (0.5, 2.0, 0.0), (0.5, 0.0, 2.0), (-1.0, 1.0, 1.0)
+    logarithms = (0.5, 2.0, 0.0), (0.5, 0.0, 2.0), (-1.0, 1.0, 1.0)
 
     def integrands(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, ...]:
         r"""Those of the cosine distance and :math:`p\,q`."""

@@ -1,0 +1,158 @@
+r"""Data against a density: a divergence up to what depends on the data alone.
+
+Of many divergences only a mean under p, and integrals of q, tell one q from another. Then p may be
+points :math:`x_1, \dots, x_N` with weights :math:`w_i` that sum to 1. The Kullback-Leibler
+divergence has the cross-entropy,
+
+.. math:: D(p \parallel q) + H(p) \approx -\sum_i w_i \log q(x_i),
+
+and a divergence of powers, such as the density power divergence, has
+
+.. math:: \sum_k c_k \Bigl[\int q^{s_k} dx - 1\Bigr] + c \sum_i w_i\,\bigl[q(x_i)^b - 1\bigr],
+
+or the same sum of logarithms of these integrals and means; less 1, they are continuous where b
+goes to 0. Making it small is maximum likelihood, and estimation that outliers hardly move.
+
+References:
+    Robust and Efficient Estimation by Minimising a Density Power Divergence (Basu, Harris, Hjort
+    and Jones, 1998), equation 2.3, doi:10.1093/biomet/85.3.549.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.chunked_target import ChunkedTarget
+from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.power_norm import PowerNorm
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.target import Target
+from kldiv.estimate import Estimate
+from kldiv.estimators.ladder import Ladder
+from kldiv.estimators.problem import Problem
+
+__all__ = ["Crossing", "crossing_of", "why_not_crossed"]
+
+_CONFIDENCE = 3.0
+
+
+@dataclass(frozen=True)
+class Crossing:
+    r"""What a divergence asks of data p and a density q.
+
+    Arguments:
+        weight: The weight c of the mean under p.
+        power: The power b of q in it; ``None`` where it is the mean of :math:`-\log q`.
+        norms: The weights :math:`c_k` and powers :math:`s_k` of the integrals of q.
+        logarithmic: Whether the terms are logarithms of the mean and of the integrals.
+    """
+
+    weight: float = 1.0
+    power: float | None = None
+    norms: tuple[tuple[float, float], ...] = ()
+    logarithmic: bool = False
+
+    def statistic(self, log_q: Tensor) -> Tensor:
+        r""":math:`q^b - 1`, of which the mean is taken, with the shape of the log densities."""
+        return -log_q if self.power is None else (self.power * log_q).expm1()
+
+    def term(self, weight: float, less_one: Tensor) -> Tensor:
+        """What a mean or an integral, less 1, adds to the divergence."""
+        return weight * (less_one.log1p() if self.logarithmic else less_one)
+
+    def slope(self, weight: float, less_one: Tensor) -> Tensor:
+        """How fast that grows."""
+        if not self.logarithmic:
+            return torch.full_like(less_one, weight)
+        return weight / (1 + less_one)
+
+    def estimate(self, problem: Problem, p: SampleTarget, integrator: Ladder) -> Estimate:
+        """The divergence up to a constant.
+
+        Arguments:
+            problem: The problem, whose q is a density.
+            p: Its data.
+            integrator: What computes the integrals of q.
+        """
+        q = problem.q
+        mean, deviation = mean_over(p, q, self.statistic)
+        value = self.term(self.weight, mean)
+        stderr = torch.where(value.isfinite(), self.slope(self.weight, mean).abs() * deviation, 0)
+        error = _CONFIDENCE * stderr
+        for weight, power in self.norms:
+            norm = integrator.estimate(Problem(PowerNorm(power), q, q, problem.seed))
+            value = value + self.term(weight, norm.value - 1)
+            error = error + self.slope(weight, norm.value - 1).abs() * norm.error
+        reason = "q has no mass at some of the samples" if mean.isinf().any() else ""
+        return Estimate(
+            value,
+            error.detach(),
+            "samples",
+            stderr.detach(),
+            p.number,
+            reason,
+            up_to_constant=True,
+        )
+
+
+def crossing_of(divergence: Divergence) -> Crossing | None:
+    """What a divergence asks of data; ``None`` where it needs the density of p."""
+    if divergence.name == "kl":
+        return Crossing()
+    terms = [each for each in divergence.powers or divergence.logarithms if each[2] != 0]
+    means = [(weight, power) for weight, of_p, power in terms if of_p == 1]
+    norms = tuple((weight, power) for weight, of_p, power in terms if of_p == 0)
+    if len(means) != 1 or len(norms) != len(terms) - 1:
+        return None
+    return Crossing(*means[0], norms, logarithmic=not divergence.powers)
+
+
+def why_not_crossed(problem: Problem, integrator: Ladder) -> str | None:
+    """Why data and the density q are not enough, ``None`` where they are."""
+    divergence, p, q = problem.divergence, problem.p, problem.q
+    crossing = crossing_of(divergence)
+    if crossing is None:
+        return (
+            f"{divergence} needs the density of p, and p is only samples; kl, density_power, "
+            "gamma, squared_l2 and cauchy_schwarz do not; points drawn from q make two samples, "
+            "which can be compared"
+        )
+    if not q.normalized:
+        return f"q = {q!r} is not known to be normalised"
+    if crossing.logarithmic and isinstance(p, ChunkedTarget):
+        return f"{divergence} of data in chunks is no sum over the chunks"
+    for _, power in crossing.norms:
+        found = integrator.explain(Problem(PowerNorm(power), q, q))
+        if found.method is None:
+            return f"the integral of q to the power of {power:g} cannot be had: {found}"
+    return None
+
+
+def mean_over(p: SampleTarget, q: Target, of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """The mean of a function of log q over the points, with its standard error."""
+    value, pivot = torch.zeros(q.batch_shape, dtype=torch.float64, device=p.device), None
+    first, second, shares = value.clone(), value.clone(), value.clone()
+    for points, weights in p.chunks():
+        count, ones = len(points), (1,) * len(q.batch_shape)
+        x = points.double().reshape(count, *ones, *p.event_shape)
+        found = of(q.log_prob(x.expand(count, *q.batch_shape, *p.event_shape)))
+        weights = weights.reshape(count, *(1,) * (found.ndim - 1))
+        mean = (torch.where(weights > 0, found, 0.0) * weights).sum(0)
+        value = value + mean
+        with torch.no_grad():
+            pivot = mean / weights.sum(0) if pivot is None else pivot
+            off, squares = found - pivot, weights.square()
+            first, second = (
+                first + (squares * off).sum(0),
+                second + (squares * off.square()).sum(0),
+            )
+            shares = shares + squares.sum(0)
+    with torch.no_grad():
+        moved = value - (0.0 if pivot is None else pivot)
+        stderr = (second - 2 * moved * first + moved.square() * shares).clamp_min(0.0).sqrt()
+    return value, torch.where(value.isfinite(), stderr, 0.0)
