@@ -31,8 +31,7 @@ def text_summary(fit: Fit) -> str:
     lines += [f"  {name:<{width}}  {text}" for name, text in rows]
     optima = _optima(fit)
     if len(optima) > 1:
-        table = text_table(_headers(fit), _optima_rows(fit, optima)).splitlines()
-        lines += [f"  {line}" for line in table]
+        lines.append(text_table(_headers(fit), _optima_rows(fit, optima), flexible=1, indent=2))
     if len(optima) > _MOST:
         lines.append(f"  and {len(optima) - _MOST} more")
     return "\n".join(lines)

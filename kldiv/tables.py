@@ -32,7 +32,11 @@ _FEW = 9  # numbers that are shown one by one
 
 
 def text_table(
-    headers: Sequence[str], rows: Iterable[Iterable[object]], *, flexible: int | None = None
+    headers: Sequence[str],
+    rows: Iterable[Iterable[object]],
+    *,
+    flexible: int | None = None,
+    indent: int = 0,
 ) -> str:
     """A table in plain text that fits the terminal.
 
@@ -41,16 +45,17 @@ def text_table(
         rows: The cells; each is shown as text, as it stands.
         flexible: The column whose cells are cut, with an ellipsis, where the terminal is too
             narrow for the whole.
+        indent: How far it stands from the left edge.
     """
     cells = [[str(cell) for cell in row] for row in rows]
     if flexible is not None:
-        room = _room([list(headers), *cells], flexible)
+        room = _room([list(headers), *cells], flexible) - indent
         for row in cells:
             row[flexible] = textwrap.shorten(row[flexible], room, placeholder=" …")
     widths = _widths([list(headers), *cells])
     lines = [headers, ["-" * width for width in widths], *cells]
-    gap = " " * _GAP
-    return "\n".join(gap.join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    gap, edge = " " * _GAP, " " * indent
+    return "\n".join(edge + gap.join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def html_table(headers: Sequence[str], rows: Iterable[Iterable[object]]) -> str:

@@ -38,6 +38,9 @@ def test_a_table_fits_the_terminal(monkeypatch):
     lines = text_table(("name", "summary", "plugin"), rows, flexible=1).splitlines()
     assert max(map(len, lines)) <= 60
     assert lines[2].split()[-2:] == ["…", "kldiv"]
+    moved = text_table(("name", "summary", "plugin"), rows, flexible=1, indent=5).splitlines()
+    assert max(map(len, moved)) <= 60
+    assert all(line.startswith("     ") for line in moved)
     assert "few words" in lines[3]
 
 
