@@ -470,7 +470,7 @@ BAD = {
         ([1.0, 2.0], "normal", "chi2"),
         {},
         NotImplementedError,
-        "chi2 needs the density of p, and p is only samples; kl, density_power, gamma, squared_l2 and",
+        "chi2 needs the density of p, and p is only samples; kl, density_power, gamma, ",
     ),
     "family of no type": (("bimodal", 3), {}, TypeError, "a family must be a class .* got 3"),
     "target of no type": ((3.5, "normal"), {}, TypeError, "target must be a torch or scipy"),
