@@ -186,3 +186,11 @@ def test_where_one_place_is_enough_the_modes_are_not_looked_for():
     whole = whole_place(target)
     assert places(target, whole, first_only=True) == [whole]
     assert len(places(target, whole)) == 3
+
+
+@pytest.mark.parametrize(("a", "b"), [(3.0, 5.0), (1.0, 1.0), (2.0, 0.5), (3.0, 40.0)])
+def test_the_rounding_next_to_an_end_makes_no_modes(a, b):
+    target = kldiv.Target(
+        lambda x: a * x.log() + b * (-x).log1p(), support=constraints.unit_interval
+    )
+    assert len(places_of(as_target(target, "p"))) == 2  # the whole and its mode

@@ -20,11 +20,12 @@ from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import box, unwrap
 from kldiv.definitions.target import Target
 from kldiv.estimators import Quadrature, Sum
-from kldiv.estimators.integrals.landmarks import landmarks
+from kldiv.estimators.integrals.landmarks import Landmark, landmarks
 
 __all__ = ["draws", "exact_place", "places", "rung_for", "whole_place"]
 
 _DRAWS = 512
+_GAPS = 8 * torch.finfo(torch.float64).eps
 
 
 @torch.no_grad()
@@ -194,10 +195,15 @@ def _modes(target: Target) -> list[Place]:
         target.distribution is None and target.event_shape.numel() > 2
     ):
         return []
-    found = landmarks(target)
+    found = [each for each in landmarks(target) if _resolved(each)]
     if target.event_shape:
         return [Place(each.centre, each.scale.square()) for each in found]
     return [Place(each.centre.squeeze(-1), each.scale.square().squeeze(-1)) for each in found]
+
+
+def _resolved(mode: Landmark) -> bool:
+    """Whether a mode is wider than the gaps between numbers there, whose rounding makes modes."""
+    return bool((mode.scale > _GAPS * mode.centre.abs()).all(-1).any())
 
 
 def _nowhere(target: Target) -> Place:
