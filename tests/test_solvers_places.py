@@ -193,4 +193,4 @@ def test_the_rounding_next_to_an_end_makes_no_modes(a, b):
     target = kldiv.Target(
         lambda x: a * x.log() + b * (-x).log1p(), support=constraints.unit_interval
     )
-    assert len(places_of(as_target(target, "p"))) == 2  # the whole and its mode
+    assert all(place.variance > 1e-6 for place in places_of(as_target(target, "p")))
