@@ -13,6 +13,7 @@ from torch.distributions import (
     Multinomial,
     OneHotCategorical,
     VonMises,
+    constraints,
 )
 
 from kldiv.definitions.family import Place
@@ -207,5 +208,10 @@ def _resolved(mode: Landmark) -> bool:
 
 
 def _nowhere(target: Target) -> Place:
+    """The whole space as far as nothing is known of the target: a simplex evenly, or about 0."""
     shape = (*target.batch_shape, *target.event_shape)
-    return Place(torch.zeros(shape, dtype=torch.float64), torch.ones(shape, dtype=torch.float64))
+    ones = torch.ones(shape, dtype=torch.float64)
+    if not isinstance(unwrap(target.support), type(constraints.simplex)):
+        return Place(torch.zeros_like(ones), ones)
+    parts = shape[-1]
+    return Place(ones / parts, ones * (parts - 1) / (parts**2 * (parts + 1)))

@@ -51,7 +51,7 @@ def draw(side: Target, problem: Problem, plan: Plan, seed: int) -> Tensor:
     """
     shape = (*problem.batch_shape, *problem.event_shape)
     found = cube_map(side.distribution)
-    if found is None or side.device.type != "cpu":
+    if found is None or not found.whole or side.device.type != "cpu":
         return _sampled(side, problem, plan.count, seed)
     cube = sobol(plan.size, (plan.replicates, *problem.batch_shape, found.dimensions), seed)
     return found.transport(cube.flatten(0, 1)).expand(plan.count, *shape)

@@ -1,9 +1,9 @@
 r"""Points that fill space evenly, as draws from a distribution: randomised Sobol nets.
 
-A distribution that is a map of the unit cube, by quantiles, affine maps and shares of a mixture,
-is drawn from by that map. The cube is filled by a Sobol net, scrambled by a random matrix and
-moved by random digital shifts, one for each replicate: every point is then uniform, so that means
-are unbiased, and replicates are independent, so that their spread is an error.
+A distribution that is a map of the unit cube, by quantiles, affine maps and shares of a sum or of
+a mixture, is drawn from by that map. The cube is filled by a Sobol net, scrambled by a random
+matrix and moved by random digital shifts, one for each replicate: every point is then uniform, so
+that means are unbiased, and replicates are independent, so that their spread is an error.
 
 References:
     Randomized Quasi-Monte Carlo: An Introduction for Practitioners (L'Ecuyer, 2018), sections 3
@@ -22,7 +22,10 @@ import torch
 
 from torch import Tensor
 from torch.distributions import (
+    Beta,
+    Dirichlet,
     Distribution,
+    Gamma,
     Independent,
     LowRankMultivariateNormal,
     MixtureSameFamily,
@@ -33,11 +36,13 @@ from torch.distributions import (
 from torch.quasirandom import SobolEngine
 
 from kldiv.definitions.flow import flow_of
+from kldiv.estimators.sampling.gamma_quantiles import gamma_log_quantile
 
 __all__ = ["CubeMap", "cube_map", "sobol"]
 
 _BITS = 30  # of the coordinates of torch's Sobol nets
 _MOST = 1 << 10  # dimensions
+_LOST = 0.05  # of a gamma variable of this concentration 1e-15 is below all numbers
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,12 @@ class CubeMap:
         dimensions: The dimension of the cube.
         transport: The map of points of shape :math:`(N, *, m)` to points of shape
             :math:`(N, *, E)`.
+        whole: Whether no point of it is lost where numbers end.
     """
 
     dimensions: int
     transport: Callable[[Tensor], Tensor]
+    whole: bool = True
 
 
 def sobol(count: int, shape: tuple[int, ...], seed: int) -> Tensor:
@@ -92,6 +99,8 @@ def cube_map(distribution: Distribution | None) -> CubeMap | None:
         found = _low_rank(distribution)
     elif isinstance(distribution, TransformedDistribution):
         found = _image(distribution.base_dist, distribution.transforms)
+    elif isinstance(distribution, Gamma | Beta | Dirichlet):
+        found = _of_gammas(distribution)
     elif flow := flow_of(distribution):
         found = _image(flow.base, [flow.transform.inv])
     else:
@@ -109,6 +118,25 @@ def _by_quantiles(distribution: Distribution | None) -> CubeMap | None:
     return CubeMap(1, lambda u: quantiles(u.squeeze(-1)))
 
 
+def _of_gammas(distribution: Gamma | Beta | Dirichlet) -> CubeMap:
+    """A gamma variable, or shares of several in their sum."""
+    if isinstance(distribution, Gamma):
+        a, rate = distribution.concentration, distribution.rate
+        return CubeMap(1, lambda u: gamma_log_quantile(a, u.squeeze(-1)).exp() / rate, _whole(a))
+    if isinstance(distribution, Dirichlet):
+        each = distribution.concentration
+        return CubeMap(
+            each.shape[-1], lambda u: gamma_log_quantile(each, u).softmax(-1), _whole(each)
+        )
+    both = torch.stack([distribution.concentration1, distribution.concentration0], -1)
+    return CubeMap(2, lambda u: gamma_log_quantile(both, u).softmax(-1)[..., 0], _whole(both))
+
+
+def _whole(concentration: Tensor) -> bool:
+    """Whether hardly any of gamma variables is too small for a floating-point number."""
+    return bool((concentration > _LOST).all())
+
+
 def _independent(distribution: Independent[Distribution]) -> CubeMap | None:
     base = cube_map(distribution.base_dist)
     if base is None:
@@ -118,6 +146,7 @@ def _independent(distribution: Independent[Distribution]) -> CubeMap | None:
     return CubeMap(
         parts.numel() * base.dimensions,
         lambda u: base.transport(u.unflatten(-1, (*parts, base.dimensions))),
+        base.whole,
     )
 
 
@@ -136,7 +165,7 @@ def _mixture(distribution: MixtureSameFamily) -> CubeMap | None:
         index = chosen.reshape(*chosen.shape, *(1,) * (1 + event))
         return points.take_along_dim(index, axis).squeeze(axis)
 
-    return CubeMap(1 + parts.dimensions, transport)
+    return CubeMap(1 + parts.dimensions, transport, parts.whole)
 
 
 def _normal(distribution: MultivariateNormal) -> CubeMap:
@@ -171,4 +200,4 @@ def _image(base: Distribution, transforms: Iterable[Transform]) -> CubeMap | Non
             x = transform(x)
         return x
 
-    return CubeMap(before.dimensions, transport)
+    return CubeMap(before.dimensions, transport, before.whole)
