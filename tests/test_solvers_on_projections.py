@@ -75,4 +75,4 @@ def test_other_fits_are_told_why_not():
     target = logistic_regression(*made_up(20, 3))
     assert "kl" in str(kldiv.explain_fit(target, "full_normal", "renyi(alpha=0.5)", **REVERSE))
     explained = str(kldiv.explain_fit("eight_schools", "full_normal", **REVERSE))
-    assert "is no sum of functions of linear combinations" in explained
+    assert "is not declared to be a sum of functions of linear combinations" in explained
