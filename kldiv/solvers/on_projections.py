@@ -25,7 +25,7 @@ __all__ = ["OnProjections"]
 _MEMORY = 20
 _STEPS = 500  # between two looks at more nodes
 _TOLERANCE = 1e-12
-_ROUGHLY, _FEW = 1e-6, 32  # what more nodes may change before the first step, and how many
+_ROUGHLY, _FIRST = 1e-6, 2  # what more nodes may change before the first step; the last level
 _GAP = 1e-9  # what they may change at the end, relative
 _DOUBT = 2.0  # times the change: where digits come slowly, most of it is still to come
 _ROUNDING = 1e-13
@@ -79,7 +79,7 @@ class _Search:
         self.pairs = CurvaturePairs(_MEMORY, surface.metric)
         self.home = torch.arange(len(starts), device=starts.device)
         point = surface.point(starts)
-        self.left = surface.refine(point, _ROUGHLY, _FEW)
+        self.left = surface.refine(point, _ROUGHLY, _FIRST)
         self.state: State = point, *surface.value_and_gradient(point)
 
     def run(self) -> None:

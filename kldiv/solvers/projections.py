@@ -10,8 +10,8 @@ is standard normal, and :math:`m = A \mu`. With :math:`\psi = \nabla \varphi`
     E_q[\nabla \log p] = \sum A^\top E[\psi], \qquad
     E_q[\nabla \log p\; \zeta^\top] = \sum A^\top E[\psi z^\top]\, U,
 
-sums over all values of integrals over k variables. Each variable has as many Gauss–Hermite nodes
-as it needs. R is triangular, so that a combination is a straight line in its own variable,
+sums over all values of integrals over k variables. Each variable has as many nodes as it
+needs. R is triangular, so that a combination is a straight line in its own variable,
 whatever the earlier ones are: where :math:`\varphi` is quadratic in it, two nodes are exact.
 
 References:
@@ -30,20 +30,17 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.projected_target import ProjectedTarget
-from kldiv.solvers.hermite import grid
+from kldiv.errors import NotAvailable
 from kldiv.solvers.normal_charts import NormalChart
+from kldiv.solvers.normal_nodes import FINEST, Levels, nodes
 from kldiv.solvers.normal_surface import Averages, NormalSurface
 from kldiv.solvers.objective import Objective
 
 __all__ = ["Projections"]
 
-_LEVELS = (2, 16, 32, 64, 128, 256)  # nodes of a variable; the last ones judge those before
-_MOST = 2**16  # nodes of a value
 _AT_ONCE = 2**22  # numbers, of the members that are looked at together
+_MOST = 2**25  # numbers of a term, of one member
 _NARROW = 1e-150  # no variable has a lesser deviation
-
-Levels = tuple[int, ...]
-"""For each variable of a term the number of its level."""
 
 
 class Projections(NormalSurface):
@@ -63,69 +60,61 @@ class Projections(NormalSurface):
         self._sizes = [len(term.matrices) * len(term.matrices[0]) for term in self.terms]
 
     def averages(self, loc: Tensor, spread: Tensor) -> Averages:
-        """The averages by nodes."""
-        terms = list(zip(self._lines(loc, spread), map(self._nodes, self.levels), strict=True))
-        with torch.enable_grad():
-            points = [line.at(z).requires_grad_() for line, (z, _) in terms]
-            values = [
-                term.function(*at.unbind(1)) for term, at in zip(self.terms, points, strict=True)
-            ]
-            slopes = torch.autograd.grad([each.sum() for each in values], points)
-        self.objective.evaluations += max(map(_count, self.levels)) * loc.shape[:-1].numel()
+        """The averages by nodes, of some members at a time."""
+        self.objective.evaluations += max(map(_count, self.levels)) * len(loc)
         self.objective.gradients += 1
-        means = [
-            _mean(weights, each.detach())
-            for (_, (_, weights)), each in zip(terms, values, strict=True)
-        ]
-        slope, pull = zip(
-            *(line.means(*nodes, own) for (line, nodes), own in zip(terms, slopes, strict=True)),
-            strict=True,
-        )
-        bends = torch.cat(pull, -2)
-        bends = self._rows.mT @ bends if self.full else (self._rows * bends).sum(-2)
-        return torch.stack(means).sum(0), torch.cat(slope, -1) @ self._rows, bends
+        cost = sum(map(math.prod, zip(map(_count, self.levels), self._sizes, strict=True)))
+        most = max(1, _AT_ONCE // cost)
+        parts = map(self._averages, loc.split(most), spread.split(most))
+        value, slope, pull = map(torch.cat, zip(*parts, strict=True))
+        return value, slope, pull
 
     def at_real_vectors(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """The divergence and its gradient in the family's real vectors, some of them at a time."""
-        rows = theta.detach().reshape(-1, theta.shape[-1])
-        parts = []
-        for block in rows.split(max(1, _AT_ONCE // self._cost)):
-            point = self.point(block)
-            loss, gradient = self.value_and_gradient(point)
-            parts.append((loss, self.real_gradient(point, gradient)))
-        losses, gradients = (torch.cat(each) for each in zip(*parts, strict=True))
-        return losses.reshape(theta.shape[:-1]), gradients.reshape(theta.shape)
+        """The divergence and its gradient in the family's real vectors."""
+        point = self.point(theta.detach().flatten(0, -2))
+        loss, gradient = self.value_and_gradient(point)
+        gradient = self.real_gradient(point, gradient)
+        return loss.reshape(theta.shape[:-1]), gradient.reshape(theta.shape)
 
     @torch.no_grad()
-    def refine(self, point: Tensor, tolerance: float, most: int = _LEVELS[-2]) -> Tensor:
+    def refine(self, point: Tensor, tolerance: float, finest: int = FINEST - 1) -> Tensor:
         r"""Adds nodes until more of them change nothing at points.
 
         Arguments:
             point: The points, with shape :math:`(S, K)`.
             tolerance: Which change counts as none, relative to :math:`1 + |E|`.
-            most: The most nodes of a variable.
+            finest: The last level that a variable may have.
 
         Returns:
-            How much more nodes would change the divergence, with shape :math:`(S)`.
+            How much other nodes would change the divergence, with shape :math:`(S)`.
         """
-        left = torch.zeros_like(point[..., 0])
-        for number, line in enumerate(self._lines(*self.parts(point))):
-            left = left + self._refine_term(number, line, tolerance, most)
-        return left
+        return torch.cat(
+            [
+                torch.stack(
+                    [
+                        self._refine_term(number, line, tolerance, finest)
+                        for number, line in enumerate(self._lines(*self.parts(row)))
+                    ]
+                ).sum(0)
+                for row in point.split(1)
+            ]
+        ).nan_to_num(torch.inf)
 
-    def _refine_term(self, number: int, line: _Lines, tolerance: float, most: int) -> Tensor:
+    def _refine_term(self, number: int, line: _Lines, tolerance: float, finest: int) -> Tensor:
         """Adds nodes in one variable after the other, and begins again where one needed them."""
         value = self._expected(number, line, self.levels[number])
         changes: list[Tensor] = []
-        while len(changes) < len(self.levels[number]):
-            levels = _finer(self.levels[number], len(changes))
+        while (axis := len(changes)) < len(self.levels[number]):
+            levels = _moved(self.levels[number], axis, 1)
             found = self._expected(number, line, levels)
             change = (found - value).abs()
-            much = change.nan_to_num() > tolerance * (1 + value.abs())
-            if bool(much.any()) and _is_allowed(levels, most):
+            if float(change) <= tolerance * (1 + float(value.abs())):
+                changes.append(change)
+            elif levels[axis] <= finest and self._is_allowed(number, levels):
                 self.levels[number], value, changes = levels, found, []
             else:
-                changes.append(change)
+                fewer = self._expected(number, line, _moved(self.levels[number], axis, -1))
+                changes.append(torch.maximum(change, (value - fewer).abs()))
         return torch.stack(changes).sum(0)
 
     def _expected(self, number: int, line: _Lines, levels: Levels) -> Tensor:
@@ -133,8 +122,32 @@ class Projections(NormalSurface):
         z, weights = self._nodes(levels)
         return _mean(weights, self.terms[number].function(*line.at(z).unbind(1)))
 
+    def _is_allowed(self, number: int, levels: Levels) -> bool:
+        return _count(levels) * self._sizes[number] <= _MOST
+
+    def _averages(self, loc: Tensor, spread: Tensor) -> Averages:
+        lines = self._lines(loc, spread)
+        grids = [self._nodes(levels) for levels in self.levels]
+        with torch.enable_grad():
+            points = [
+                line.at(z).requires_grad_() for line, (z, _) in zip(lines, grids, strict=True)
+            ]
+            values = [
+                term.function(*at.unbind(1)) for term, at in zip(self.terms, points, strict=True)
+            ]
+            slopes = _slopes(values, points)
+        means = [
+            _mean(weights, each.detach()) for each, (_, weights) in zip(values, grids, strict=True)
+        ]
+        parts = [
+            line.means(*grid, each) for line, grid, each in zip(lines, grids, slopes, strict=True)
+        ]
+        slope, bends = (torch.cat(each, 1) for each in zip(*parts, strict=True))
+        pull = self._rows.mT @ bends if self.full else (self._rows * bends).sum(-2)
+        return torch.stack(means).sum(0), slope @ self._rows, pull
+
     def _nodes(self, levels: Levels) -> tuple[Tensor, Tensor]:
-        z, weights = grid(tuple(_LEVELS[each] for each in levels))
+        z, weights = nodes(levels)
         return z.to(self.device), weights.to(self.device)
 
     def _lines(self, loc: Tensor, spread: Tensor) -> list[_Lines]:
@@ -146,13 +159,6 @@ class Projections(NormalSurface):
             _Lines.of(middle, step, len(term.matrices))
             for term, middle, step in zip(self.terms, middles, steps.split(sizes, -2), strict=True)
         ]
-
-    @property
-    def _cost(self) -> int:
-        """How many numbers a member takes, of its terms and of the nodes of each."""
-        return sum(
-            _count(levels) * size for levels, size in zip(self.levels, self._sizes, strict=True)
-        )
 
 
 @dataclass(frozen=True)
@@ -197,18 +203,25 @@ class _Lines:
         return found[0].movedim(0, -2).flatten(-2), bends.movedim(0, -3).flatten(-3, -2)
 
 
-def _finer(levels: Levels, axis: int) -> Levels:
-    """More nodes in one variable."""
-    return (*levels[:axis], levels[axis] + 1, *levels[axis + 1 :])
+def _slopes(values: list[Tensor], points: list[Tensor]) -> tuple[Tensor, ...]:
+    """The gradients of the values of each term at its own nodes."""
+    for number, each in enumerate(values):
+        if not each.requires_grad:
+            raise NotAvailable(
+                f"the function of term {number} has no gradient; write it in torch operations, a "
+                "constant as 0 * t + constant"
+            )
+    return torch.autograd.grad([each.sum() for each in values], points)
 
 
-def _is_allowed(levels: Levels, most: int) -> bool:
-    return max(_LEVELS[each] for each in levels) <= most and _count(levels) <= _MOST
+def _moved(levels: Levels, axis: int, by: int) -> Levels:
+    """Levels with that of one variable moved."""
+    return tuple(level + by * (index == axis) for index, level in enumerate(levels))
 
 
 def _count(levels: Levels) -> int:
-    """How many nodes there are for each value of a term."""
-    return math.prod(_LEVELS[each] for each in levels)
+    """How many nodes there are."""
+    return len(nodes(levels)[1])
 
 
 def _mean(weights: Tensor, values: Tensor) -> Tensor:
