@@ -25,7 +25,7 @@ __all__ = ["FINEST", "Levels", "nodes"]
 Levels = tuple[int, ...]
 """The level of each variable."""
 
-_REACH = 1.0, 16.0, 20.0, 25.0, 32.0, 36.0  # of a level; beyond, a weight is no number
+_REACH = 1.0, 16.0, 20.0, 25.0, 32.0, 36.0, 36.0  # of a level; beyond, weights are 0
 _BEND = 4.0
 FINEST = len(_REACH) - 1
 

@@ -17,6 +17,7 @@ from kldiv.solvers.limited_memory import LimitedMemory
 from kldiv.solvers.line_search import State
 from kldiv.solvers.normal_charts import chart_of
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.optima import EXCESS
 from kldiv.solvers.projections import Projections
 from kldiv.solvers.run import Recorder, Run
 
@@ -117,7 +118,8 @@ class _Search:
         """Where all rows have ended, and the divergence there."""
         point, loss, gradient = (each[self.home] for each in self.state)
         objective, recorder = self.surface.objective, self.recorder
-        error = _DOUBT * self.left[self.home] + _ROUNDING * (1 + loss.abs())
+        unseen = _DOUBT * self.left[self.home]
+        error = unseen + _ROUNDING * (1 + loss.abs())
         steps, known = recorder.steps, objective.by_quadrature
         if known:  # on a line or a plane
             mass, doubt = Quadrature().mass(objective.target)
@@ -131,5 +133,6 @@ class _Search:
             self.surface.real_gradient(point, gradient),
             steps,
             recorder.stopped,
+            excess=unseen if bool((unseen > EXCESS).any()) else None,
             estimate=made,
         )
