@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 
@@ -88,17 +89,14 @@ class Projections(NormalSurface):
         Returns:
             How much other nodes would change the divergence, with shape :math:`(S)`.
         """
-        return torch.cat(
+        rows = [
             [
-                torch.stack(
-                    [
-                        self._refine_term(number, line, tolerance, finest)
-                        for number, line in enumerate(self._lines(*self.parts(row)))
-                    ]
-                ).sum(0)
-                for row in point.split(1)
+                self._refine_term(number, line, tolerance, finest)
+                for number, line in enumerate(self._lines(*self.parts(row)))
             ]
-        ).nan_to_num(torch.inf)
+            for row in point.split(1)
+        ]
+        return torch.stack([torch.cat(row).sum() for row in rows]).nan_to_num(torch.inf)
 
     def _refine_term(self, number: int, line: _Lines, tolerance: float, finest: int) -> Tensor:
         """Adds nodes in one variable after the other, and begins again where one needed them."""
@@ -119,36 +117,34 @@ class Projections(NormalSurface):
 
     def _expected(self, number: int, line: _Lines, levels: Levels) -> Tensor:
         """The mean of a term, with shape (S)."""
-        z, weights = self._nodes(levels)
-        return _mean(weights, self.terms[number].function(*line.at(z).unbind(1)))
+        grid = self._grid(levels)
+        return grid.mean(self.terms[number].function(*line.at(grid).unbind(2)))
 
     def _is_allowed(self, number: int, levels: Levels) -> bool:
         return _count(levels) * self._sizes[number] <= _MOST
 
     def _averages(self, loc: Tensor, spread: Tensor) -> Averages:
-        lines = self._lines(loc, spread)
-        grids = [self._nodes(levels) for levels in self.levels]
+        lines, grids = self._lines(loc, spread), [self._grid(levels) for levels in self.levels]
         with torch.enable_grad():
             points = [
-                line.at(z).requires_grad_() for line, (z, _) in zip(lines, grids, strict=True)
+                line.at(grid).requires_grad_() for line, grid in zip(lines, grids, strict=True)
             ]
-            values = [
-                term.function(*at.unbind(1)) for term, at in zip(self.terms, points, strict=True)
+            means = [
+                grid.mean(term.function(*at.unbind(2)))
+                for grid, term, at in zip(grids, self.terms, points, strict=True)
             ]
-            slopes = _slopes(values, points)
-        means = [
-            _mean(weights, each.detach()) for each, (_, weights) in zip(values, grids, strict=True)
-        ]
+            _check_gradients(means)
+            value = torch.stack(means).sum(0)
+            slopes = torch.autograd.grad(value.sum(), points)
         parts = [
-            line.means(*grid, each) for line, grid, each in zip(lines, grids, slopes, strict=True)
+            line.means(grid, each) for line, grid, each in zip(lines, grids, slopes, strict=True)
         ]
         slope, bends = (torch.cat(each, 1) for each in zip(*parts, strict=True))
         pull = self._rows.mT @ bends if self.full else (self._rows * bends).sum(-2)
-        return torch.stack(means).sum(0), slope @ self._rows, pull
+        return value.detach(), slope @ self._rows, pull
 
-    def _nodes(self, levels: Levels) -> tuple[Tensor, Tensor]:
-        z, weights = nodes(levels)
-        return z.to(self.device), weights.to(self.device)
+    def _grid(self, levels: Levels) -> _Grid:
+        return _grid(levels, self.device)
 
     def _lines(self, loc: Tensor, spread: Tensor) -> list[_Lines]:
         """What the combinations of each term are under members."""
@@ -162,11 +158,29 @@ class Projections(NormalSurface):
 
 
 @dataclass(frozen=True)
+class _Grid:
+    """The nodes of a term.
+
+    Arguments:
+        powers: 1 and the variables z, with shape (K, 1 + k).
+        weights: With shape (K).
+    """
+
+    powers: Tensor
+    weights: Tensor
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The sum over a term of its means, with shape (S), from values of shape (K, S, N)."""
+        found: Tensor = self.weights @ values.sum(-1)
+        return found
+
+
+@dataclass(frozen=True)
 class _Lines:
     r"""The combinations of a term as normal vectors.
 
     Arguments:
-        factors: The means m, then the columns of R, with shape :math:`(1 + k, k, S, N)`.
+        factors: The means m, then the columns of R, with shape :math:`(1 + k, S, k, N)`.
         axes: The rows of U, with shape :math:`(k, S, N, D)`.
     """
 
@@ -176,42 +190,51 @@ class _Lines:
     @classmethod
     def of(cls, middles: Tensor, steps: Tensor, count: int) -> _Lines:
         """By Gram and Schmidt, from A mu of shape (S, k N) and A L of shape (S, k N, D)."""
-        middle = middles.unflatten(-1, (count, -1)).movedim(-2, 0)
         axes: list[Tensor] = []
-        columns = [list(middle.unbind(0))]
-        for index, rest in enumerate(steps.unflatten(-2, (count, -1)).unbind(-3)):
-            for axis, column in zip(axes, columns[1:], strict=True):
+        columns: list[list[Tensor]] = []
+        for index, rest in enumerate(steps.unflatten(1, (count, -1)).unbind(1)):
+            for axis, column in zip(axes, columns, strict=True):
                 along = (rest * axis).sum(-1)
                 rest = rest - along.unsqueeze(-1) * axis
                 column.append(along)
-            own = rest.square().sum(-1).sqrt().clamp_min(_NARROW)
-            columns.append([*(torch.zeros_like(own),) * index, own])
+            own = torch.linalg.vector_norm(rest, dim=-1).clamp_min(_NARROW)
+            columns.append([torch.zeros_like(own)] * index + [own])
             axes.append(rest / own.unsqueeze(-1))
-        return cls(torch.stack([torch.stack(each) for each in columns]), torch.stack(axes))
+        middle = middles.unflatten(-1, (count, -1))
+        factors = torch.stack([middle, *(torch.stack(column, 1) for column in columns)])
+        return cls(factors, torch.stack(axes))
 
-    def at(self, z: Tensor) -> Tensor:
-        """The combinations at nodes (K, k), with shape (K, k, S, N)."""
-        whole = torch.cat([torch.ones_like(z[:, :1]), z], -1)
-        found: Tensor = (whole @ self.factors.flatten(1)).unflatten(-1, self.factors.shape[1:])
-        return found
+    def at(self, grid: _Grid) -> Tensor:
+        """The combinations at nodes, with shape (K, S, k, N)."""
+        found = grid.powers @ self.factors.flatten(1)
+        return found.unflatten(-1, self.factors.shape[1:])
 
-    def means(self, z: Tensor, weights: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
-        r"""The means of the gradients, (S, k N), and these times U, with shape (S, k N, D)."""
-        whole = torch.cat([torch.ones_like(z[:, :1]), z], -1) * weights.unsqueeze(-1)
-        found = (whole.mT @ slopes.flatten(1)).unflatten(-1, slopes.shape[1:])
-        bends = (found[1:].unsqueeze(-1) * self.axes.unsqueeze(1)).sum(0)
-        return found[0].movedim(0, -2).flatten(-2), bends.movedim(0, -3).flatten(-3, -2)
+    def means(self, grid: _Grid, slopes: Tensor) -> tuple[Tensor, Tensor]:
+        r"""The means of the gradients, (S, k N), and these times U, with shape (S, k N, D).
+
+        Arguments:
+            grid: The nodes.
+            slopes: The gradients times the weights.
+        """
+        found = (grid.powers.mT @ slopes.flatten(1)).unflatten(-1, slopes.shape[1:])
+        bends = (found[1:].unsqueeze(-1) * self.axes.unsqueeze(2)).sum(0)
+        return found[0].flatten(1), bends.flatten(1, 2)
 
 
-def _slopes(values: list[Tensor], points: list[Tensor]) -> tuple[Tensor, ...]:
-    """The gradients of the values of each term at its own nodes."""
-    for number, each in enumerate(values):
+@lru_cache(maxsize=64)
+def _grid(levels: Levels, device: torch.device) -> _Grid:
+    z, weights = (each.to(device) for each in nodes(levels))
+    return _Grid(torch.cat([torch.ones_like(z[:, :1]), z], -1), weights)
+
+
+def _check_gradients(means: list[Tensor]) -> None:
+    """Raises where a function cannot be derived: it would be taken for a constant."""
+    for number, each in enumerate(means):
         if not each.requires_grad:
             raise NotAvailable(
                 f"the function of term {number} has no gradient; write it in torch operations, a "
                 "constant as 0 * t + constant"
             )
-    return torch.autograd.grad([each.sum() for each in values], points)
 
 
 def _moved(levels: Levels, axis: int, by: int) -> Levels:
@@ -222,9 +245,3 @@ def _moved(levels: Levels, axis: int, by: int) -> Levels:
 def _count(levels: Levels) -> int:
     """How many nodes there are."""
     return len(nodes(levels)[1])
-
-
-def _mean(weights: Tensor, values: Tensor) -> Tensor:
-    """The sum over all values of their means, with shape (S)."""
-    found: Tensor = (weights @ values.flatten(1)).unflatten(-1, values.shape[1:]).sum(-1)
-    return found
