@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import math
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import torch
 
@@ -39,8 +40,8 @@ from kldiv.solvers.objective import Objective
 
 __all__ = ["Projections"]
 
-_AT_ONCE = 2**22  # numbers, of the members that are looked at together
-_MOST = 2**25  # numbers of a term, of one member
+_AT_ONCE = 2**22  # numbers that are in memory together
+_MOST = 2**27  # numbers of a term: more would take too long
 _NARROW = 1e-150  # no variable has a lesser deviation
 
 
@@ -61,13 +62,16 @@ class Projections(NormalSurface):
         self._sizes = [len(term.matrices) * len(term.matrices[0]) for term in self.terms]
 
     def averages(self, loc: Tensor, spread: Tensor) -> Averages:
-        """The averages by nodes, of some members at a time."""
+        """The averages by nodes, of some members at a time, if need be by some of the nodes."""
         self.objective.evaluations += max(map(_count, self.levels)) * len(loc)
         self.objective.gradients += 1
         cost = sum(map(math.prod, zip(map(_count, self.levels), self._sizes, strict=True)))
         most = max(1, _AT_ONCE // cost)
-        parts = map(self._averages, loc.split(most), spread.split(most))
-        value, slope, pull = map(torch.cat, zip(*parts, strict=True))
+        shares = list(zip(*(self._grids(levels, cost) for levels in self.levels), strict=True))
+        members = zip(loc.split(most), spread.split(most), strict=True)
+        parts = [[self._averages(*some, grids) for grids in shares] for some in members]
+        sums = [[reduce(torch.add, each) for each in zip(*part, strict=True)] for part in parts]
+        value, slope, pull = map(torch.cat, zip(*sums, strict=True))
         return value, slope, pull
 
     def at_real_vectors(self, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,7 +100,7 @@ class Projections(NormalSurface):
             ]
             for row in point.split(1)
         ]
-        return torch.stack([torch.cat(row).sum() for row in rows]).nan_to_num(torch.inf)
+        return torch.stack([torch.cat(row).sum() for row in rows]).nan_to_num(torch.inf, torch.inf)
 
     def _refine_term(self, number: int, line: _Lines, tolerance: float, finest: int) -> Tensor:
         """Adds nodes in one variable after the other, and begins again where one needed them."""
@@ -104,11 +108,14 @@ class Projections(NormalSurface):
         changes: list[Tensor] = []
         while (axis := len(changes)) < len(self.levels[number]):
             levels = _moved(self.levels[number], axis, 1)
+            if _count(levels) * self._sizes[number] > _MOST:
+                changes.append(torch.full_like(value, torch.inf))
+                continue
             found = self._expected(number, line, levels)
             change = (found - value).abs()
             if float(change) <= tolerance * (1 + float(value.abs())):
                 changes.append(change)
-            elif levels[axis] <= finest and self._is_allowed(number, levels):
+            elif levels[axis] <= finest:
                 self.levels[number], value, changes = levels, found, []
             else:
                 fewer = self._expected(number, line, _moved(self.levels[number], axis, -1))
@@ -117,14 +124,18 @@ class Projections(NormalSurface):
 
     def _expected(self, number: int, line: _Lines, levels: Levels) -> Tensor:
         """The mean of a term, with shape (S)."""
-        grid = self._grid(levels)
-        return grid.mean(self.terms[number].function(*line.at(grid).unbind(2)))
+        function = self.terms[number].function
+        grids = self._grids(levels, _count(levels) * self._sizes[number])
+        return reduce(torch.add, (grid.mean(function(*line.at(grid).unbind(2))) for grid in grids))
 
-    def _is_allowed(self, number: int, levels: Levels) -> bool:
-        return _count(levels) * self._sizes[number] <= _MOST
+    def _grids(self, levels: Levels, cost: int) -> list[_Grid]:
+        """The nodes, a share at a time where all of them take too many numbers."""
+        whole, count = _grid(levels, self.device), -(-cost // _AT_ONCE)
+        return [_Grid(whole.powers[k::count], whole.weights[k::count]) for k in range(count)]
 
-    def _averages(self, loc: Tensor, spread: Tensor) -> Averages:
-        lines, grids = self._lines(loc, spread), [self._grid(levels) for levels in self.levels]
+    def _averages(self, loc: Tensor, spread: Tensor, grids: Sequence[_Grid]) -> Averages:
+        """What a share of the nodes adds."""
+        lines = self._lines(loc, spread)
         with torch.enable_grad():
             points = [
                 line.at(grid).requires_grad_() for line, grid in zip(lines, grids, strict=True)
@@ -142,9 +153,6 @@ class Projections(NormalSurface):
         slope, bends = (torch.cat(each, 1) for each in zip(*parts, strict=True))
         pull = self._rows.mT @ bends if self.full else (self._rows * bends).sum(-2)
         return value.detach(), slope @ self._rows, pull
-
-    def _grid(self, levels: Levels) -> _Grid:
-        return _grid(levels, self.device)
 
     def _lines(self, loc: Tensor, spread: Tensor) -> list[_Lines]:
         """What the combinations of each term are under members."""
@@ -206,8 +214,9 @@ class _Lines:
 
     def at(self, grid: _Grid) -> Tensor:
         """The combinations at nodes, with shape (K, S, k, N)."""
-        found = grid.powers @ self.factors.flatten(1)
-        return found.unflatten(-1, self.factors.shape[1:])
+        whole = grid.powers @ self.factors.flatten(1)
+        found: Tensor = whole.unflatten(-1, self.factors.shape[1:])
+        return found
 
     def means(self, grid: _Grid, slopes: Tensor) -> tuple[Tensor, Tensor]:
         r"""The means of the gradients, (S, k N), and these times U, with shape (S, k N, D).
