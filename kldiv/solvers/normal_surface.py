@@ -75,16 +75,31 @@ class NormalSurface(ABC):
         return torch.cat([ones, bends.double()]).to(self.device)
 
     def point(self, theta: Tensor) -> Tensor:
-        """The points of real vectors: the means and the scales' logarithms or the factors."""
-        loc, root = self.chart.members(theta)
+        """The points of real vectors."""
+        return self.point_of(*self.chart.members(theta))
+
+    def point_of(self, loc: Tensor, root: Tensor) -> Tensor:
+        """The points of members: the means and the scales' logarithms or the factors L."""
         if self.full:
             return torch.cat([loc, root.flatten(-2)], -1)
         scales = root.diagonal(dim1=-2, dim2=-1)
         return torch.cat([loc, scales[..., : len(self.metric) - self.size].log()], -1)
 
+    def members(self, point: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and factors L."""
+        loc, spread = self.parts(point)
+        return loc, spread if self.full else torch.diag_embed(spread)
+
+    def parts(self, point: Tensor) -> tuple[Tensor, Tensor]:
+        """The means, and the factors L or without correlations the scales."""
+        loc, rest = point[..., : self.size], point[..., self.size :]
+        if self.full:
+            return loc, rest.unflatten(-1, (self.size, self.size))
+        return loc, rest.exp().expand_as(loc)
+
     def parameters(self, point: Tensor) -> dict[str, Tensor]:
         """The family's parameters by name."""
-        return self.chart.parameters(*self._member(point))
+        return self.chart.parameters(*self.members(point))
 
     def theta(self, point: Tensor) -> Tensor:
         """The real vectors of points."""
@@ -92,7 +107,7 @@ class NormalSurface(ABC):
 
     def real_gradient(self, point: Tensor, gradient: Tensor) -> Tensor:
         """The gradient in the family's real vectors."""
-        return self.chart.real_gradient(self._member(point)[1], gradient[..., self._free])
+        return self.chart.real_gradient(self.members(point)[1], gradient[..., self._free])
 
     def moved(self, point: Tensor, step: Tensor) -> Tensor:
         """Where steps lead."""
@@ -118,8 +133,11 @@ class NormalSurface(ABC):
     @torch.no_grad()
     def value_and_gradient(self, point: Tensor) -> tuple[Tensor, Tensor]:
         """The divergence and its gradient in steps; where it is infinite the gradient is 0."""
-        loc, spread = self.parts(point)
-        log_p, slope, pull = self.averages(loc, spread)
+        return self.seen(point, self.averages(*self.parts(point)))
+
+    def seen(self, point: Tensor, averages: Averages) -> tuple[Tensor, Tensor]:
+        """The same from the averages."""
+        (_, spread), (log_p, slope, pull) = self.parts(point), averages
         scales = spread.diagonal(dim1=-2, dim2=-1) if self.full else spread
         loss = -log_p - scales.log().sum(-1) - self.size * NORMAL_ENTROPY
         if self.full:
@@ -127,23 +145,12 @@ class NormalSurface(ABC):
             rows, columns = self._entries
             change = (spread.mT @ pull)[..., rows, columns] + (rows == columns).double()
         else:
+            pull = pull.diagonal(dim1=-2, dim2=-1) if pull.ndim > slope.ndim else pull
             shift, change = spread * slope, spread * pull + 1
             change = change.sum(-1, keepdim=True) if self.chart.shape == "isotropic" else change
         gradient = -torch.cat([shift, change], -1)
         found = loss.isfinite().unsqueeze(-1) & self._moves
         return loss, torch.where(found, gradient, 0.0)
-
-    def parts(self, point: Tensor) -> tuple[Tensor, Tensor]:
-        """The means, and the factors L or without correlations the scales."""
-        loc, rest = point[..., : self.size], point[..., self.size :]
-        if self.full:
-            return loc, rest.unflatten(-1, (self.size, self.size))
-        return loc, rest.exp().expand_as(loc)
-
-    def _member(self, point: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and factors L."""
-        loc, spread = self.parts(point)
-        return loc, spread if self.full else torch.diag_embed(spread)
 
     @cached_property
     def _free(self) -> slice:

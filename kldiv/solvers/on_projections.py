@@ -14,8 +14,9 @@ from kldiv.estimators import Quadrature
 from kldiv.solvers.curvature_pairs import CurvaturePairs
 from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.limited_memory import LimitedMemory
-from kldiv.solvers.line_search import State
+from kldiv.solvers.line_search import State, lower
 from kldiv.solvers.normal_charts import chart_of
+from kldiv.solvers.normal_ends import Quadratic
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.optima import EXCESS
 from kldiv.solvers.projections import Projections
@@ -23,6 +24,7 @@ from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["OnProjections"]
 
+_NATURAL, _MUCH = 20, 0.1  # steps at most, and what one must gain, in nats
 _MEMORY = 20
 _STEPS = 500  # between two looks at more nodes
 _TOLERANCE = 1e-12
@@ -34,7 +36,7 @@ _ROUNDING = 1e-13
 
 @dataclass(frozen=True)
 class OnProjections:
-    """L-BFGS in the units of the members, on expectations that have no variance."""
+    """Natural gradient steps, then L-BFGS in units of the members, on integrals by nodes."""
 
     name = "on_projections"
 
@@ -81,18 +83,45 @@ class _Search:
         self.home = torch.arange(len(starts), device=starts.device)
         point = surface.point(starts)
         self.left = surface.refine(point, _ROUGHLY, _FIRST)
-        self.state: State = point, *surface.value_and_gradient(point)
+        nowhere = torch.full_like(point[..., 0], torch.inf)
+        self.state: State = point, nowhere, torch.zeros_like(surface.metric).expand(len(point), -1)
 
     def run(self) -> None:
         """Settles on the nodes, then on more, until these change nothing."""
-        while True:
+        self.come_near()
+        while not self.recorder.stopped:
             self.settle()
             before = list(self.surface.levels)
             self.left = self.surface.refine(self.state[0], _GAP)
-            if self.recorder.stopped or self.surface.levels == before:
+            if self.surface.levels == before:
                 return
             point = self.state[0]
             self.state = point, *self.surface.value_and_gradient(point)
+
+    @torch.no_grad()
+    def come_near(self) -> None:
+        r"""Takes natural gradient steps, as long as they gain much and all parameters are free.
+
+        .. math:: \Sigma^{-1} \leftarrow -E_q \nabla^2 \log p, \qquad
+            \mu \leftarrow \mu - (E_q \nabla^2 \log p)^{-1} E_q \nabla \log p,
+
+        of which a family without correlations takes the diagonal of the precision.
+        """
+        surface, point = self.surface, self.state[0]
+        fixed = bool(surface.chart.family.fixed)
+        for _ in range(_NATURAL):
+            loc, root = surface.members(point)
+            averages = surface.averages(loc, root)
+            found = point, *surface.seen(point, averages)
+            gain = self.state[1] - found[1]
+            self.state = lower(found, self.state)
+            self.record()
+            if self.recorder.stopped or fixed or not bool((gain > _MUCH).any()):
+                return
+            _, slope, pull = averages
+            bend = torch.linalg.solve_triangular(root.mT, pull.mT, upper=True).mT
+            quadratic = Quadratic.of(loc, slope, bend)
+            point = surface.point_of(quadratic.loc, quadratic.root(surface.chart))
 
     def settle(self) -> None:
         """Moves all rows to where the divergence is least on these nodes."""

@@ -62,7 +62,10 @@ class Projections(NormalSurface):
         self._sizes = [len(term.matrices) * len(term.matrices[0]) for term in self.terms]
 
     def averages(self, loc: Tensor, spread: Tensor) -> Averages:
-        """The averages by nodes, of some members at a time, if need be by some of the nodes."""
+        """The averages by nodes, of some members at a time, if need be by some of the nodes.
+
+        With factors L they are those with correlations, whatever the family.
+        """
         self.objective.evaluations += max(map(_count, self.levels)) * len(loc)
         self.objective.gradients += 1
         cost = sum(map(math.prod, zip(map(_count, self.levels), self._sizes, strict=True)))
@@ -151,14 +154,16 @@ class Projections(NormalSurface):
             line.means(grid, each) for line, grid, each in zip(lines, grids, slopes, strict=True)
         ]
         slope, bends = (torch.cat(each, 1) for each in zip(*parts, strict=True))
-        pull = self._rows.mT @ bends if self.full else (self._rows * bends).sum(-2)
+        full = spread.ndim > loc.ndim
+        pull = self._rows.mT @ bends if full else (self._rows * bends).sum(-2)
         return value.detach(), slope @ self._rows, pull
 
     def _lines(self, loc: Tensor, spread: Tensor) -> list[_Lines]:
         """What the combinations of each term are under members."""
         rows, sizes = self._rows, self._sizes
         middles = (loc @ rows.mT).split(sizes, -1)
-        steps = rows @ spread if self.full else rows * spread.unsqueeze(-2)
+        full = spread.ndim > loc.ndim
+        steps = rows @ spread if full else rows * spread.unsqueeze(-2)
         return [
             _Lines.of(middle, step, len(term.matrices))
             for term, middle, step in zip(self.terms, middles, steps.split(sizes, -2), strict=True)
