@@ -131,7 +131,7 @@ def test_where_no_nodes_are_enough_it_does_not_say_converged():
     target = kldiv.ProjectedTarget((torch.eye(3, dtype=F64), steps))
     found = kldiv.fit(target, "diagonal_normal", **REVERSE)
     assert not found.converged
-    assert "draws or nodes" in found.verdict
+    assert "other draws or nodes would gain" in found.verdict
     assert "FixedDraws" in found.verdict
     assert float(found.divergence.error) > 1e-3
 
