@@ -41,7 +41,8 @@ from kldiv.solvers.objective import Objective
 __all__ = ["Projections"]
 
 _AT_ONCE = 2**22  # numbers that are in memory together
-_MOST = 2**27  # numbers of a term: more would take too long
+_MOST, _NODES = 2**27, 2**18  # numbers of a term, nodes of a value: more would take too long
+_FAST = 30.0  # times less that more nodes change than those before did: that is no chance
 _NARROW = 1e-150  # no variable has a lesser deviation
 
 
@@ -118,11 +119,12 @@ class Projections(NormalSurface):
             change = (found - value).abs()
             if float(change) <= tolerance * (1 + float(value.abs())):
                 changes.append(change)
-            elif levels[axis] <= finest:
+            elif levels[axis] <= finest and _count(levels) <= _NODES:
                 self.levels[number], value, changes = levels, found, []
             else:
                 fewer = self._expected(number, line, _moved(self.levels[number], axis, -1))
-                changes.append(torch.maximum(change, (value - fewer).abs()))
+                before = torch.minimum((value - fewer).abs(), _FAST * change)
+                changes.append(torch.maximum(change, before))
         return torch.stack(changes).sum(0)
 
     def _expected(self, number: int, line: _Lines, levels: Levels) -> Tensor:
