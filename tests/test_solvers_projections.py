@@ -177,6 +177,20 @@ def test_a_limit_of_numbers_is_kept_and_the_error_says_so(monkeypatch):
     assert left.isposinf().all()
 
 
+def test_where_more_nodes_are_not_allowed_the_error_covers_what_they_would_change(monkeypatch):
+    surface = surface_of(TARGETS["two, no polynomial"], "full_normal")
+    point = points(surface)
+    with monkeypatch.context() as few:
+        few.setattr(projections, "_NODES", 10)
+        left, (found, _) = surface.refine(point, 1e-9), surface.value_and_gradient(point)
+    assert surface.levels == [(0, 0)]
+    surface.refine(point, 1e-9)
+    truth, _ = surface.value_and_gradient(point)
+    apart = (found - truth).abs()
+    assert (apart > 1e-3).all()
+    assert (apart <= 2 * left).all()
+
+
 def test_a_function_without_a_gradient_is_refused():
     surface = surface_of([(ROWS, lambda t: -t.detach().square())], "full_normal")
     with pytest.raises(NotAvailable, match="the function of term 0 has no gradient"):

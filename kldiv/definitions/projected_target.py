@@ -48,7 +48,7 @@ class Term:
             InvalidType: If it is no tuple of matrices and a function.
             ShapeMismatch: If the shapes of matrices do not fit.
         """
-        if not isinstance(given, tuple) or len(given) < 2 or not callable(given[-1]):
+        if not isinstance(given, tuple | list) or len(given) < 2 or not callable(given[-1]):
             raise InvalidType(
                 f"term {number} must be one or more matrices, then a function of as many linear "
                 f"combinations, such as (A, f) or (A, B, f), got {given!r}"

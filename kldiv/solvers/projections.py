@@ -122,13 +122,20 @@ class Projections(NormalSurface):
             elif levels[axis] <= finest and _count(levels) <= _NODES:
                 self.levels[number], value, changes = levels, found, []
             else:
-                fewer = self._expected(number, line, _moved(self.levels[number], axis, -1))
-                before = torch.minimum((value - fewer).abs(), _FAST * change)
-                changes.append(torch.maximum(change, before))
+                before = self._change_before(number, line, axis, value)
+                changes.append(torch.maximum(change, torch.minimum(before, _FAST * change)))
         return torch.stack(changes).sum(0)
+
+    def _change_before(self, number: int, line: _Lines, axis: int, value: Tensor) -> Tensor:
+        """What the nodes of the day have changed, in one variable of a term."""
+        if not self.levels[number][axis]:
+            return torch.full_like(value, torch.inf)
+        fewer = self._expected(number, line, _moved(self.levels[number], axis, -1))
+        return (value - fewer).abs()
 
     def _expected(self, number: int, line: _Lines, levels: Levels) -> Tensor:
         """The mean of a term, with shape (S)."""
+        self.objective.evaluations += _count(levels)
         function = self.terms[number].function
         grids = self._grids(levels, _count(levels) * self._sizes[number])
         return reduce(torch.add, (grid.mean(function(*line.at(grid).unbind(2))) for grid in grids))
