@@ -42,15 +42,20 @@ class Counted:
 
 
 def fitted(
-    problem: Problem, *, full: bool = False, calls: int = 3, tolerance: float = 1e-3
+    problem: Problem,
+    *,
+    full: bool = False,
+    calls: int = 3,
+    tolerance: float = 1e-3,
+    declared: kldiv.Target | None = None,
 ) -> Record:
     """The fit of a normal family from the start that the peers have, and what it takes.
 
-    The target is a generic log density of which nothing is declared. The evaluations of the whole
-    call are counted by it; those of the steps are the history's.
+    The target is a generic log density, whose evaluations in the whole call are counted, unless
+    one is declared to have a structure; those of the steps are the history's.
     """
     density = Counted(problem)
-    target = kldiv.Target(density, event_shape=density.shape)
+    target = declared or kldiv.Target(density, event_shape=density.shape)
     family = "normal" if problem.dimension == 1 else _FAMILIES[full]
     location = torch.zeros(target.event_shape, dtype=torch.float64)
     scale = torch.full_like(location, problem.start)
@@ -59,7 +64,8 @@ def fitted(
         start = {"loc": location, "covariance_matrix": torch.diag(scale.square())}
     excess = lambda mean, root: problem.excess(mean, root, full)
     found = record_of(target, family, excess, tolerance=tolerance, calls=calls, starts=start)
-    return found | {"evaluations": density.points // found.pop("calls")}
+    counted = density.points // found.pop("calls")
+    return found if declared else found | {"evaluations": counted}
 
 
 def record_of(

@@ -91,7 +91,7 @@ def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str) -> str:
     unseen = 0.0 if ends.excess is None else float(ends.at_best(ends.excess).max())
     if unseen > EXCESS:
         return (
-            f"Not converged: with the most draws that are allowed, other draws would gain about "
+            "Not converged: with the most that are allowed, other draws or nodes would gain about "
             f"{with_unit(f'{unseen:.2g}', unit)}; give solver=kldiv.FixedDraws(most=...) more."
         )
     left = ends.at_best(ends.decrement).square().max() / 2

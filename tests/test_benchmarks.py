@@ -15,6 +15,7 @@ from benchmarks.comparison import Claim, Round, no_more, ratio, until
 from benchmarks.own import fitted
 from benchmarks.posteriors import optimum
 from benchmarks.problems.brute_force import Optimum
+from benchmarks.problems.declarations import DECLARED
 from benchmarks.problems.lines import LINES
 from benchmarks.problems.many import descended, mixtures, objective
 from benchmarks.problems.normal_vectors import moments, normal_vector
@@ -156,6 +157,15 @@ def test_a_posterior_is_the_same_in_every_library(name):
     assert found.numpy() == pytest.approx(expected, rel=1e-12)
     single = problem.log_density(torch, "float32")(torch.from_numpy(points).float())
     assert single.numpy() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", STRUCTURED)
+def test_a_declared_posterior_is_the_same_up_to_a_constant(name):
+    problem = POSTERIORS[name]
+    points = 0.5 * np.random.default_rng(3).standard_normal((20, problem.dimension))
+    found = DECLARED[name]().log_prob(torch.from_numpy(points)).numpy()
+    apart = found - problem.log_density(np, "float64")(points)
+    assert apart == pytest.approx(np.full(20, apart[0]), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", STRUCTURED)

@@ -70,7 +70,7 @@ def test_the_verdict_says_how_much_the_draws_may_have_missed():
 def test_with_too_few_draws_a_fit_is_not_converged():
     target = Independent(Laplace(torch.zeros(3, dtype=F64), 1.0), 1)
     few = kldiv.FixedDraws(first=16, most=16)
-    with pytest.warns(kldiv.ConvergenceWarning, match="other draws would gain"):
+    with pytest.warns(kldiv.ConvergenceWarning, match="other draws or nodes would gain"):
         found = kldiv.fit(target, "diagonal_normal", direction="reverse", solver=few)
     assert not found.converged
     assert float(found.diagnostics["excess"]) == math.inf

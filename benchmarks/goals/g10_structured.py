@@ -1,12 +1,12 @@
-"""G10: structured posteriors to 1e-6 nats, where no peer gets."""
+"""G10: posteriors declared to be structured, to 1e-6 nats, where no peer gets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from benchmarks.comparison import Goal, Record, no_more
-from benchmarks.goals.g08_logistic import FAMILIES, kldiv_on
-from benchmarks.problems.posteriors import STRUCTURED
+from benchmarks.goals.g08_logistic import FAMILIES
+from benchmarks.problems.posteriors import POSTERIORS, STRUCTURED
 
 __all__ = ["GOAL"]
 
@@ -14,9 +14,15 @@ CASES = [f"{problem}, {family}" for problem in STRUCTURED for family in FAMILIES
 
 
 def kldiv_side(_: float) -> Iterator[Record]:
-    """Fits of the log densities as they stand."""
-    for problem in STRUCTURED:
-        yield from kldiv_on(problem, 1e-6)
+    """Fits of sums of functions of linear combinations, declared as such."""
+    from benchmarks.own import fitted
+    from benchmarks.problems.declarations import DECLARED
+
+    for name in STRUCTURED:
+        for family, full in FAMILIES.items():
+            record = fitted(POSTERIORS[name], full=full, tolerance=1e-6, declared=DECLARED[name]())
+            del record["fit"]
+            yield {"case": f"{name}, {family}", "method": "kldiv", **record}
 
 
 GOAL = Goal(
@@ -31,7 +37,6 @@ GOAL = Goal(
             no_more(case, "stay", 0.05, prototype="4 to 46 ms"),
         )
     ],
-    "these are generic log densities, fitted on draws until other draws would gain less than 2e-4 "
-    "nats; nothing is declared of them here. A sum of functions of linear combinations can be "
-    "declared, and is fitted without draws; a conditionally normal target cannot be.",
+    "8 to 25 passes lead there, each of them 200 to 300 operations on small tensors, which take "
+    "eager torch 0.5 to 1 ms, and longer where other programs share the processor.",
 )

@@ -25,7 +25,7 @@ from kldiv.solvers.curvature_pairs import CurvaturePairs
 from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.held_vectors import HeldVectors
 from kldiv.solvers.limited_memory import LimitedMemory
-from kldiv.solvers.line_search import State
+from kldiv.solvers.line_search import State, lower
 from kldiv.solvers.natural_steps import nearer
 from kldiv.solvers.normal_draws import NormalDraws
 from kldiv.solvers.objective import Objective
@@ -142,7 +142,7 @@ class _Search:
         point = self.surface.point(starts if moved is starts else torch.cat([moved, starts]))
         state = point, *self.surface.value_and_gradient(point)
         if moved is not starts:
-            state = _lower(*zip(*(each.chunk(2) for each in state), strict=True))
+            state = lower(*zip(*(each.chunk(2) for each in state), strict=True))
         self.state = state
         self.home = torch.arange(len(starts), device=starts.device)
         self.excess = torch.full_like(self.state[1], torch.inf)
@@ -225,14 +225,3 @@ def _nearer(objective: Objective, starts: Tensor, recorder: Recorder) -> tuple[T
         return nearer(objective, starts, recorder)
     except InvalidArgument:
         return starts, None
-
-
-def _lower(first: State, second: State) -> State:
-    """Of two states for each row the one that is lower."""
-    better = first[1] < second[1]
-    both = zip(first, second, strict=True)
-    point, loss, gradient = (
-        torch.where(better if one.ndim == better.ndim else better.unsqueeze(-1), one, two)
-        for one, two in both
-    )
-    return point, loss, gradient

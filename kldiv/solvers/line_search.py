@@ -9,7 +9,7 @@ import torch
 
 from torch import Tensor
 
-__all__ = ["Moved", "State", "Surface", "backtrack"]
+__all__ = ["Moved", "State", "Surface", "backtrack", "lower"]
 
 _ARMIJO = 1e-4
 _HALVINGS = 25
@@ -89,6 +89,17 @@ def backtrack(surface: Surface, state: State, direction: Tensor, active: Tensor)
     fell = active & ~waiting & (moved != point).any(-1)
     step = (length * fell).unsqueeze(-1) * direction
     return Moved(moved, new_loss, new_gradient, step, fell | ~active)
+
+
+def lower(first: State, second: State) -> State:
+    """Of two states for each row the one that is lower."""
+    better = first[1] < second[1]
+    both = zip(first, second, strict=True)
+    point, loss, gradient = (
+        torch.where(better if one.ndim == better.ndim else better.unsqueeze(-1), one, two)
+        for one, two in both
+    )
+    return point, loss, gradient
 
 
 def _evaluated(

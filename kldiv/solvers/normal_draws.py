@@ -1,26 +1,10 @@
-r"""Normal vectors on draws that move with them: D(q‖p) by the gradients of log p alone.
+r"""Normal vectors on draws that move with them.
 
-Draws :math:`z_k` of mean 0 and covariance 1 make the entropy exact, and with
-:math:`x_k = \mu + L z_k`
-
-.. math:: D(q \parallel p) = -H(q) - \frac1N \sum_k \log p(x_k).
-
-A step :math:`(a, B)` leads to :math:`x = \mu + L (a + e^B z)`, so that it counts standard
-deviations and logarithms of scales, as in :class:`kldiv.solvers.normal_charts.NormalChart`. In
-such steps the Fisher information of every member is the same and diagonal: 1 for a shift, 2 for
-the logarithm of a scale, 1 for what is below the diagonal. Its inverse is where a quasi-Newton
-method begins; its first step is the natural gradient's.
-
-References:
-    Natural Gradient Works Efficiently in Learning (Amari, 1998), theorem 1,
-    doi:10.1162/089976698300017746.
-    Fixed-Form Variational Posterior Approximation through Stochastic Linear Regression (Salimans
-    and Knowles, 2013), section 4, arXiv:1206.6679.
+Draws :math:`z_k` of mean 0 and covariance 1 make the entropy exact, and the averages of
+:class:`kldiv.solvers.normal_surface.NormalSurface` are those over the :math:`\mu + L z_k`.
 """
 
 from __future__ import annotations
-
-from functools import cached_property
 
 import torch
 
@@ -28,31 +12,28 @@ from torch import Tensor
 
 from kldiv.errors import NotAvailable
 from kldiv.estimators.sampling.moving import normal_points
-from kldiv.numerics import NORMAL_ENTROPY
 from kldiv.solvers.lanczos import signature_by
 from kldiv.solvers.normal_charts import NormalChart, chart_of
+from kldiv.solvers.normal_surface import Averages, NormalSurface
 from kldiv.solvers.objective import Objective
 
 __all__ = ["NormalDraws"]
 
-_LONGEST = 20.0, 1.5  # of a step, in standard deviations and in logarithms of scales
 _DIFFERENCE = 1e-4  # of a step of length 1
 _PRODUCTS = 6  # with the Hessian: in these steps it is nearly the information, which is diagonal
 
 
-class NormalDraws:
-    """The reverse ``kl`` of normal vectors, a function of points that hold mean and scales.
+class NormalDraws(NormalSurface):
+    """The reverse ``kl`` of normal vectors on draws.
 
     Arguments:
         objective: The objective.
         chart: The family, of which neither the mean nor the scale is held fixed.
     """
 
-    by_rows = True
-
     def __init__(self, objective: Objective, chart: NormalChart) -> None:
-        self.objective, self.chart, self.size = objective, chart, chart.size
-        self.full = chart.shape == "full"
+        super().__init__(chart, objective.target.device)
+        self.objective = objective
         self._nodes = torch.zeros(0, chart.size, dtype=torch.float64)
 
     @staticmethod
@@ -68,88 +49,17 @@ class NormalDraws:
 
     def hold(self, count: int, seed: int) -> None:
         """From now on these are the draws."""
-        self._nodes = normal_points(count, self.size, seed).to(self.objective.target.device)
+        self._nodes = normal_points(count, self.size, seed).to(self.device)
 
-    @cached_property
-    def metric(self) -> Tensor:
-        """The diagonal of the inverse Fisher information, with shape (P)."""
-        scales = {"isotropic": 1, "diagonal": self.size}.get(self.chart.shape)
-        if scales is None:
-            rows, columns = self._entries
-            bends = torch.where(rows == columns, 0.5, 1.0)
-        else:
-            bends = torch.full((scales,), scales / (2 * self.size))
-        ones = torch.ones(self.size, dtype=torch.float64)
-        return torch.cat([ones, bends.double()]).to(self.objective.target.device)
-
-    def point(self, theta: Tensor) -> Tensor:
-        """The points of real vectors: the means and the scales' logarithms or the factors."""
-        loc, root = self.chart.members(theta)
+    def averages(self, loc: Tensor, spread: Tensor) -> Averages:
+        """The averages over the draws."""
+        z = self._nodes
         if self.full:
-            return torch.cat([loc, root.flatten(-2)], -1)
-        scales = root.diagonal(dim1=-2, dim2=-1)
-        return torch.cat([loc, scales[..., : len(self.metric) - self.size].log()], -1)
-
-    def parameters(self, point: Tensor) -> dict[str, Tensor]:
-        """The family's parameters by name."""
-        return self.chart.parameters(*self._member(point))
-
-    def theta(self, point: Tensor) -> Tensor:
-        """The real vectors of points."""
-        return self.objective.family.space.unconstrain(self.parameters(point), check=False)
-
-    def real_gradient(self, point: Tensor, gradient: Tensor) -> Tensor:
-        """The gradient in the family's real vectors."""
-        return self.chart.real_gradient(self._member(point)[1], gradient)
-
-    def moved(self, point: Tensor, step: Tensor) -> Tensor:
-        """Where steps lead."""
-        shift, change = step[..., : self.size], step[..., self.size :]
-        loc, rest = point[..., : self.size], point[..., self.size :]
-        if not self.full:
-            return torch.cat([loc + rest.exp() * shift, rest + change], -1)
-        root, (rows, columns) = rest.unflatten(-1, (self.size, self.size)), self._entries
-        matrix = torch.zeros_like(root)
-        matrix[..., rows, columns] = torch.where(rows == columns, change.exp(), change)
-        loc = loc + (root @ shift.unsqueeze(-1)).squeeze(-1)
-        return torch.cat([loc, (root @ matrix).flatten(-2)], -1)
-
-    def bounded(self, step: Tensor) -> Tensor:
-        """Steps of the mean and of the scales, each of a length that a density may bear."""
-        parts = zip(step.split([self.size, step.shape[-1] - self.size], -1), _LONGEST, strict=True)
-        sizes = (
-            part * (most / part.abs().amax(-1, keepdim=True).clamp_min(1e-300)).clamp_max(1)
-            for part, most in parts
-        )
-        return torch.cat(tuple(sizes), -1)
-
-    @torch.no_grad()
-    def value_and_gradient(self, point: Tensor) -> tuple[Tensor, Tensor]:
-        """The divergence and its gradient in steps; where it is infinite the gradient is 0."""
-        loc, rest, z = point[..., : self.size], point[..., self.size :], self._nodes
-        if self.full:
-            root = rest.unflatten(-1, (self.size, self.size))
-            x = loc + (z @ root.mT).movedim(-2, 0)
-            spread = root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        else:
-            scale = rest.exp()
-            z = z.reshape(len(z), *(1,) * (loc.ndim - 1), self.size)
-            x = loc + scale * z
-            spread = rest.sum(-1) * (self.size / rest.shape[-1])
-        log_p, slopes = self._slopes(x)
-        loss = -log_p.mean(0) - spread - self.size * NORMAL_ENTROPY
-        slope = slopes.mean(0)
-        if self.full:
-            pull = (slopes.movedim(0, -1) @ z) / len(z)
-            shift = (root.mT @ slope.unsqueeze(-1)).squeeze(-1)
-            rows, columns = self._entries
-            change = (root.mT @ pull)[..., rows, columns] + (rows == columns).double()
-        else:
-            shift = scale * slope
-            change = scale * (slopes * z).mean(0) + 1
-            change = change if rest.shape[-1] == self.size else change.sum(-1, keepdim=True)
-        gradient = -torch.cat([shift, change], -1)
-        return loss, torch.where(loss.isfinite().unsqueeze(-1), gradient, 0.0)
+            log_p, slopes = self._slopes(loc + (z @ spread.mT).movedim(-2, 0))
+            return log_p.mean(0), slopes.mean(0), (slopes.movedim(0, -1) @ z) / len(z)
+        z = z.reshape(len(z), *(1,) * (loc.ndim - 1), self.size)
+        log_p, slopes = self._slopes(loc + spread * z)
+        return log_p.mean(0), slopes.mean(0), (slopes * z).mean(0)
 
     def signature(self, point: Tensor) -> Tensor:
         """The signs of some of the Hessian's eigenvalues, in steps."""
@@ -176,17 +86,3 @@ class NormalDraws:
                 )
             (slopes,) = torch.autograd.grad(log_p.sum(), x)
         return log_p.detach(), slopes
-
-    def _member(self, point: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and factors L."""
-        loc, rest = point[..., : self.size], point[..., self.size :]
-        if self.full:
-            return loc, rest.unflatten(-1, (self.size, self.size))
-        return loc, torch.diag_embed(rest.exp().expand_as(loc))
-
-    @cached_property
-    def _entries(self) -> tuple[Tensor, Tensor]:
-        rows, columns = torch.tril_indices(
-            self.size, self.size, device=self.objective.target.device
-        )
-        return rows, columns

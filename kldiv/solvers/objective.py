@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -23,8 +24,10 @@ from kldiv.estimators.sampling.draws import Plan, draw
 from kldiv.estimators.sampling.moving import points_of, why_none_move
 from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first, serves
 from kldiv.solvers.places import whole_place
-from kldiv.solvers.projections import Projections
 from kldiv.solvers.rules import Rule, has_moving_edges, rule_for
+
+if TYPE_CHECKING:
+    from kldiv.solvers.projections import Projections
 
 __all__ = ["Objective"]
 
@@ -157,7 +160,7 @@ class Objective:
         return HeldDraws(cube, points, self.forward)
 
     def project(self, projections: Projections) -> None:
-        """From now on the objective is made of integrals on lines."""
+        """From now on the objective is made of integrals over linear combinations."""
         self._projected = projections
 
     @property
@@ -170,6 +173,8 @@ class Objective:
 
     def __call__(self, theta: Tensor) -> Tensor:
         r"""The divergence at real vectors :math:`(S, *, P)`, with shape :math:`(S, *)`."""
+        if self._projected is not None:
+            return self._projected.at_real_vectors(theta)[0]
         if not self.family.batched and theta.shape[:-1].numel() != 1:
             rows = theta.reshape(-1, theta.shape[-1])
             return torch.stack([self(row) for row in rows]).reshape(theta.shape[:-1])
@@ -181,6 +186,8 @@ class Objective:
         They have shapes :math:`(S, *)` and :math:`(S, *, P)`. Where the divergence is infinite its
         gradient is 0.
         """
+        if self._projected is not None:
+            return self._projected.at_real_vectors(theta)
         with torch.enable_grad():
             variable = theta.detach().requires_grad_()
             loss = self(variable)
@@ -215,9 +222,6 @@ class Objective:
         return self._of(self.family.member(parameters, batch))
 
     def _at(self, theta: Tensor) -> Tensor:
-        if self._projected is not None:
-            self.evaluations += len(self._projected.nodes) * theta.shape[:-1].numel()
-            return self._projected.value(theta)
         try:
             member = self.family.at(theta)
         except NotFinite:  # a module moved out of its domain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -10,28 +10,33 @@ from torch import Tensor
 
 from kldiv.definitions.projected_target import ProjectedTarget
 from kldiv.estimate import Estimate
+from kldiv.estimators import Quadrature
+from kldiv.solvers.curvature_pairs import CurvaturePairs
 from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.limited_memory import LimitedMemory
-from kldiv.solvers.line_search import State
+from kldiv.solvers.line_search import State, lower
 from kldiv.solvers.normal_charts import chart_of
+from kldiv.solvers.normal_ends import Quadratic
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.optima import EXCESS
 from kldiv.solvers.projections import Projections
 from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["OnProjections"]
 
-_SPACINGS = (0.8, 0.4, 0.2, 0.1, 0.05)  # of nodes, in standard deviations
-_STEPS = 40  # of the natural gradient
-_GAP = 1e-9  # to the nodes before, relative: more would change nothing
+_NATURAL, _MUCH = 20, 0.1  # steps at most, and what one must gain, in nats
+_MEMORY = 20
+_STEPS = 500  # between two looks at more nodes
 _TOLERANCE = 1e-12
-_SHORTEST = 1e-2  # share of a step, below which it is a step of another method's
-_LITTLE = 1e-13  # nats, relative, that a step may gain when another method takes over
+_ROUGHLY, _FIRST = 1e-6, 2  # what more nodes may change before the first step; the last level
+_GAP = 1e-9  # what they may change at the end, relative
+_DOUBT = 2.0  # times the change: where digits come slowly, most of it is still to come
 _ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
 class OnProjections:
-    """Natural gradient steps and L-BFGS on expectations that have no variance."""
+    """Natural gradient steps, then L-BFGS in units of the members, on integrals by nodes."""
 
     name = "on_projections"
 
@@ -39,73 +44,124 @@ class OnProjections:
         """Reverse ``kl`` of normals to a :class:`kldiv.ProjectedTarget`."""
         if objective.divergence.name != "kl" or objective.forward:
             return f"it is for the reverse kl, not for {objective.divergence} in this direction"
-        if not (isinstance(objective.target, ProjectedTarget) and objective.free):
-            return f"{objective.target!r} is no sum of functions of linear combinations"
+        if not isinstance(objective.target, ProjectedTarget):
+            return (
+                "the target is not declared to be a sum of functions of linear combinations, as a "
+                "kldiv.ProjectedTarget is"
+            )
+        if not objective.free:
+            return "another estimator was asked for"
         if chart_of(objective.family) is None:
             return f"the members of {objective.family!r} are not normal"
         return None
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
-        """Moves all rows on few nodes, then on more until these change nothing."""
+        """Moves all rows until they settle, on more nodes until these change nothing."""
         chart, target = chart_of(objective.family), objective.target
         if chart is None or not isinstance(target, ProjectedTarget):
             return LimitedMemory().solve(objective, starts, recorder)
-        theta, home = starts, torch.arange(len(starts), device=starts.device)
-        gap = torch.full((len(starts),), torch.inf)
-        for spacing in _SPACINGS:
-            lines = Projections(target, chart, spacing)
-            if spacing == _SPACINGS[0]:
-                objective.project(lines)
-                theta, loss = _nearer(objective, lines, theta)
-                theta, home = _merged(theta, loss, home)[1:]
-            else:
-                before = objective(theta).detach()
-                objective.project(lines)
-                gap = (objective(theta).detach() - before).abs() / (1 + before.abs())
-            state = _settled(objective, theta, recorder, home)
-            index, theta, home = _merged(state[0], state[1], home)
-            state = state[0][index], state[1][index], state[2][index]
-            if recorder.stopped or bool((gap <= _GAP).all()):
+        surface = Projections(objective, target, chart)
+        search = _Search(surface, recorder, starts)
+        with recorder.watching():
+            search.run()
+        objective.project(surface)
+        return search.end()
+
+
+class _Search:
+    """All rows of a fit; those that have ended together go on as one.
+
+    Arguments:
+        surface: The divergence, on the nodes of the day.
+        recorder: What takes note of the steps.
+        starts: The real vectors.
+    """
+
+    def __init__(self, surface: Projections, recorder: Recorder, starts: Tensor) -> None:
+        self.surface, self.recorder = surface, recorder
+        self.pairs = CurvaturePairs(_MEMORY, surface.metric)
+        self.home = torch.arange(len(starts), device=starts.device)
+        point = surface.point(starts)
+        self.left = surface.refine(point, _ROUGHLY, _FIRST)
+        nowhere = torch.full_like(point[..., 0], torch.inf)
+        self.state: State = point, nowhere, torch.zeros_like(surface.metric).expand(len(point), -1)
+
+    def run(self) -> None:
+        """Settles on the nodes, then on more, until these change nothing."""
+        self.come_near()
+        while not self.recorder.stopped:
+            self.settle()
+            before = list(self.surface.levels)
+            self.left = self.surface.refine(self.state[0], _GAP)
+            if self.surface.levels == before:
+                return
+            point = self.state[0]
+            self.state = point, *self.surface.value_and_gradient(point)
+
+    @torch.no_grad()
+    def come_near(self) -> None:
+        r"""Takes natural gradient steps, as long as they gain much and all parameters are free.
+
+        .. math:: \Sigma^{-1} \leftarrow -E_q \nabla^2 \log p, \qquad
+            \mu \leftarrow \mu - (E_q \nabla^2 \log p)^{-1} E_q \nabla \log p,
+
+        of which a family without correlations takes the diagonal of the precision.
+        """
+        surface, point = self.surface, self.state[0]
+        fixed = bool(surface.chart.family.fixed)
+        for _ in range(_NATURAL):
+            loc, root = surface.members(point)
+            averages = surface.averages(loc, root)
+            found = point, *surface.seen(point, averages)
+            gain = self.state[1] - found[1]
+            self.state = lower(found, self.state)
+            self.record()
+            if self.recorder.stopped or fixed or not bool((gain > _MUCH).any()):
+                return
+            _, slope, pull = averages
+            bend = torch.linalg.solve_triangular(root.mT, pull.mT, upper=True).mT
+            quadratic = Quadratic.of(loc, slope, bend)
+            point = surface.point_of(quadratic.loc, quadratic.root(surface.chart))
+
+    def settle(self) -> None:
+        """Moves all rows to where the divergence is least on these nodes."""
+        solver = LimitedMemory(_STEPS, _TOLERANCE, _MEMORY)
+        for last in solver.states(self.surface, self.state, self.pairs):
+            self.state, self.pairs = last
+            self.record()
+            if self.recorder.stopped:
                 break
-        theta, loss, gradient = (each[home] for each in state)
-        error = (gap.amax() + _ROUNDING) * (1 + loss.abs())
+        point, loss, gradient = self.state
+        same = together(self.surface.theta(point), loss)
+        kept = first_of(same)
+        self.state = point[kept], loss[kept], gradient[kept]
+        self.pairs, self.home = self.pairs.pick(kept), same[self.home]
+
+    def record(self) -> None:
+        """Takes note of where all rows are."""
+        point, loss, gradient = (each[self.home] for each in self.state)
+        gradient = self.surface.real_gradient(point, gradient)
+        self.recorder.record(loss, self.surface.parameters(point), gradient)
+
+    def end(self) -> Run:
+        """Where all rows have ended, and the divergence there."""
+        point, loss, gradient = (each[self.home] for each in self.state)
+        objective, recorder = self.surface.objective, self.recorder
+        unseen = _DOUBT * self.left[self.home]
+        error = unseen + _ROUNDING * (1 + loss.abs())
+        steps, known = recorder.steps, objective.by_quadrature
+        if known:  # on a line or a plane
+            mass, doubt = Quadrature().mass(objective.target)
+            loss, error = loss + mass.log(), error + doubt / mass
+            steps = [replace(step, loss=step.loss + mass.log()) for step in steps]
         count = objective.evaluations
-        made = Estimate(loss, error, "quadrature", evaluations=count, up_to_constant=True)
-        return Run(theta, loss, gradient, recorder.steps, recorder.stopped, estimate=made)
-
-
-def _nearer(objective: Objective, lines: Projections, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """Natural gradient steps, shorter ones where they do not make the divergence less."""
-    loss = objective(theta).detach()
-    share = torch.ones_like(loss)
-    for _ in range(_STEPS):
-        moved = theta + share.unsqueeze(-1) * (lines.stepped(theta) - theta)
-        after = objective(moved).detach()
-        better = after < loss
-        gain = torch.where(better, loss - after, 0.0)
-        theta = torch.where(better.unsqueeze(-1), moved, theta)
-        loss = torch.where(better, after, loss)
-        moving = torch.where(better, gain > _LITTLE * (1 + loss.abs()), share > _SHORTEST)
-        share = torch.where(better, (2 * share).clamp_max(1.0), share / 4)
-        if not bool(moving.any()):
-            break
-    return theta, loss
-
-
-def _merged(theta: Tensor, loss: Tensor, home: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The first of the rows that are together, where these are, and the new home of all."""
-    same = together(theta, loss)
-    kept = first_of(same)
-    return kept, theta[kept], same[home]
-
-
-def _settled(objective: Objective, theta: Tensor, recorder: Recorder, home: Tensor) -> State:
-    """Where L-BFGS leads, all starts in the record."""
-    with recorder.watching():
-        for state, _ in LimitedMemory(tolerance=_TOLERANCE).states(objective, theta):
-            last = state
-            parameters = objective.family.space.constrain(state[0][home])
-            recorder.record(state[1][home], parameters, state[2][home])
-            if recorder.stopped:
-                break
-    return last
+        made = Estimate(loss, error, "quadrature", evaluations=count, up_to_constant=not known)
+        return Run(
+            self.surface.theta(point),
+            loss,
+            self.surface.real_gradient(point, gradient),
+            steps,
+            recorder.stopped,
+            excess=unseen if bool((unseen > EXCESS).any()) else None,
+            estimate=made,
+        )

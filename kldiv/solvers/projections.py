@@ -1,120 +1,270 @@
 r"""Normals in reverse to targets of linear combinations: expectations without any sampling.
 
-Under :math:`q = N(\mu, L L^\top)` the combination :math:`t_i = a_i^\top w` is a normal scalar of
-mean :math:`m_i = a_i^\top \mu` and deviation :math:`s_i = \lVert L^\top a_i \rVert`, so that
+Under :math:`q = N(\mu, L L^\top)` with :math:`w = \mu + L \zeta` the combinations :math:`A w` of
+one value of a term, A with k rows, are the normal vector :math:`m + R z`: by Gram and Schmidt
+:math:`A L = R U` with a lower triangular R and orthonormal rows in U, so that :math:`z = U \zeta`
+is standard normal, and :math:`m = A \mu`. With :math:`\psi = \nabla \varphi`
 
 .. math::
-    E_q[\log p] = \sum_i E[\varphi_i(m_i + s_i z)], \qquad
-    E_q[\nabla \log p] = \sum_i a_i E[\varphi_i'], \qquad
-    E_q[\nabla^2 \log p] = \sum_i a_i a_i^\top E[\varphi_i''],
+    E_q[\log p] = \sum E[\varphi(m + R z)], \qquad
+    E_q[\nabla \log p] = \sum A^\top E[\psi], \qquad
+    E_q[\nabla \log p\; \zeta^\top] = \sum A^\top E[\psi z^\top]\, U,
 
-integrals on lines, of which equally spaced nodes give all digits. The last is had from the first
-derivatives, :math:`E[\varphi''] = E[\varphi'(m + s z)\, z] / s`. Natural gradient steps lead near
-the optimum, and L-BFGS to it.
+sums over all values of integrals over k variables. Each variable has as many nodes as it
+needs. R is triangular, so that a combination is a straight line in its own variable,
+whatever the earlier ones are: where :math:`\varphi` is quadratic in it, two nodes are exact.
 
 References:
     Variational Approximations in Generalized Linear Latent Variable Models: Gaussian Variational
     Approximation (Hui, Warton, Ormerod, Haapaniemi and Taskinen, 2017).
-    Fast and Simple Natural-Gradient Variational Inference with Mixture of Exponential-family
-    Approximations (Lin, Khan and Schmidt, 2019), section 4, arXiv:1906.02914.
 """
 
 from __future__ import annotations
 
+import math
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache, reduce
 
 import torch
 
 from torch import Tensor
 
 from kldiv.definitions.projected_target import ProjectedTarget
-from kldiv.numerics import NORMAL_ENTROPY
+from kldiv.errors import NotAvailable
 from kldiv.solvers.normal_charts import NormalChart
+from kldiv.solvers.normal_nodes import FINEST, Levels, nodes
+from kldiv.solvers.normal_surface import Averages, NormalSurface
+from kldiv.solvers.objective import Objective
 
 __all__ = ["Projections"]
 
-_REACH = 8.0
-_LEAST = 1e-8  # of the largest curvature
+_AT_ONCE = 2**22  # numbers that are in memory together
+_MOST, _NODES = 2**27, 2**18  # numbers of a term, nodes of a value: more would take too long
+_FAST = 30.0  # times less that more nodes change than those before did: that is no chance
+_NARROW = 1e-150  # no variable has a lesser deviation
 
 
-@dataclass(frozen=True)
-class Projections:
+class Projections(NormalSurface):
     """The divergence of normal members from a target of linear combinations.
 
     Arguments:
-        target: The target.
-        chart: The family of normals.
-        spacing: Between the nodes of each line, in standard deviations.
+        objective: The objective, which counts what is evaluated.
+        target: Its target.
+        chart: Its family of normals.
     """
 
-    target: ProjectedTarget
-    chart: NormalChart
-    spacing: float
+    def __init__(self, objective: Objective, target: ProjectedTarget, chart: NormalChart) -> None:
+        super().__init__(chart, target.device)
+        self.objective, self.terms = objective, target.terms
+        self.levels: list[Levels] = [(0,) * len(term.matrices) for term in self.terms]
+        self._rows = torch.cat([matrix for term in self.terms for matrix in term.matrices])
+        self._sizes = [len(term.matrices) * len(term.matrices[0]) for term in self.terms]
 
-    @cached_property
-    def nodes(self) -> Tensor:
-        """The nodes of the standard normal, with shape (K)."""
-        count = int(_REACH / self.spacing)
-        steps = torch.arange(-count, count + 1, dtype=torch.float64, device=self.target.device)
-        return self.spacing * steps
+    def averages(self, loc: Tensor, spread: Tensor) -> Averages:
+        """The averages by nodes, of some members at a time, if need be by some of the nodes.
 
-    def value(self, theta: Tensor) -> Tensor:
-        r"""The divergence, up to the logarithm of the mass of the target, differentiable."""
-        loc, root = self.chart.members(theta)
-        entropy = root.diagonal(dim1=-2, dim2=-1).log().sum(-1) + self.chart.size * NORMAL_ENTROPY
-        expected = [
-            self._weigh(function(self._points(matrix, loc, root))).sum(-1)
-            for matrix, function in self.target.terms
+        With factors L they are those with correlations, whatever the family.
+        """
+        self.objective.evaluations += max(map(_count, self.levels)) * len(loc)
+        self.objective.gradients += 1
+        cost = sum(map(math.prod, zip(map(_count, self.levels), self._sizes, strict=True)))
+        most = max(1, _AT_ONCE // cost)
+        shares = list(zip(*(self._grids(levels, cost) for levels in self.levels), strict=True))
+        members = zip(loc.split(most), spread.split(most), strict=True)
+        parts = [[self._averages(*some, grids) for grids in shares] for some in members]
+        sums = [[reduce(torch.add, each) for each in zip(*part, strict=True)] for part in parts]
+        value, slope, pull = map(torch.cat, zip(*sums, strict=True))
+        return value, slope, pull
+
+    def at_real_vectors(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """The divergence and its gradient in the family's real vectors."""
+        point = self.point(theta.detach().flatten(0, -2))
+        loss, gradient = self.value_and_gradient(point)
+        gradient = self.real_gradient(point, gradient)
+        return loss.reshape(theta.shape[:-1]), gradient.reshape(theta.shape)
+
+    @torch.no_grad()
+    def refine(self, point: Tensor, tolerance: float, finest: int = FINEST - 1) -> Tensor:
+        r"""Adds nodes until more of them change nothing at points.
+
+        Arguments:
+            point: The points, with shape :math:`(S, K)`.
+            tolerance: Which change counts as none, relative to :math:`1 + |E|`.
+            finest: The last level that a variable may have.
+
+        Returns:
+            How much other nodes would change the divergence, with shape :math:`(S)`.
+        """
+        rows = [
+            [
+                self._refine_term(number, line, tolerance, finest)
+                for number, line in enumerate(self._lines(*self.parts(row)))
+            ]
+            for row in point.split(1)
         ]
-        found: Tensor = -entropy - torch.stack(expected).sum(0)
+        return torch.stack([torch.cat(row).sum() for row in rows]).nan_to_num(torch.inf, torch.inf)
+
+    def _refine_term(self, number: int, line: _Lines, tolerance: float, finest: int) -> Tensor:
+        """Adds nodes in one variable after the other, and begins again where one needed them."""
+        value = self._expected(number, line, self.levels[number])
+        changes: list[Tensor] = []
+        while (axis := len(changes)) < len(self.levels[number]):
+            levels = _moved(self.levels[number], axis, 1)
+            if _count(levels) * self._sizes[number] > _MOST:
+                changes.append(torch.full_like(value, torch.inf))
+                continue
+            found = self._expected(number, line, levels)
+            change = (found - value).abs()
+            if float(change) <= tolerance * (1 + float(value.abs())):
+                changes.append(change)
+            elif levels[axis] <= finest and _count(levels) <= _NODES:
+                self.levels[number], value, changes = levels, found, []
+            else:
+                before = self._change_before(number, line, axis, value)
+                changes.append(torch.maximum(change, torch.minimum(before, _FAST * change)))
+        return torch.stack(changes).sum(0)
+
+    def _change_before(self, number: int, line: _Lines, axis: int, value: Tensor) -> Tensor:
+        """What the nodes of the day have changed, in one variable of a term."""
+        if not self.levels[number][axis]:
+            return torch.full_like(value, torch.inf)
+        fewer = self._expected(number, line, _moved(self.levels[number], axis, -1))
+        return (value - fewer).abs()
+
+    def _expected(self, number: int, line: _Lines, levels: Levels) -> Tensor:
+        """The mean of a term, with shape (S)."""
+        self.objective.evaluations += _count(levels)
+        function = self.terms[number].function
+        grids = self._grids(levels, _count(levels) * self._sizes[number])
+        return reduce(torch.add, (grid.mean(function(*line.at(grid).unbind(2))) for grid in grids))
+
+    def _grids(self, levels: Levels, cost: int) -> list[_Grid]:
+        """The nodes, a share at a time where all of them take too many numbers."""
+        whole, count = _grid(levels, self.device), -(-cost // _AT_ONCE)
+        return [_Grid(whole.powers[k::count], whole.weights[k::count]) for k in range(count)]
+
+    def _averages(self, loc: Tensor, spread: Tensor, grids: Sequence[_Grid]) -> Averages:
+        """What a share of the nodes adds."""
+        lines = self._lines(loc, spread)
+        with torch.enable_grad():
+            points = [
+                line.at(grid).requires_grad_() for line, grid in zip(lines, grids, strict=True)
+            ]
+            means = [
+                grid.mean(term.function(*at.unbind(2)))
+                for grid, term, at in zip(grids, self.terms, points, strict=True)
+            ]
+            _check_gradients(means)
+            value = torch.stack(means).sum(0)
+            slopes = torch.autograd.grad(value.sum(), points)
+        parts = [
+            line.means(grid, each) for line, grid, each in zip(lines, grids, slopes, strict=True)
+        ]
+        slope, bends = (torch.cat(each, 1) for each in zip(*parts, strict=True))
+        full = spread.ndim > loc.ndim
+        pull = self._rows.mT @ bends if full else (self._rows * bends).sum(-2)
+        return value.detach(), slope @ self._rows, pull
+
+    def _lines(self, loc: Tensor, spread: Tensor) -> list[_Lines]:
+        """What the combinations of each term are under members."""
+        rows, sizes = self._rows, self._sizes
+        middles = (loc @ rows.mT).split(sizes, -1)
+        full = spread.ndim > loc.ndim
+        steps = rows @ spread if full else rows * spread.unsqueeze(-2)
+        return [
+            _Lines.of(middle, step, len(term.matrices))
+            for term, middle, step in zip(self.terms, middles, steps.split(sizes, -2), strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The nodes of a term.
+
+    Arguments:
+        powers: 1 and the variables z, with shape (K, 1 + k).
+        weights: With shape (K).
+    """
+
+    powers: Tensor
+    weights: Tensor
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The sum over a term of its means, with shape (S), from values of shape (K, S, N)."""
+        found: Tensor = self.weights @ values.sum(-1)
         return found
 
-    def stepped(self, theta: Tensor) -> Tensor:
-        """One natural gradient step; of a diagonal member the mean takes a step of Newton's."""
-        with torch.no_grad():
-            loc, root = self.chart.members(theta)
-            slope, bend = self._derivatives(loc, root)
-            covariance = _inverse(-bend)
-            loc = loc + (covariance @ slope.unsqueeze(-1)).squeeze(-1)
-            return self.chart.real_vectors(loc, -bend, torch.linalg.cholesky(covariance))
 
-    def _derivatives(self, loc: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
-        """The expected gradient and Hessian of the log density."""
-        slope, bend = torch.zeros_like(loc), torch.zeros_like(root)
-        for matrix, function in self.target.terms:
-            with torch.enable_grad():
-                t = self._points(matrix, loc, root).requires_grad_()
-                (first,) = torch.autograd.grad(function(t).sum(), t)
-            z = self.nodes.reshape(-1, *(1,) * (t.ndim - 1))
-            second = self._weigh(first * z) / self._spread(matrix, root)
-            slope = slope + self._weigh(first) @ matrix
-            bend = bend + (matrix.mT * second.unsqueeze(-2)) @ matrix
-        return slope, bend
+@dataclass(frozen=True)
+class _Lines:
+    r"""The combinations of a term as normal vectors.
 
-    def _points(self, matrix: Tensor, loc: Tensor, root: Tensor) -> Tensor:
-        """The combinations at all nodes, with shape (K, *, N)."""
-        middle, spread = loc @ matrix.mT, self._spread(matrix, root)
-        return middle + self.nodes.reshape(-1, *(1,) * middle.ndim) * spread
+    Arguments:
+        factors: The means m, then the columns of R, with shape :math:`(1 + k, S, k, N)`.
+        axes: The rows of U, with shape :math:`(k, S, N, D)`.
+    """
 
-    def _spread(self, matrix: Tensor, root: Tensor) -> Tensor:
-        spread: Tensor = (matrix @ root).square().sum(-1).sqrt().clamp_min(1e-150)
-        return spread
+    factors: Tensor
+    axes: Tensor
 
-    def _weigh(self, values: Tensor) -> Tensor:
-        """The expectations of values at the nodes."""
-        found: Tensor = torch.tensordot(self._weights, values, 1)
+    @classmethod
+    def of(cls, middles: Tensor, steps: Tensor, count: int) -> _Lines:
+        """By Gram and Schmidt, from A mu of shape (S, k N) and A L of shape (S, k N, D)."""
+        axes: list[Tensor] = []
+        columns: list[list[Tensor]] = []
+        for index, rest in enumerate(steps.unflatten(1, (count, -1)).unbind(1)):
+            for axis, column in zip(axes, columns, strict=True):
+                along = (rest * axis).sum(-1)
+                rest = rest - along.unsqueeze(-1) * axis
+                column.append(along)
+            own = torch.linalg.vector_norm(rest, dim=-1).clamp_min(_NARROW)
+            columns.append([torch.zeros_like(own)] * index + [own])
+            axes.append(rest / own.unsqueeze(-1))
+        middle = middles.unflatten(-1, (count, -1))
+        factors = torch.stack([middle, *(torch.stack(column, 1) for column in columns)])
+        return cls(factors, torch.stack(axes))
+
+    def at(self, grid: _Grid) -> Tensor:
+        """The combinations at nodes, with shape (K, S, k, N)."""
+        whole = grid.powers @ self.factors.flatten(1)
+        found: Tensor = whole.unflatten(-1, self.factors.shape[1:])
         return found
 
-    @cached_property
-    def _weights(self) -> Tensor:
-        weights = (-self.nodes.square() / 2).exp()
-        return weights / weights.sum()
+    def means(self, grid: _Grid, slopes: Tensor) -> tuple[Tensor, Tensor]:
+        r"""The means of the gradients, (S, k N), and these times U, with shape (S, k N, D).
+
+        Arguments:
+            grid: The nodes.
+            slopes: The gradients times the weights.
+        """
+        found = (grid.powers.mT @ slopes.flatten(1)).unflatten(-1, slopes.shape[1:])
+        bends = (found[1:].unsqueeze(-1) * self.axes.unsqueeze(2)).sum(0)
+        return found[0].flatten(1), bends.flatten(1, 2)
 
 
-def _inverse(precision: Tensor) -> Tensor:
-    """The inverse, all curvatures made positive and none of them tiny."""
-    values, vectors = torch.linalg.eigh(precision)
-    least = (_LEAST * values.abs().amax(-1, keepdim=True)).clamp_min(1e-100)
-    matrix: Tensor = (vectors / torch.maximum(values.abs(), least).unsqueeze(-2)) @ vectors.mT
-    return (matrix + matrix.mT) / 2
+@lru_cache(maxsize=64)
+def _grid(levels: Levels, device: torch.device) -> _Grid:
+    z, weights = (each.to(device) for each in nodes(levels))
+    return _Grid(torch.cat([torch.ones_like(z[:, :1]), z], -1), weights)
+
+
+def _check_gradients(means: list[Tensor]) -> None:
+    """Raises where a function cannot be derived: it would be taken for a constant."""
+    for number, each in enumerate(means):
+        if not each.requires_grad:
+            raise NotAvailable(
+                f"the function of term {number} has no gradient; write it in torch operations, a "
+                "constant as 0 * t + constant"
+            )
+
+
+def _moved(levels: Levels, axis: int, by: int) -> Levels:
+    """Levels with that of one variable moved."""
+    return tuple(level + by * (index == axis) for index, level in enumerate(levels))
+
+
+def _count(levels: Levels) -> int:
+    """How many nodes there are."""
+    return len(nodes(levels)[1])
