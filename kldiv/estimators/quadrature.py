@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Quadrature"]
 
 _by_logarithms = deferred("kldiv.estimators.integrals.log_integrals:by_logarithms")
+_by_equal_steps = deferred("kldiv.estimators.integrals.equal_steps:by_equal_steps")
 _demand = deferred("kldiv.estimators.integrals.adaptive:Demand")
 _domain_integrals = deferred("kldiv.estimators.integrals.domain:domain_integrals")
 _formula_of = deferred("kldiv.estimators.integrals.score_formula:formula_of")
@@ -172,7 +173,7 @@ class Quadrature:
 
     def mass(self, target: Target) -> tuple[Tensor, Tensor]:
         """The integral of a density, with its error; differentiable."""
-        values, errors = self._expectations(_of_statistics(target))
+        values, errors = self._expectations(target, None)
         return values[0], errors[0]
 
     def expectations(self, target: Target, statistics: Statistics) -> tuple[Tensor, Tensor]:
@@ -186,16 +187,19 @@ class Quadrature:
         Returns:
             The integrals and their errors, with shape :math:`(1 + k, *)`; differentiable.
         """
-        return self._expectations(_of_statistics(target, statistics), of_mass=1e-15)
+        return self._expectations(target, statistics, of_mass=1e-15)
 
-    def _expectations(self, formula: Formula, of_mass: float = 0.0) -> tuple[Tensor, Tensor]:
-        target, _ = formula.targets
+    def _expectations(
+        self, target: Target, statistics: Statistics | None, of_mass: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
         batch, rtol = target.batch_shape, 1e-12 if target.event_shape.numel() == 1 else 1e-9
+        demand = replace(self._demand([rtol], 0.0, target.event_shape), of_first=of_mass)
+        known: tuple[Tensor, Tensor] | None = _by_equal_steps(target, statistics, demand)
+        if known is not None:
+            return known
         with torch.no_grad():
-            demand = self._demand([rtol], 0.0, target.event_shape)
-            found: DomainIntegrals = _domain_integrals(
-                formula, batch, replace(demand, of_first=of_mass)
-            )
+            formula: Formula = _of_statistics(target, statistics)
+            found: DomainIntegrals = _domain_integrals(formula, batch, demand)
         values = found.differentiable() if torch.is_grad_enabled() else found.values
         return values.reshape(-1, *batch), found.errors.reshape(-1, *batch)
 
