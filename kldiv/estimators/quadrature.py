@@ -26,13 +26,14 @@ from kldiv.lazy import deferred
 if TYPE_CHECKING:
     from kldiv.estimators.integrals.adaptive import Demand
     from kldiv.estimators.integrals.domain import DomainIntegrals
+    from kldiv.estimators.integrals.equal_steps import EqualSteps
     from kldiv.estimators.integrals.formulas import Formula, Statistics
     from kldiv.estimators.integrals.landmarks import Landmark
 
 __all__ = ["Quadrature"]
 
 _by_logarithms = deferred("kldiv.estimators.integrals.log_integrals:by_logarithms")
-_by_equal_steps = deferred("kldiv.estimators.integrals.equal_steps:by_equal_steps")
+_equal_steps = deferred("kldiv.estimators.integrals.equal_steps:equal_steps")
 _demand = deferred("kldiv.estimators.integrals.adaptive:Demand")
 _domain_integrals = deferred("kldiv.estimators.integrals.domain:domain_integrals")
 _formula_of = deferred("kldiv.estimators.integrals.score_formula:formula_of")
@@ -173,28 +174,36 @@ class Quadrature:
 
     def mass(self, target: Target) -> tuple[Tensor, Tensor]:
         """The integral of a density, with its error; differentiable."""
-        values, errors = self._expectations(target, None)
+        values, errors = self._expectations(target, None, None)
         return values[0], errors[0]
 
-    def expectations(self, target: Target, statistics: Statistics) -> tuple[Tensor, Tensor]:
+    def expectations(
+        self, target: Target, statistics: Statistics, nodes: EqualSteps | None = None
+    ) -> tuple[Tensor, Tensor]:
         r"""The integrals of a density and of its product with each statistic, with their errors.
 
         Arguments:
             target: The target, normalised or not.
             statistics: A function of points, with shape :math:`(N, *, E)`, that returns k tensors
                 of shape :math:`(N, *)`.
+            nodes: Nodes that serve for the target, where there are some already.
 
         Returns:
             The integrals and their errors, with shape :math:`(1 + k, *)`; differentiable.
         """
-        return self._expectations(target, statistics, of_mass=1e-15)
+        return self._expectations(target, statistics, nodes, of_mass=1e-15)
 
     def _expectations(
-        self, target: Target, statistics: Statistics | None, of_mass: float = 0.0
+        self,
+        target: Target,
+        statistics: Statistics | None,
+        nodes: EqualSteps | None,
+        of_mass: float = 0.0,
     ) -> tuple[Tensor, Tensor]:
         batch, rtol = target.batch_shape, 1e-12 if target.event_shape.numel() == 1 else 1e-9
         demand = replace(self._demand([rtol], 0.0, target.event_shape), of_first=of_mass)
-        known: tuple[Tensor, Tensor] | None = _by_equal_steps(target, statistics, demand)
+        nodes = nodes or _equal_steps(target)
+        known = None if nodes is None else nodes.expectations(statistics, demand)
         if known is not None:
             return known
         with torch.no_grad():

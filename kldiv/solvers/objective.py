@@ -13,8 +13,8 @@ from torch.distributions import Distribution
 
 from kldiv.definitions.divergence import Divergence, IntegralDivergence
 from kldiv.definitions.family import Family
-from kldiv.definitions.place import Place
 from kldiv.definitions.randomness import as_seed
+from kldiv.definitions.tally import Tally
 from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import KldivError, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
@@ -22,9 +22,9 @@ from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature,
 from kldiv.estimators.sampling.draws import Plan, draw
 from kldiv.estimators.sampling.moving import points_of, why_none_move
 from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first
-from kldiv.solvers.places import whole_place
 from kldiv.solvers.projections import Projections
 from kldiv.solvers.rules import Rule, has_moving_edges, rule_for
+from kldiv.solvers.under_target import UnderTarget
 
 __all__ = ["Objective"]
 
@@ -58,6 +58,7 @@ class Objective:
         self.forward, self.seed = forward, as_seed(seed)
         self.evaluations = 0
         self.gradients = 0
+        self.tally = Tally(target)
         self._asked = estimator
         self._chosen: Estimator | None = None
         self._rule: Rule | None = None
@@ -93,13 +94,17 @@ class Objective:
         return found
 
     def paid(self) -> int:
-        """How many log densities and gradients of the target were evaluated so far."""
-        return self.evaluations + self.gradients
+        """How many log densities and gradients of the target were evaluated so far.
+
+        The target tells what was asked of it, solvers what they have by formulas of their own.
+        """
+        asked = -(-self.tally.values // max(1, self.target.batch_shape.numel()))
+        return max(self.evaluations, asked) + self.gradients
 
     @cached_property
-    def place(self) -> Place | None:
-        """Where the target is as a whole; ``None`` where that cannot be had."""
-        return whole_place(self.target)
+    def under(self) -> UnderTarget:
+        """The integrals under the target alone."""
+        return UnderTarget(self.target)
 
     @property
     def free(self) -> bool:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from kldiv.estimators.integrals.adaptive import Demand
     from kldiv.estimators.integrals.formulas import Statistics
 
-__all__ = ["EqualSteps", "by_equal_steps", "equal_steps"]
+__all__ = ["EqualSteps", "equal_steps"]
 
-_SPACINGS = {1: (0.25, 0.125), 2: (0.4, 0.28, 0.2, 0.14)}  # in the narrowest scale
+_SPACINGS = {1: (0.16, 0.08), 2: (0.4, 0.28, 0.2, 0.14)}  # in the narrowest scale
 _TOLERANCE = {1: 1e-13, 2: 3e-10}  # of a mass, for what lies between the nodes,
 _CUT_OFF = 1e-2  # and a part of that for what lies beside them
 _REACH = {1: 9.0, 2: 7.5}  # scales about each place, to begin with
@@ -45,7 +45,8 @@ _BESIDE = 20.0  # times what is on the border of the box may lie beside it
 _FAR = {1: 322.0, 2: 160.0}  # in logarithms of sizes of the box: how far to look beyond it,
 _NEAR, _RATIO = 1.5, 1.2  # from where on, and in which steps
 _ANGLES = 16
-_ROUNDING = 4 * torch.finfo(torch.float64).eps
+_EPS = torch.finfo(torch.float64).eps
+_ROUNDING = 4 * _EPS
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class EqualSteps:
         sides: How many nodes there are along each axis, 1 more than a multiple of 4.
         cell: What a node stands for.
         beyond: What each of the other points stands for.
+        loose: How far the rounding of a point may move it along each axis, in steps.
     """
 
     points: Tensor
@@ -65,6 +67,7 @@ class EqualSteps:
     sides: tuple[int, ...]
     cell: float
     beyond: Tensor
+    loose: tuple[float, ...]
 
     def integrals(self, values: Tensor) -> Integrals:
         r"""Integrals, of shape :math:`(k)`, which are differentiable.
@@ -75,12 +78,28 @@ class EqualSteps:
         count = math.prod(self.sides)
         inner = values[:, :count]
         with torch.no_grad():
+            grid = inner.unflatten(1, self.sides)
             known = 1 + self.logs[:count].abs().nan_to_num(posinf=0.0)
-            floors = _ROUNDING * self.cell * (inner.abs() @ known)
+            floors = _ROUNDING * (inner.abs() @ known)
+            for axis, loose in enumerate(self.loose, 1):
+                floors = floors + loose * grid.diff(dim=axis).abs().flatten(1).sum(1)
+            cut_off = _BESIDE * _borders(grid).sum((1, 2))
             doubt = self.sums(values).error.nan_to_num(nan=torch.inf)
-            cut_off = _BESIDE * self.cell * _borders(inner.unflatten(1, self.sides)).sum((1, 2))
-            errors = doubt + floors + cut_off + values[:, count:].abs() @ self.beyond
-        return Integrals(inner.sum(1) * self.cell, errors, floors)
+            errors = doubt + (floors + cut_off) * self.cell + values[:, count:].abs() @ self.beyond
+        return Integrals(inner.sum(1) * self.cell, errors, floors * self.cell)
+
+    def expectations(
+        self, statistics: Statistics | None, demand: Demand
+    ) -> tuple[Tensor, Tensor] | None:
+        """The mass and the integrals of statistics, with their errors, of shape (1 + k).
+
+        ``None`` where the nodes are too few for them.
+        """
+        values = self.under(statistics)
+        found, sizes = self.integrals(values), self.sums(values).size
+        allowed = demand.allowed(sizes.unsqueeze(-1)).squeeze(-1)
+        good = found.errors <= torch.maximum(allowed, 2 * found.floors)
+        return (found.values, found.errors) if bool(good.all()) else None
 
     def under(self, statistics: Statistics | None = None) -> Tensor:
         """The density and its products with statistics at all points, with shape (1 + k, N)."""
@@ -100,23 +119,6 @@ class EqualSteps:
             ]
         )
         return Sums.first(totals * self.cell, inner.abs().sum(1) * self.cell)
-
-
-def by_equal_steps(
-    target: Target, statistics: Statistics | None, demand: Demand
-) -> tuple[Tensor, Tensor] | None:
-    """A target's mass and its integrals of statistics, with their errors, with shape (1 + k).
-
-    ``None`` where these nodes do not make the errors small enough.
-    """
-    nodes = equal_steps(target)
-    if nodes is None:
-        return None
-    values = nodes.under(statistics)
-    found, sizes = nodes.integrals(values), nodes.sums(values).size
-    allowed = demand.allowed(sizes.unsqueeze(-1)).squeeze(-1)
-    good = found.errors <= torch.maximum(allowed, 2 * found.floors)
-    return (found.values, found.errors) if bool(good.all()) else None
 
 
 def equal_steps(target: Target) -> EqualSteps | None:
@@ -160,7 +162,7 @@ def _filled(box: _Box, target: Target, spacing: float) -> tuple[_Box, EqualSteps
             (borders,) = _borders(heights)
             allowed = _CUT_OFF * _TOLERANCE[len(sides)] / _BESIDE * heights.sum()
         if bool((borders <= allowed).all()):
-            return box, EqualSteps(points, logs, sides, cell, beyond)
+            return box, EqualSteps(points, logs, sides, cell, beyond, box.loose(sides))
         box = box.grown(borders > allowed)
     return None
 
@@ -207,6 +209,14 @@ class _Box:
         cell = (self.high - self.low).prod() / math.prod(side - 1 for side in sides)
         return z, float(cell * self._stretch)
 
+    def loose(self, sides: tuple[int, ...]) -> tuple[float, ...]:
+        """How far the rounding of points may move them, in steps along each axis."""
+        farthest = torch.maximum(self.low.abs(), self.high.abs())
+        size = self.centre.abs() + self.factor.abs() @ farthest
+        moved = torch.linalg.inv(self.factor).abs() @ size * (_EPS / 2)
+        steps = (self.high - self.low) / (torch.tensor(sides).to(moved) - 1)
+        return tuple((moved / steps).clamp_max(1.0).tolist())
+
     def beyond(self) -> tuple[Tensor, Tensor]:
         """Places z outside, ever farther, with shape (M, d), and what each stands for in x."""
         size = len(self.unit)
@@ -225,7 +235,7 @@ class _Box:
 
     def points(self, z: Tensor, event_shape: torch.Size) -> Tensor:
         """The points x of places."""
-        x = self.centre + z @ self.factor.T
+        x: Tensor = self.centre + z @ self.factor.T
         return x if event_shape else x.squeeze(-1)
 
     @property
@@ -245,9 +255,6 @@ def _root(place: Landmark) -> Tensor:
 def _borders(grid: Tensor) -> Tensor:
     """What is on both sides of each axis, from shape (k, n...) to (k, d, 2)."""
     axes = range(1, grid.ndim)
-    ends = [
-        grid.select(axis, end).reshape(len(grid), -1).abs().sum(1)
-        for axis in axes
-        for end in (0, -1)
-    ]
-    return torch.stack(ends, -1).unflatten(-1, (-1, 2))
+    ends = [grid.select(axis, end) for axis in axes for end in (0, -1)]
+    sums = [end.reshape(len(grid), -1).abs().sum(1) for end in ends]
+    return torch.stack(sums, -1).reshape(len(grid), -1, 2)

@@ -37,7 +37,7 @@ _COMPASS = {
 _LITTLE = 1e-9  # to be gained by climbing on
 _STRAIGHT = 1e-14  # times a squared size: less curvature is none
 _BENT = 0.999999  # the greatest correlation
-_DEEP = 40.0  # below the highest point of the scan, where there is hardly any mass
+_DEEP = 40.0  # below the highest mode, where there is hardly any mass
 _SAME = 1e-3  # of a scale: peaks so near are one
 
 
@@ -88,7 +88,7 @@ def scan(target: Target) -> Peaks:
     scale = (chart.to_x(top + width)[0] - centre).abs().clamp_min(1e-300)
     centre, scale = _distinct(centre, scale)
     found = _log_density(target, centre)
-    spread = u[:0] if batch else chart.to_x(u[heights > heights.amax() - _DEEP])[0]
+    spread = u[:0] if batch else chart.to_x(u[heights > found.amax() - _DEEP])[0]
     if dimensions == 1:
         return Peaks(centre, scale, None, found, spread)
     tilt = _tilt(target, centre, scale)
