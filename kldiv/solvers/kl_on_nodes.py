@@ -38,7 +38,7 @@ def kl_on_nodes(objective: Objective, theta: Tensor) -> tuple[Estimate, Tensor] 
         log_q = member.log_prob(nodes.points.unsqueeze(1))
         logs = nodes.logs.unsqueeze(-1)
         rows = torch.cat([logs.exp(), product(logs.exp(), logs - log_q)], -1)
-        found = nodes.integrals(rows.T)
+        found, _ = nodes.integrals(rows.T)
         mass, value, errors = found.values[0], found.values[1:], found.errors[1:]
         if objective.target.normalize:
             value = value / mass - mass.log()

@@ -267,7 +267,8 @@ class _Search:
     def record(self, recorder: Recorder) -> None:
         """Takes note of where all rows are."""
         self.tell()
-        state = self.state.pick(self.home)
+        alone = len(self.home) == 1
+        state = self.state if alone else self.state.pick(self.home)
         values = self.chart.parameters(state.loc, state.root)
         gradient = self.chart.real_gradient(state.root, state.gradient)
         recorder.record(

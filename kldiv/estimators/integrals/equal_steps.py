@@ -69,8 +69,8 @@ class EqualSteps:
     beyond: Tensor
     loose: tuple[float, ...]
 
-    def integrals(self, values: Tensor) -> Integrals:
-        r"""Integrals, of shape :math:`(k)`, which are differentiable.
+    def integrals(self, values: Tensor) -> tuple[Integrals, Sums]:
+        r"""Integrals of shape :math:`(k)`, differentiable, and the sums that tell their errors.
 
         Arguments:
             values: The integrands at all points, with shape :math:`(k, N)`.
@@ -84,9 +84,10 @@ class EqualSteps:
             for axis, loose in enumerate(self.loose, 1):
                 floors = floors + loose * grid.diff(dim=axis).abs().flatten(1).sum(1)
             cut_off = _BESIDE * _borders(grid).sum((1, 2))
-            doubt = self.sums(values).error.nan_to_num(nan=torch.inf)
+            sums = self._sums(grid)
+            doubt = sums.error.nan_to_num(nan=torch.inf)
             errors = doubt + (floors + cut_off) * self.cell + values[:, count:].abs() @ self.beyond
-        return Integrals(inner.sum(1) * self.cell, errors, floors * self.cell)
+        return Integrals(inner.sum(1) * self.cell, errors, floors * self.cell), sums
 
     def expectations(
         self, statistics: Statistics | None, demand: Demand
@@ -95,9 +96,8 @@ class EqualSteps:
 
         ``None`` where the nodes are too few for them.
         """
-        values = self.under(statistics)
-        found, sizes = self.integrals(values), self.sums(values).size
-        allowed = demand.allowed(sizes.unsqueeze(-1)).squeeze(-1)
+        found, sums = self.integrals(self.under(statistics))
+        allowed = demand.allowed(sums.size.unsqueeze(-1)).squeeze(-1)
         good = found.errors <= torch.maximum(allowed, 2 * found.floors)
         return (found.values, found.errors) if bool(good.all()) else None
 
@@ -107,18 +107,13 @@ class EqualSteps:
         rows = () if statistics is None else statistics(self.points)
         return torch.stack([density, *(product(density, row) for row in rows)])
 
-    def sums(self, values: Tensor) -> Sums:
-        """The sums with three spacings."""
-        inner = values.detach()[:, : math.prod(self.sides)]
-        grid, axes = inner.unflatten(1, self.sides), len(self.sides)
+    def _sums(self, grid: Tensor) -> Sums:
+        """The sums with three spacings, the widest first."""
+        axes = len(self.sides)
         every = [(slice(None), *[slice(None, None, n)] * axes) for n in (4, 2, 1)]
-        totals = torch.stack(
-            [
-                grid[each].flatten(1).sum(1) * n**axes
-                for n, each in zip((4, 2, 1), every, strict=True)
-            ]
-        )
-        return Sums.first(totals * self.cell, inner.abs().sum(1) * self.cell)
+        sums = torch.stack([grid[each].flatten(1).sum(1) for each in every])
+        cells = sums.new_tensor([[4.0**axes], [2.0**axes], [1.0]]) * self.cell
+        return Sums.first(sums * cells, grid.abs().flatten(1).sum(1) * self.cell)
 
 
 def equal_steps(target: Target) -> EqualSteps | None:
@@ -138,7 +133,7 @@ def equal_steps(target: Target) -> EqualSteps | None:
         box, nodes = filled
         logs = nodes.logs.detach()
         density = (logs - logs.amax()).exp().unsqueeze(0)
-        found, sums = nodes.integrals(density), nodes.sums(density)
+        found, sums = nodes.integrals(density)
         allowed = torch.maximum(_TOLERANCE[size] * found.values, 2 * found.floors)
         if bool(found.errors <= allowed):
             return nodes
@@ -156,7 +151,7 @@ def _filled(box: _Box, target: Target, spacing: float) -> tuple[_Box, EqualSteps
         z, cell = box.grid(sides)
         far, beyond = box.beyond()
         points = box.points(torch.cat([z, far]), target.event_shape)
-        logs = target.log_prob(points)
+        logs = target.log_prob(points).double()
         with torch.no_grad():
             heights = (logs[: len(z)] - logs.amax()).exp().reshape(1, *sides)
             (borders,) = _borders(heights)
