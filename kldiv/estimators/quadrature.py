@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from kldiv.estimators.integrals.equal_steps import EqualSteps
     from kldiv.estimators.integrals.formulas import Formula, Statistics
     from kldiv.estimators.integrals.landmarks import Landmark
+
+    Laid = Callable[[Target], EqualSteps | None]
 
 __all__ = ["Quadrature"]
 
@@ -172,13 +175,18 @@ class Quadrature:
             )
         return found
 
-    def mass(self, target: Target) -> tuple[Tensor, Tensor]:
-        """The integral of a density, with its error; differentiable."""
-        values, errors = self._expectations(target, None, None)
+    def mass(self, target: Target, nodes: Laid | None = None) -> tuple[Tensor, Tensor]:
+        """The integral of a density, with its error; differentiable.
+
+        Arguments:
+            target: The target, normalised or not.
+            nodes: What lays nodes for it, or knows that none suit it; where omitted, it is tried.
+        """
+        values, errors = self._expectations(target, None, nodes)
         return values[0], errors[0]
 
     def expectations(
-        self, target: Target, statistics: Statistics, nodes: EqualSteps | None = None
+        self, target: Target, statistics: Statistics, nodes: Laid | None = None
     ) -> tuple[Tensor, Tensor]:
         r"""The integrals of a density and of its product with each statistic, with their errors.
 
@@ -186,7 +194,7 @@ class Quadrature:
             target: The target, normalised or not.
             statistics: A function of points, with shape :math:`(N, *, E)`, that returns k tensors
                 of shape :math:`(N, *)`.
-            nodes: Nodes that serve for the target, where there are some already.
+            nodes: What lays nodes for it, or knows that none suit it; where omitted, it is tried.
 
         Returns:
             The integrals and their errors, with shape :math:`(1 + k, *)`; differentiable.
@@ -197,13 +205,13 @@ class Quadrature:
         self,
         target: Target,
         statistics: Statistics | None,
-        nodes: EqualSteps | None,
+        nodes: Laid | None,
         of_mass: float = 0.0,
     ) -> tuple[Tensor, Tensor]:
         batch, rtol = target.batch_shape, 1e-12 if target.event_shape.numel() == 1 else 1e-9
         demand = replace(self._demand([rtol], 0.0, target.event_shape), of_first=of_mass)
-        nodes = nodes or _equal_steps(target)
-        known = None if nodes is None else nodes.expectations(statistics, demand)
+        laid: EqualSteps | None = (nodes or _equal_steps)(target)
+        known = None if laid is None else laid.expectations(statistics, demand)
         if known is not None:
             return known
         with torch.no_grad():

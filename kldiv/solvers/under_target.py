@@ -37,9 +37,14 @@ class UnderTarget:
         """Nodes with the log density of the target, where there are some that suit it."""
         return equal_steps(self.target)
 
+    @cached_property
+    def mass(self) -> tuple[Tensor, Tensor]:
+        """The integral of its density, with its error."""
+        return Quadrature().mass(self.target, lambda _: self.nodes)
+
     def expectations(self, statistics: Statistics) -> Tensor | None:
         """The mass and the integrals of statistics; ``None`` where only draws are left."""
         rung = rung_for(self.target)
         if isinstance(rung, Quadrature):
-            return rung.expectations(self.target, statistics, self.nodes)[0]
+            return rung.expectations(self.target, statistics, lambda _: self.nodes)[0]
         return None if rung is None else rung.expectations(self.target, statistics)[0]
