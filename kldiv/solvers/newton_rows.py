@@ -185,6 +185,7 @@ def newton(
         state.damping[active] = torch.where(live, here.damping, torch.inf)
         if not bool(live.any()):
             return
+        step = torch.where(live.unsqueeze(-1), step, 0.0)
         if int(live.sum()) < _THIN * len(live):
             active, rows, here = active[live], rows.pick(live), here.pick(live)
             step, tolerance = step[live], tolerance[live]
