@@ -18,6 +18,7 @@ from kldiv.definitions.chunked_target import ChunkedTarget
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.precision import as_dtype
 from kldiv.definitions.randomness import as_seed
+from kldiv.definitions.tally import tallied
 from kldiv.errors import ConvergenceWarning, InvalidArgument, InvalidType, NotAvailable, NotFinite
 from kldiv.estimators import Estimator, Explanation, Ladder
 from kldiv.lazy import deferred
@@ -114,7 +115,7 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     objective = _objective(target, family, divergence, direction, estimator, seed)
     recorder.check, recorder.count = partial(check_finite, objective), objective.paid
     chosen = _solver(solver, objective)
-    with few_threads(objective.target):
+    with few_threads(objective.target), tallied(objective.tally):
         single = isinstance(chosen, Descent | MomentMatching)
         first = first_points(objective, starts, single=single)
         run = chosen.solve(objective, first, recorder)

@@ -136,7 +136,8 @@ class Fit:
             ``natural_gradient_norm``, the gradient in units of the Fisher information;
             ``pareto_k`` and ``effective_sample_size`` of 2000 draws of q as a proposal for p;
             ``covariance``, that of the free parameters, in their order, fitted to data.
-        evaluations: How many log densities and gradients of the target were evaluated.
+        evaluations: How many log densities and gradients of the target were evaluated, for one
+            problem of a batch: also where its mass was looked for and for the final estimate.
         target: The target.
         direction: ``"forward"`` or ``"reverse"``.
         objective: The divergence that was made small.

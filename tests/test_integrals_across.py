@@ -24,6 +24,7 @@ PLANE = Plane(
     torch.Size([]),
     (),
     torch.empty(0, 2, dtype=F64),
+    (0,),
 )
 
 

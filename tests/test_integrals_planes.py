@@ -81,6 +81,32 @@ def test_needles_in_a_haystack_end():
     assert abs(float(mass) - exact) <= float(error)
 
 
+@pytest.mark.parametrize(("width", "bend", "narrow"), [(1, 0.5, 0.5), (10, -0.03, 1), (3, 1, 0.2)])
+def test_a_density_bent_along_a_parabola_is_followed_far_out(width, bend, narrow):
+    def banana(x):
+        along, across = x.unbind(-1)
+        return (
+            -(((along - 1) / width).square() + ((across - bend * along**2) / narrow).square()) / 2
+        )
+
+    target = kldiv.Target(banana, event_shape=(2,))
+    mass, error = kldiv.Quadrature().mass(target, nodes=lambda _: None)
+    assert abs(float(mass) - 2 * math.pi * width * narrow) <= float(error) < 1e-7
+
+
+def test_each_of_two_bent_densities_has_its_own_ridge():
+    def banana(bend):
+        def log_prob(x):
+            along, across = x.unbind(-1)
+            return -(along.square() + 4 * (across - bend * along**2).square()) / 2
+
+        return kldiv.Target(log_prob, event_shape=(2,))
+
+    found = kldiv.divergence(banana(0.5), banana(-0.5), estimator="quadrature")
+    # E 2 (x²)² of a standard normal
+    assert abs(float(found) - 6) <= float(found.error) < 1e-5
+
+
 def test_half_planes_have_ends():
     p, q = (Independent(Exponential(double(a, b)), 1) for a, b in [(1.0, 2.0), (3.0, 0.5)])
     found = kldiv.divergence(p, q, estimator="quadrature")

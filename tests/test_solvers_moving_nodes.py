@@ -18,6 +18,8 @@ import kldiv
 from kldiv.definitions.parameters import Parameter
 from kldiv.resolving import as_target
 from kldiv.solvers.mixture_slopes import mixture_slopes
+from kldiv.solvers.newton_rows import Rows, evaluate, newton
+from kldiv.solvers.normal_charts import chart_of
 
 F64 = torch.float64
 REVERSE = {"direction": "reverse"}
@@ -91,6 +93,20 @@ def test_the_trap_between_two_modes_is_listed_as_the_minimum_that_it_is():
     assert values[:2] == pytest.approx([math.log(2)] * 2)
     assert len(values) == 3
     assert values[2] > 7
+
+
+def test_rows_that_have_settled_stay_while_the_others_move():
+    target = kldiv.Target(lambda x: -(x - 1).square() / 2 - x.pow(4) / 20)
+    chart = chart_of(kldiv.families.create("normal"))
+    loc = torch.linspace(-1, 3, 10, dtype=torch.float64).unsqueeze(-1)
+    rows = Rows.of(target, loc.new_zeros(1), torch.zeros(10, dtype=torch.long))
+    tables = chart.tables((0.3, 8.25))
+    state = evaluate(rows, chart, tables, loc, torch.ones_like(loc).unsqueeze(-1))
+    tolerance = torch.full_like(state.loss, 1e-12)
+    tolerance[0] = torch.inf
+    sum(newton(rows, chart, tables, state, tolerance, 20))
+    assert float(state.loc[0]) == -1
+    assert torch.allclose(state.loc[1:], state.loc[1], atol=1e-5)
 
 
 def test_a_saddle_is_never_a_minimum():

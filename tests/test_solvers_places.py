@@ -23,7 +23,8 @@ import kldiv
 
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.resolving import as_target
-from kldiv.solvers.places import draws, exact_place, places, whole_place
+from kldiv.solvers.places import draws, exact_place, places
+from kldiv.solvers.under_target import UnderTarget
 
 F64 = torch.float64
 
@@ -33,7 +34,7 @@ def double(*values):
 
 
 def places_of(target):
-    return places(target, whole_place(target))
+    return places(target, UnderTarget(target).place)
 
 
 def told(target):
@@ -183,7 +184,7 @@ def test_vectors_of_unknown_covariance_have_no_exact_place_but_a_start():
 
 def test_where_one_place_is_enough_the_modes_are_not_looked_for():
     target = as_target("bimodal", "target")
-    whole = whole_place(target)
+    whole = UnderTarget(target).place
     assert places(target, whole, first_only=True) == [whole]
     assert len(places(target, whole)) == 3
 

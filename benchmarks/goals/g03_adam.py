@@ -70,5 +70,5 @@ GOAL = Goal(
         ratio("kl", "Adam tuned", 50, key="first", prototype="1300"),
         no_more("kl", "excess", 1e-6),
     ],
-    "a measure that is not normalised is integrated anew for its mass and for its certificate.",
+    "a third of the time the modes of the density are looked for, which nobody has told.",
 )

@@ -71,5 +71,6 @@ GOAL = Goal(
         *(ratio(c, "NumPyro", 100, key="call", prototype="70 to 780") for c in MIXTURES),
         *(no_more(c, "excess", 1e-6) for c in LINES),
     ],
-    "the front door and the first nodes take longer than the steps.",
+    "a step is some 140 operations of eager torch, half a millisecond, and the front door takes "
+    "as long as five of them.",
 )

@@ -27,5 +27,5 @@ GOAL = Goal(
     ],
     "about 20 steps of eager torch lead to 1e-3 nats, the first on 64 draws, the last on 4096, of "
     "which automatic differentiation of the target takes more than half; the time of JAX excludes "
-    "compilation. The banana is integrated in the plane.",
+    "compilation. Of the banana the whole call counts its mass and the final estimate too.",
 )

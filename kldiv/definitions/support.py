@@ -113,6 +113,8 @@ def lattice(support: Constraint) -> Interval | None:
 def interior_point(support: Constraint, event_shape: torch.Size) -> Tensor:
     """A point inside the support, which broadcasts with a batch of points."""
     base = unwrap(support)
+    if is_whole(base):
+        return torch.zeros((), dtype=torch.float64)
     if base.event_dim > 0:
         identity = torch.eye(event_shape[-1], dtype=torch.float64)
         if base.event_dim == 2:

@@ -18,6 +18,7 @@ from kldiv.definitions.numbers import as_shape, broadcast, check_floating
 from kldiv.definitions.precision import is_late, place_of, unchecked_double
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.support import interior_point, is_whole, support_of
+from kldiv.definitions.tally import note
 from kldiv.errors import InvalidArgument, InvalidType, NotAvailable, ShapeMismatch
 from kldiv.specs import Spec
 
@@ -216,6 +217,7 @@ class Target:
                 f"the log density of {self!r} is NaN inside its support {self.support}; "
                 "return -inf where the density vanishes"
             )
+        note(self, value.numel())
         return value
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,16 @@ from kldiv.lazy import deferred
 if TYPE_CHECKING:
     from kldiv.estimators.integrals.adaptive import Demand
     from kldiv.estimators.integrals.domain import DomainIntegrals
+    from kldiv.estimators.integrals.equal_steps import EqualSteps
     from kldiv.estimators.integrals.formulas import Formula, Statistics
     from kldiv.estimators.integrals.landmarks import Landmark
+
+    Laid = Callable[[Target], EqualSteps | None]
 
 __all__ = ["Quadrature"]
 
 _by_logarithms = deferred("kldiv.estimators.integrals.log_integrals:by_logarithms")
+_equal_steps = deferred("kldiv.estimators.integrals.equal_steps:equal_steps")
 _demand = deferred("kldiv.estimators.integrals.adaptive:Demand")
 _domain_integrals = deferred("kldiv.estimators.integrals.domain:domain_integrals")
 _formula_of = deferred("kldiv.estimators.integrals.score_formula:formula_of")
@@ -170,32 +175,48 @@ class Quadrature:
             )
         return found
 
-    def mass(self, target: Target) -> tuple[Tensor, Tensor]:
-        """The integral of a density, with its error; differentiable."""
-        values, errors = self._expectations(_of_statistics(target))
+    def mass(self, target: Target, nodes: Laid | None = None) -> tuple[Tensor, Tensor]:
+        """The integral of a density, with its error; differentiable.
+
+        Arguments:
+            target: The target, normalised or not.
+            nodes: What lays nodes for it, or knows that none suit it; where omitted, it is tried.
+        """
+        values, errors = self._expectations(target, None, nodes)
         return values[0], errors[0]
 
-    def expectations(self, target: Target, statistics: Statistics) -> tuple[Tensor, Tensor]:
+    def expectations(
+        self, target: Target, statistics: Statistics, nodes: Laid | None = None
+    ) -> tuple[Tensor, Tensor]:
         r"""The integrals of a density and of its product with each statistic, with their errors.
 
         Arguments:
             target: The target, normalised or not.
             statistics: A function of points, with shape :math:`(N, *, E)`, that returns k tensors
                 of shape :math:`(N, *)`.
+            nodes: What lays nodes for it, or knows that none suit it; where omitted, it is tried.
 
         Returns:
             The integrals and their errors, with shape :math:`(1 + k, *)`; differentiable.
         """
-        return self._expectations(_of_statistics(target, statistics), of_mass=1e-15)
+        return self._expectations(target, statistics, nodes, of_mass=1e-15)
 
-    def _expectations(self, formula: Formula, of_mass: float = 0.0) -> tuple[Tensor, Tensor]:
-        target, _ = formula.targets
+    def _expectations(
+        self,
+        target: Target,
+        statistics: Statistics | None,
+        nodes: Laid | None,
+        of_mass: float = 0.0,
+    ) -> tuple[Tensor, Tensor]:
         batch, rtol = target.batch_shape, 1e-12 if target.event_shape.numel() == 1 else 1e-9
+        demand = replace(self._demand([rtol], 0.0, target.event_shape), of_first=of_mass)
+        laid: EqualSteps | None = (nodes or _equal_steps)(target)
+        known = None if laid is None else laid.expectations(statistics, demand)
+        if known is not None:
+            return known
         with torch.no_grad():
-            demand = self._demand([rtol], 0.0, target.event_shape)
-            found: DomainIntegrals = _domain_integrals(
-                formula, batch, replace(demand, of_first=of_mass)
-            )
+            formula: Formula = _of_statistics(target, statistics)
+            found: DomainIntegrals = _domain_integrals(formula, batch, demand)
         values = found.differentiable() if torch.is_grad_enabled() else found.values
         return values.reshape(-1, *batch), found.errors.reshape(-1, *batch)
 

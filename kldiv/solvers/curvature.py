@@ -11,6 +11,11 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
 import torch
 
 from torch import Tensor
@@ -59,8 +64,13 @@ def damped_step(matrix: Tensor, gradient: Tensor, damping: Tensor) -> tuple[Tens
         gradient: With shape :math:`(R, P)`.
         damping: The :math:`\lambda`, with shape :math:`(R)`.
     """
+    parts = matrix, gradient, damping
+    if matrix.shape[-1] == 2 and matrix.device.type != "cpu":
+        return _damped_in_two(torch, parts)
     if matrix.shape[-1] == 2:
-        return _damped_in_two(matrix, gradient, damping)
+        with np.errstate(all="ignore"):
+            found = _damped_in_two(np, [each.numpy() for each in parts])
+        return torch.from_numpy(found[0]), torch.from_numpy(found[1])
     values, vectors = _eigen(matrix)
     size = torch.maximum(values.abs(), _least(values))
     along = (vectors.mT @ gradient.nan_to_num().unsqueeze(-1)).squeeze(-1)
@@ -68,22 +78,28 @@ def damped_step(matrix: Tensor, gradient: Tensor, damping: Tensor) -> tuple[Tens
     return -step.squeeze(-1), (along.square() / size).sum(-1) / 2
 
 
-def _damped_in_two(matrix: Tensor, gradient: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
-    """The same for two parameters, by formulas: :math:`|H|` is the root of :math:`H^2`."""
+def _damped_in_two(library: ModuleType, parts: Sequence[Any]) -> tuple[Any, Any]:
+    """The same for two parameters, by formulas: :math:`|H|` is the root of :math:`H^2`.
+
+    Arguments:
+        library: Numpy, which takes less time for few numbers, or torch.
+        parts: Its arrays of what is given above.
+    """
+    matrix, gradient, damping = parts
     a, b, c = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 1]
-    size = (a * c - b * b).abs()
-    scale = (a * a + 2 * b * b + c * c + 2 * size).sqrt().clamp_min(1e-150)
+    size = abs(a * c - b * b)
+    scale = ((a * a + 2 * b * b + c * c + 2 * size) ** 0.5).clip(min=1e-150)
     a, b, c = (a * a + b * b + size) / scale, b * (a + c) / scale, (b * b + c * c + size) / scale
     floor = _FLAT * (a + c)
-    first, second = gradient.unbind(-1)
+    first, second = gradient[:, 0], gradient[:, 1]
 
-    def solved(more: Tensor) -> tuple[Tensor, Tensor]:
+    def solved(more: Any) -> tuple[Any, Any]:  # noqa: ANN401 (arrays of numpy or torch)
         one, two = a + more, c + more
         determinant = one * two - b * b
         return (two * first - b * second) / determinant, (one * second - b * first) / determinant
 
     along = solved(floor)
-    step = torch.stack(solved(floor + damping), -1)
+    step = library.stack(solved(floor + damping), -1)
     return -step, (along[0] * first + along[1] * second) / 2
 
 

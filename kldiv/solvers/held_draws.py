@@ -24,14 +24,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
-from kldiv.definitions.divergence import Divergence, FDivergence
+from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrands import Densities
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.sampling.moving import pushed
+from kldiv.estimators.sampling.moving import pushed, why_none_move
 from kldiv.numerics import log_mean
 
-__all__ = ["HeldDraws", "is_seen_by_the_first", "serves"]
+__all__ = ["HeldDraws", "is_seen_by_the_first", "serves", "why_not_held"]
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,22 @@ def serves(target: Target, divergence: Divergence, *, forward: bool) -> bool:
     if not (forward and isinstance(divergence, FDivergence) and target.has_sampler):
         return False
     return divergence.log_mass_slopes[1] is not None and is_seen_by_the_first(divergence)
+
+
+def why_not_held(
+    target: Target, member: Distribution, divergence: Divergence, *, forward: bool
+) -> str | None:
+    """Why draws cannot be held fixed, in one sentence; ``None`` where they can."""
+    if not isinstance(divergence, IntegralDivergence):
+        return f"{divergence} is no integral of the two densities alone"
+    immobile = why_none_move(member)
+    if not forward:
+        return immobile
+    if not target.has_sampler:
+        return f"{target!r} has no sampler"
+    if not serves(target, divergence, forward=forward):
+        return f"the mass of {target!r} is not known"
+    return None if is_seen_by_the_first(divergence) else immobile
 
 
 def _own_logs(member: Distribution | None, cube: Tensor) -> Tensor | None:

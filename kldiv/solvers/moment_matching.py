@@ -26,6 +26,7 @@ from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
+from kldiv.solvers.kl_on_nodes import kl_on_nodes
 from kldiv.solvers.normal_optimum import nearest_normal
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import exact_place, rung_for
@@ -72,8 +73,9 @@ class MomentMatching:
             check_finite(objective, objective(starts).detach())
             raise
         theta = theta.expand(1, *objective.target.batch_shape, theta.shape[-1])
-        estimate, gradients = _looked_at(objective, torch.cat([starts[:1], theta]))
-        values = objective.family.space.constrain(torch.cat([starts[:1], theta]))
+        ends = torch.cat([starts[:1], theta])
+        estimate, gradients = kl_on_nodes(objective, ends) or _looked_at(objective, ends)
+        values = objective.family.space.constrain(ends)
         with recorder.watching():
             for row, gradient in enumerate(gradients):
                 named = {name: value[row : row + 1] for name, value in values.items()}
@@ -113,9 +115,9 @@ def _known(objective: Objective) -> dict[str, Tensor] | None:
 def _of_place(objective: Objective) -> dict[str, Tensor] | None:
     """The optimum where the mean and the variance of a scalar target are all that it needs."""
     family, target = objective.family, objective.target
-    if not family.matches_moments or target.event_shape or objective.place is None:
+    if not family.matches_moments or target.event_shape or objective.under.place is None:
         return None
-    return family.from_place(objective.place)
+    return family.from_place(objective.under.place)
 
 
 def _unavailable(target: Target) -> str | None:
@@ -137,10 +139,9 @@ def _means(objective: Objective) -> tuple[Tensor, ...]:
     if isinstance(target, SampleTarget):
         objective.evaluations += target.number
         return target.mean(statistics)
-    rung = rung_for(target)
-    if rung is None:
+    totals = objective.under.expectations(statistics)
+    if totals is None:
         raise NotAvailable(_unavailable(target))
-    totals, _ = rung.expectations(target, statistics)
     mass, *rest = totals
     if not all(each.isfinite().all() for each in rest):
         raise NotAvailable(f"{family!r} has no optimum: a moment of {target!r} is infinite")

@@ -29,7 +29,6 @@ from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import is_whole
 from kldiv.definitions.target import Target
 from kldiv.estimate import Estimate
-from kldiv.estimators import Quadrature
 from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.solvers.curvature import decrement, signature
 from kldiv.solvers.groups import homes
@@ -119,7 +118,7 @@ class _Search:
         problems = target.batch_shape.numel()
         log_mass = doubt = loc.new_zeros(problems)
         if not target.normalized:
-            mass, error = (each.reshape(-1) for each in Quadrature().mass(target))
+            mass, error = (each.reshape(-1) for each in objective.under.mass)
             log_mass, doubt = mass.log(), error / mass + _ROUNDING * mass.log().abs()
         rows = Rows.of(target, log_mass, numbers % problems)
         finest = _finest(target).expand(target.batch_shape).reshape(-1)[rows.problem]
@@ -267,7 +266,8 @@ class _Search:
     def record(self, recorder: Recorder) -> None:
         """Takes note of where all rows are."""
         self.tell()
-        state = self.state.pick(self.home)
+        alone = len(self.home) == 1
+        state = self.state if alone else self.state.pick(self.home)
         values = self.chart.parameters(state.loc, state.root)
         gradient = self.chart.real_gradient(state.root, state.gradient)
         recorder.record(

@@ -22,6 +22,10 @@ _LONGEST = 2.0, 1.0  # of a step, in standard deviations and in logarithms of sc
 _NOISE = 1e-14  # of 1 + |loss|: what rounding may raise
 _LESS, _MORE, _LEAST = 0.2, 8.0, 0.1  # damping after a step that was kept, or was not
 _NONE, _STUCK = 1e-3, 1e8  # damping that is none, and that lets nothing move
+_OF_PULLS = torch.tensor(
+    [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [-1, 0, 1, 0], [-1, 0, 1, 0], [0, -1, 0, 1]]
+)  # the gradient and the Hessian, of averages of slopes times powers of a node,
+_OF_SCALE = torch.tensor([[0], [-1], [0], [0], [0], [0]])  # and of the entropy
 _THIN = 0.85  # of the rows that still move: below it the others are left out
 
 
@@ -58,7 +62,10 @@ class State:
         return State(*(each[index] for each in self._parts()))
 
     def put(self, index: Tensor, other: State) -> None:
-        """Sets the state of some rows."""
+        """Sets the state of some rows, which may be all of them in their order."""
+        if len(index) == len(self.loss):
+            vars(self).update(vars(other))
+            return
         for mine, new in zip(self._parts(), other._parts(), strict=True):
             mine[index] = new
 
@@ -146,13 +153,13 @@ def _written_out(
     """The same for scalars, whose derivatives are averages of slopes times powers of a node."""
     scale = root[:, 0, 0]
     log_p, pulls = formula.averages(loc[:, 0], scale, tables.nodes[:, 0], tables.powers)
-    bend = pulls[2] - pulls[0]
-    gradient = torch.stack([pulls[0], pulls[1] - 1], -1)
-    hessian = torch.stack([pulls[1], bend, bend, pulls[3] - pulls[1]], -1).unflatten(-1, (2, 2))
+    found = torch.addmm(_OF_SCALE.to(pulls), _OF_PULLS.to(pulls), pulls)
+    gradient, hessian = found[:2].T, found[2:].T.unflatten(-1, (2, 2))
     free = chart.free
     loss = -scale.log() - NORMAL_ENTROPY - log_p
-    still = torch.zeros_like(loss)
-    return State(loc, root, loss, gradient[:, free], hessian[:, free, free], still)
+    return State(
+        loc, root, loss, gradient[:, free], hessian[:, free, free], loss.new_zeros(len(loss))
+    )
 
 
 def newton(
@@ -178,6 +185,7 @@ def newton(
         state.damping[active] = torch.where(live, here.damping, torch.inf)
         if not bool(live.any()):
             return
+        step = torch.where(live.unsqueeze(-1), step, 0.0)
         if int(live.sum()) < _THIN * len(live):
             active, rows, here = active[live], rows.pick(live), here.pick(live)
             step, tolerance = step[live], tolerance[live]
@@ -193,7 +201,5 @@ def newton(
 
 def _bounded(step: Tensor, shifts: int) -> Tensor:
     """A step that no density can have foreseen the end of is made shorter."""
-    parts = (step[..., :shifts], _LONGEST[0]), (step[..., shifts:], _LONGEST[1])
-    sizes = [part.abs().amax(-1) / most for part, most in parts if part.shape[-1]]
-    longest = torch.stack(sizes).amax(0).clamp_min(1.0)
-    return step / longest.unsqueeze(-1)
+    most = step.new_tensor([_LONGEST[number >= shifts] for number in range(step.shape[-1])])
+    return step / (step.abs() / most).amax(-1, keepdim=True).clamp_min(1.0)

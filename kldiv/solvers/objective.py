@@ -14,17 +14,17 @@ from torch.distributions import Distribution
 
 from kldiv.definitions.divergence import Divergence, IntegralDivergence
 from kldiv.definitions.family import Family
-from kldiv.definitions.place import Place
 from kldiv.definitions.randomness import as_seed
+from kldiv.definitions.tally import Tally
 from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import KldivError, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Samples, Sum
 from kldiv.estimators.sampling.draws import Plan, draw
-from kldiv.estimators.sampling.moving import points_of, why_none_move
-from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first, serves
-from kldiv.solvers.places import whole_place
+from kldiv.estimators.sampling.moving import points_of
+from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first, serves, why_not_held
 from kldiv.solvers.rules import Rule, has_moving_edges, rule_for
+from kldiv.solvers.under_target import UnderTarget
 
 if TYPE_CHECKING:
     from kldiv.solvers.projections import Projections
@@ -61,6 +61,7 @@ class Objective:
         self.forward, self.seed = forward, as_seed(seed)
         self.evaluations = 0
         self.gradients = 0
+        self.tally = Tally(target)
         self._asked = estimator
         self._chosen: Estimator | None = None
         self._rule: Rule | None = None
@@ -96,13 +97,17 @@ class Objective:
         return found
 
     def paid(self) -> int:
-        """How many log densities and gradients of the target were evaluated so far."""
-        return self.evaluations + self.gradients
+        """How many log densities and gradients of the target were evaluated so far.
+
+        The target tells what was asked of it, solvers what they have by formulas of their own.
+        """
+        asked = -(-self.tally.values // max(1, self.target.batch_shape.numel()))
+        return max(self.evaluations, asked) + self.gradients
 
     @cached_property
-    def place(self) -> Place | None:
-        """Where the target is as a whole; ``None`` where that cannot be had."""
-        return whole_place(self.target)
+    def under(self) -> UnderTarget:
+        """The integrals under the target alone."""
+        return UnderTarget(self.target)
 
     @property
     def free(self) -> bool:
@@ -131,16 +136,8 @@ class Objective:
 
     def why_not_held(self) -> str | None:
         """Why draws cannot be held fixed, in one sentence; ``None`` where they can."""
-        if not isinstance(self.divergence, IntegralDivergence):
-            return f"{self.divergence} is no integral of the two densities alone"
-        immobile = why_none_move(self.family.at(self.family.present()))
-        if not self.forward:
-            return immobile
-        if not self.target.has_sampler:
-            return f"{self.target!r} has no sampler"
-        if not serves(self.target, self.divergence, forward=self.forward):
-            return f"the mass of {self.target!r} is not known"
-        return None if is_seen_by_the_first(self.divergence) else immobile
+        member = self.family.at(self.family.present())
+        return why_not_held(self.target, member, self.divergence, forward=self.forward)
 
     def hold(self, count: int, seed: int) -> None:
         """From now on the objective is an average over so many draws that stay the same."""

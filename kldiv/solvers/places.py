@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from torch import Tensor
@@ -25,14 +27,21 @@ from kldiv.estimators.integrals.landmarks import Landmark, landmarks
 
 __all__ = ["draws", "exact_place", "places", "rung_for", "whole_place"]
 
+Expectations = Callable[[Callable[[Tensor], tuple[Tensor, ...]]], Tensor | None]
+
 _DRAWS = 512
 _GAPS = 8 * torch.finfo(torch.float64).eps
 
 
 @torch.no_grad()
-def whole_place(target: Target) -> Place | None:
-    """Mean and variance of the whole target, with its batch; ``None`` where they are unknown."""
-    return exact_place(target) or _numerical(target) or _by_coordinates(target)
+def whole_place(target: Target, expectations: Expectations) -> Place | None:
+    """Mean and variance of the whole target, with its batch; ``None`` where they are unknown.
+
+    Arguments:
+        target: The target.
+        expectations: What gives its mass and its integrals of statistics, or ``None``.
+    """
+    return exact_place(target) or _numerical(target, expectations) or _by_coordinates(target)
 
 
 def places(target: Target, whole: Place | None, *, first_only: bool = False) -> list[Place]:
@@ -152,7 +161,7 @@ def _covariance(distribution: Distribution, mean: Tensor) -> Tensor | None:
     return matrix
 
 
-def _numerical(target: Target) -> Place | None:
+def _numerical(target: Target, expectations: Expectations) -> Place | None:
     """The same by sums or quadrature, in at most two dimensions."""
     size = target.event_shape.numel()
 
@@ -160,10 +169,9 @@ def _numerical(target: Target) -> Place | None:
         columns = x.unbind(-1) if target.event_shape else (x,)
         return (*columns, *(column.square() for column in columns))
 
-    rung = rung_for(target)
-    if rung is None:
+    totals = expectations(statistics)
+    if totals is None:
         return None
-    totals, _ = rung.expectations(target, statistics)
     mass, *rest = totals
     mean = torch.stack([each / mass for each in rest[:size]], -1)
     variance = torch.stack([each / mass for each in rest[size:]], -1) - mean.square()

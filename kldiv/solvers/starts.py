@@ -89,7 +89,7 @@ def _found(objective: Objective, wanted: int | None, *, single: bool) -> list[Te
     plain = type(family).starts is Family.starts  # one for each place, without points
     points = None if plain else draws(target, objective.seed)
     first_only = plain and single and wanted is None
-    known = family.starts(places(target, objective.place, first_only=first_only), points)
+    known = family.starts(places(target, objective.under.place, first_only=first_only), points)
     best = family.optimum(target) if objective.forward else None
     known = known if best is None else [best, *known]
     vectors = [family.space.unconstrain(_inside(family, each)) for each in known]

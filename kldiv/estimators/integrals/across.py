@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kldiv.estimators.integrals.adaptive import Demand
 from kldiv.estimators.integrals.budgets import Budget
+from kldiv.estimators.integrals.centring import centred
 from kldiv.estimators.integrals.charts import Chart
 from kldiv.estimators.integrals.elements import Elements
 from kldiv.estimators.integrals.formulas import Formula
@@ -45,6 +46,7 @@ class Plane:
         batch: The batch shape.
         ratios: Values of :math:`\log(p/q)` at which integrands have kinks.
         cuts: Points whose coordinates are those of kinks, with shape :math:`(R, 2)`.
+        sides: Which density each place belongs to, 0 for the first.
     """
 
     edges: Tensor
@@ -52,6 +54,7 @@ class Plane:
     batch: torch.Size
     ratios: tuple[float, ...]
     cuts: Tensor
+    sides: tuple[int, ...]
 
     @property
     def sharp(self) -> list[bool]:
@@ -179,7 +182,7 @@ class Inner:
         return found
 
     def _places(self, x: Tensor, element: Tensor) -> tuple[Tensor, Tensor]:
-        """Centres across lines, and scales as narrow as the densities are there."""
+        """Centres across lines, where densities are, and scales as narrow as they are there."""
         centre, scale = self.plane.across(x, element)
 
         def logs(y: Tensor, column: Tensor) -> tuple[Tensor, ...]:
@@ -187,4 +190,5 @@ class Inner:
             points = torch.stack([x[column].expand_as(y), y], -1)
             return self.formula.logs(points, Elements(element[column], self.plane.batch))
 
+        centre = centred(logs, centre, scale, self.plane.sides)
         return centre, narrowed(logs, centre, scale)

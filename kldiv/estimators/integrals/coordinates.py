@@ -13,6 +13,7 @@ They serve where something is looked for: a mode, or a supremum.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -44,7 +45,7 @@ class Coordinates:
     scale: Tensor
     factor: Tensor | None = None
 
-    @property
+    @cached_property
     def whole(self) -> bool:
         """Whether the domain has no ends at all."""
         return not bool(self.ends.lower.isfinite().any() | self.ends.upper.isfinite().any())

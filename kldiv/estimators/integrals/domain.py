@@ -15,7 +15,7 @@ from kldiv.estimators.integrals.budgets import Budget
 from kldiv.estimators.integrals.elements import Elements
 from kldiv.estimators.integrals.formulas import Formula
 from kldiv.estimators.integrals.groups import Group, ranks
-from kldiv.estimators.integrals.landmarks import Landmark
+from kldiv.estimators.integrals.landmarks import Landmark, landmarks
 from kldiv.estimators.integrals.layout import edges_of, lines_of, places_of
 from kldiv.estimators.integrals.line_integrals import Kinks, LineIntegrals, line_integrals
 from kldiv.estimators.integrals.on_lines import OnLines
@@ -142,7 +142,9 @@ def domain_integrals(
         sharp = centre[:, [place.sharp for place in places]]
         found = line_integrals(function, demand, Kinks(ratios, cuts.squeeze(-1), sharp))
     else:
-        plane = Plane(edges, places, batch, ratios, cuts)
+        count = len(places) if q is p else len(landmarks(p))
+        sides = tuple(int(k >= count) for k in range(len(places)))
+        plane = Plane(edges, places, batch, ratios, cuts, sides)
         found = plane_integrals(formula, plane, demand)
     probe = places[0].centre.reshape(1, batch.numel(), *p.event_shape)
     return DomainIntegrals(formula, batch, found, probe, found.budget.spent.clone())

@@ -26,7 +26,7 @@ from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.clusters import clusters
 from kldiv.estimators.integrals.scan import Peaks, scan
 
-__all__ = ["Landmark", "landmarks"]
+__all__ = ["Landmark", "landmarks", "peaks_of", "places_at"]
 
 _TO_DEVIATION = 1 / (2 * 0.6744897501960817)  # of the quartiles' distance, for a normal
 _CERTAIN = 1 - 1e-12  # a correlation below 1
@@ -75,11 +75,11 @@ def landmarks(target: Target) -> list[Landmark]:
     """The places where a target has mass, with the target's own batch shape."""
     with torch.no_grad():
         if target.distribution is None:
-            return _of_density(target)
+            return places_at(peaks_of(target))
         try:
             return [_as_event(item, target) for item in _of_distribution(target.distribution)]
         except NotImplementedError:  # it states no moments and cannot be sampled from
-            return _of_density(target)
+            return places_at(peaks_of(target))
 
 
 def _as_event(landmark: Landmark, target: Target) -> Landmark:
@@ -177,11 +177,16 @@ def _by_quantiles(distribution: Distribution) -> list[Landmark]:
     ]
 
 
-def _of_density(target: Target) -> list[Landmark]:
+def peaks_of(target: Target) -> Peaks:
     """The modes of a log density, looked for once as long as it does not change."""
     known = _KNOWN.get(target)
     peaks = known if known is not None and known.still_there(target) else scan(target)
     _KNOWN[target] = peaks
+    return peaks
+
+
+def places_at(peaks: Peaks) -> list[Landmark]:
+    """A place at each mode."""
     correlations = [None] * len(peaks.centre) if peaks.correlation is None else peaks.correlation
     return [Landmark(*each) for each in zip(peaks.centre, peaks.scale, correlations, strict=True)]
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from torch import Tensor
 
-from kldiv.definitions.support import Interval, coordinate_ends
+from kldiv.definitions.support import coordinate_ends
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.coordinates import Coordinates
 
 __all__ = ["Peaks", "scan", "width_of"]
+
+Height = Callable[[Tensor], Tensor]
 
 _REACH = {1: 46.0, 2: 9.0}  # in u: to 1e20 on a line, to 4000 in a plane
 _POINTS = {1: 1201, 2: 121}
@@ -27,7 +30,15 @@ _SIZES = 12  # of steps that are tried at once, each half of the one before
 _WIDTHS = -40.0, 3.0  # logarithms of the least and the greatest width,
 _PARTS, _ROUNDS = 200, 4  # which is found within so many parts, of these again, and so on
 _FINE = 1e-13  # in u, relative
+_COMPASS = {
+    1: ((1.0,), (-1.0,)),
+    2: ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)),
+}  # each followed by its opposite
+_LITTLE = 1e-9  # to be gained by climbing on
+_STRAIGHT = 1e-14  # times a squared size: less curvature is none
 _BENT = 0.999999  # the greatest correlation
+_DEEP = 40.0  # below the highest mode, where there is hardly any mass
+_SAME = 1e-3  # of a scale: peaks so near are one
 
 
 @dataclass(frozen=True)
@@ -39,12 +50,14 @@ class Peaks:
         scale: Likewise.
         correlation: In the plane, with shape :math:`(n, *)`.
         height: The log density at the centres, likewise.
+        spread: Points with mass around them, none for a batch, with shape :math:`(M, d)`.
     """
 
     centre: Tensor
     scale: Tensor
     correlation: Tensor | None
     height: Tensor
+    spread: Tensor
 
     def still_there(self, target: Target) -> bool:
         """Whether the log density is what it was."""
@@ -54,42 +67,50 @@ class Peaks:
 def scan(target: Target) -> Peaks:
     """The modes of a log density, up to eight for each element of its batch."""
     ends = coordinate_ends(target.support, target.batch_shape, target.event_shape)
+    chart = Coordinates(ends, torch.zeros_like(ends.lower), torch.ones_like(ends.lower))
+    height = partial(_height, target, chart)
     dimensions = ends.lower.shape[-1]
     reach, number = _REACH[dimensions], _POINTS[dimensions]
     line = torch.linspace(-reach, reach, number, dtype=torch.float64, device=ends.lower.device)
     u = line.unsqueeze(-1) if dimensions == 1 else torch.cartesian_prod(line, line)
     batch = target.batch_shape
     u = u.reshape(len(u), *(1,) * len(batch), dimensions).expand(-1, *batch, -1)
-    height = _height(target, ends, u)
-    peaks = _local_maxima(height, dimensions)
+    heights = height(u)
+    peaks = _local_maxima(heights, dimensions)
     count = int(peaks.sum(0).max())
-    ranked = torch.where(peaks, height, -torch.inf)
+    ranked = torch.where(peaks, heights, -torch.inf)
     index = ranked.argsort(dim=0, descending=True, stable=True)[: max(1, min(count, _MODES))]
     start = torch.take_along_dim(u, index.unsqueeze(-1), 0)
     start = torch.where(torch.take_along_dim(peaks, index, 0).unsqueeze(-1), start, start[:1])
-    top = _climb(target, ends, start, float(line[1] - line[0]))
-    width = width_of(lambda u: _height(target, ends, u), top)
-    centre = _to_x(top, ends)
-    scale = (_to_x(top + width, ends) - centre).abs().clamp_min(1e-300)
+    top = _climb(height, start, 2 * reach / (number - 1))
+    width = width_of(height, top)
+    centre = chart.to_x(top)[0]
+    scale = (chart.to_x(top + width)[0] - centre).abs().clamp_min(1e-300)
+    centre, scale = _distinct(centre, scale)
     found = _log_density(target, centre)
+    spread = u[:0] if batch else chart.to_x(u[heights > found.amax() - _DEEP])[0]
     if dimensions == 1:
-        return Peaks(centre, scale, None, found)
+        return Peaks(centre, scale, None, found, spread)
     tilt = _tilt(target, centre, scale)
-    return Peaks(centre, scale / (1 - tilt.square()).sqrt().unsqueeze(-1), tilt, found)
+    scale = scale / (1 - tilt.square()).sqrt().unsqueeze(-1)
+    return Peaks(centre, scale, tilt, found, spread)
 
 
-def _to_x(u: Tensor, ends: Interval) -> Tensor:
-    """Coordinates to points strictly inside the support."""
-    return Coordinates(ends, torch.zeros_like(ends.lower), torch.ones_like(ends.lower)).to_x(u)[0]
+def _distinct(centre: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """The peaks that are not an earlier one, in all elements of the batch."""
+    near = (centre.unsqueeze(1) - centre).abs() <= _SAME * torch.minimum(scale.unsqueeze(1), scale)
+    again = near.all(-1).flatten(2).all(-1) if centre.ndim > 2 else near.all(-1)
+    new = ~again.tril(-1).any(1)
+    return centre[new], scale[new]
 
 
 def _log_density(target: Target, x: Tensor) -> Tensor:
     value = target.log_prob(x if target.event_shape else x.squeeze(-1))
-    return torch.where(value.isnan() | value.isposinf(), -torch.inf, value)
+    return value.nan_to_num(-torch.inf, -torch.inf, -torch.inf)
 
 
-def _height(target: Target, ends: Interval, u: Tensor) -> Tensor:
-    return _log_density(target, _to_x(u, ends))
+def _height(target: Target, chart: Coordinates, u: Tensor) -> Tensor:
+    return _log_density(target, chart.to_x(u)[0])
 
 
 def _local_maxima(height: Tensor, dimensions: int) -> Tensor:
@@ -105,57 +126,95 @@ def _local_maxima(height: Tensor, dimensions: int) -> Tensor:
     return peaks.reshape(height.shape)
 
 
-def _climb(target: Target, ends: Interval, u: Tensor, step: float) -> Tensor:
-    """Compass search, all peaks at once: of steps of several sizes the one that leads highest."""
-    dimensions = u.shape[-1]
+def _climb(height: Height, u: Tensor, step: float) -> Tensor:
+    """Compass search and Newton's method, all peaks at once: the step that leads highest.
+
+    Gradients and curvatures are differences between the points of the compass, at steps of
+    several sizes. It ends where all of these promise next to nothing.
+    """
     sizes = 0.5 ** torch.arange(_SIZES, dtype=u.dtype, device=u.device)
-    moves = torch.cat([torch.eye(dimensions), -torch.eye(dimensions)]).to(u)
-    moves = (sizes[:, None, None] * moves).reshape(-1, *(1,) * (u.ndim - 1), dimensions)
-    lengths = sizes.repeat_interleave(2 * dimensions)
-    best, size = _height(target, ends, u), torch.full_like(u[..., 0], step)
+    compass = u.new_tensor(_COMPASS[u.shape[-1]])
+    compass = compass.reshape(-1, *(1,) * (u.ndim - 1), u.shape[-1])
+    best, size = height(u), torch.full_like(u[..., 0], step)
     for _ in range(_CLIMBS):
-        trial = u + size[None, ..., None] * moves
-        heights = _height(target, ends, trial.flatten(0, 1)).reshape(trial.shape[:-1])
+        lengths = size * sizes.reshape(-1, *(1,) * size.ndim)
+        shifts = lengths[:, None, ..., None] * compass
+        around = height((u + shifts).flatten(0, 2)).reshape(shifts.shape[:-1])
+        jumps, promise = _newton(around - best, lengths)
+        trial = torch.cat([shifts.flatten(0, 1), jumps])
+        heights = torch.cat(
+            [around.flatten(0, 1), height((u + jumps).flatten(0, 1)).reshape(jumps.shape[:-1])]
+        )
         top, which = heights.max(0)
-        higher = top > best
+        gain = top - best
+        higher = gain > 0
         chosen = torch.take_along_dim(trial, which[None, ..., None], 0).squeeze(0)
-        u = torch.where(higher.unsqueeze(-1), chosen, u)
+        u = torch.where(higher.unsqueeze(-1), u + chosen, u)
         best = torch.where(higher, top, best)
-        size = size * torch.where(higher, lengths[which], 0.5**_SIZES)
-        if bool((size < _FINE * (1 + u.abs().amax(-1))).all()):
+        size = torch.where(higher, chosen.abs().amax(-1), lengths[-1] / 2)
+        there = (promise.amax(0) < _LITTLE) & ~(gain > _LITTLE)
+        if bool((there | (size < _FINE * (1 + u.abs().amax(-1)))).all()):
             break
     return u
 
 
-def width_of(height: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
+def _newton(fallen: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Newton's steps upwards from heights around a place, and what they promise.
+
+    Arguments:
+        fallen: Relative to the place, with shape :math:`(k, m, n, *)` for k sizes of the compass.
+        lengths: These sizes, with shape :math:`(k, n, *)`.
+
+    Returns:
+        Steps, of which some are shortened, with shape :math:`(3k, n, *, d)`, and the heights to
+        be gained, infinite where that is not known, with shape :math:`(k, n, *)`.
+    """
+    fallen = fallen.movedim(1, -1)
+    known = fallen.isfinite().all(-1)
+    there, back = torch.where(known.unsqueeze(-1), fallen, 0.0).unflatten(-1, (-1, 2)).unbind(-1)
+    slope, bend = (there - back) / 2, there + back
+    if slope.shape[-1] == 1:
+        matrix = bend.unsqueeze(-1)
+    else:
+        mixed = (bend[..., 2] - bend[..., 3]) / 4
+        matrix = torch.stack([bend[..., 0], mixed, mixed, bend[..., 1]], -1)
+        slope, matrix = slope[..., :2], matrix.unflatten(-1, (2, 2))
+    values, vectors = torch.linalg.eigh(matrix)
+    along = (vectors.mT @ slope.unsqueeze(-1)).squeeze(-1)
+    curved = values.abs().clamp_min(_STRAIGHT)
+    step = (vectors @ (along / curved).unsqueeze(-1)).squeeze(-1) * lengths.unsqueeze(-1)
+    steps = torch.cat([step * share for share in (1.0, 0.3, 0.1)])
+    return steps, torch.where(known, (along.square() / curved).sum(-1), torch.inf)
+
+
+def width_of(height: Height, u: Tensor) -> Tensor:
     r"""How far from peaks a function has fallen by one half, along each axis.
 
     Arguments:
         height: From coordinates of shape :math:`(N, *, d)` to values of shape :math:`(N, *)`.
         u: The peaks, with shape :math:`(N, *, d)`.
     """
-    fallen_to, widths = height(u) - 0.5, []
+    fallen_to = height(u) - 0.5
     parts = torch.linspace(0, 1, _PARTS + 1, dtype=u.dtype, device=u.device)[1:]
-    parts = parts.reshape(-1, *(1,) * (u.ndim - 1))
-    for axis in range(u.shape[-1]):
-        unit = torch.zeros_like(u)
-        unit[..., axis] = 1.0
-        low = torch.full_like(fallen_to, _WIDTHS[0])
-        wide = _WIDTHS[1] - _WIDTHS[0]
-        for _ in range(_ROUNDS):
-            trial = low + wide * parts
-            places = u + trial.exp().unsqueeze(-1) * unit
-            fallen = height(places.flatten(0, 1)).reshape(trial.shape) < fallen_to
-            fallen[-1] = True
-            low = low + wide / _PARTS * fallen.to(torch.uint8).argmax(0)
-            wide = wide / _PARTS
-        widths.append((low + wide).exp())
-    return torch.stack(widths, -1)
+    axes = torch.eye(u.shape[-1], dtype=u.dtype, device=u.device)
+    parts, axes = (each.reshape(-1, *(1,) * u.ndim) for each in (parts, axes))
+    axes = axes.reshape(u.shape[-1], *(1,) * (u.ndim - 1), -1)
+    low = fallen_to.new_full((u.shape[-1], *fallen_to.shape), _WIDTHS[0])
+    wide = _WIDTHS[1] - _WIDTHS[0]
+    for _ in range(_ROUNDS):
+        trial = low + wide * parts
+        places = u + trial.exp().unsqueeze(-1) * axes
+        fallen = height(places.flatten(0, 2)).reshape(trial.shape) < fallen_to
+        fallen[-1] = True
+        low = low + wide / _PARTS * fallen.to(torch.uint8).argmax(0)
+        wide = wide / _PARTS
+    return (low + wide).exp().movedim(0, -1)
 
 
 def _tilt(target: Target, centre: Tensor, scale: Tensor) -> Tensor:
     """The mixed second derivative of a log density at its peaks, on its scales."""
     signs = centre.new_tensor([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]])
-    corners = [_log_density(target, centre + sign * scale) for sign in signs]
+    places = centre + signs.reshape(4, *(1,) * (centre.ndim - 1), 2) * scale
+    corners = _log_density(target, places.flatten(0, 1)).reshape(places.shape[:-1])
     tilt = (corners[0] + corners[1] - corners[2] - corners[3]) / 4
     return torch.nan_to_num(tilt, nan=0.0).clamp(-_BENT, _BENT)

@@ -37,7 +37,7 @@ from kldiv.estimators.integrals.lines import (
 )
 from kldiv.estimators.integrals.poles import beside_poles
 
-__all__ = ["Grid", "Window", "trapezium"]
+__all__ = ["Grid", "Sums", "Window", "trapezium"]
 
 _FIRST, _LEVELS = 2, 5  # the first two halvings are made at once
 _STEADY = 1.4  # digits gained by a halving, relative to the one before, that make another pay
@@ -142,7 +142,7 @@ def trapezium(
         if level == _FIRST:
             noise = torch.where(inside, sample.noise, 0.0).sum(1) * 2 * spacing
         floors = noise + rounding_of_places(fresh, sample.places)
-        sums = _Sums.of(values, spacing, promise, rough[rows])
+        sums = Sums.of(values, spacing, promise, rough[rows])
         poles = beside_poles(sample, inside, spacing, sums.change)
         good, stop = sums.verdict(torch.maximum(allowed[:, rows], floors), poles, level)
         stop = stop | ~function.budget.affords(part.line, count * 2**level)
@@ -185,7 +185,7 @@ def _interleaved(values: Tensor, fresh: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Sums:
+class Sums:
     r"""Three levels of the rule, the finest last, and what the digits before promise.
 
     Arguments:
@@ -201,13 +201,19 @@ class _Sums:
     rough: Tensor
 
     @classmethod
-    def of(cls, values: Tensor, spacing: Tensor, promise: Tensor | None, rough: Tensor) -> _Sums:
+    def of(cls, values: Tensor, spacing: Tensor, promise: Tensor | None, rough: Tensor) -> Sums:
+        """From the integrands at all steps, with shape :math:`(k, n, C)`."""
         totals = torch.stack([values[:, :: 2**k].sum(1) * spacing * 2**k for k in (2, 1, 0)])
         size = (values.abs().sum(1) * spacing).clamp_min(1e-300)
         if promise is None:
-            limit = _AT_FIRST * _digits(totals[1] - totals[0], size).clamp_max(-1)
-        else:
-            limit = _SUDDEN * promise
+            return cls.first(totals, size, rough)
+        return cls(totals, size, _SUDDEN * promise, rough)
+
+    @classmethod
+    def first(cls, totals: Tensor, size: Tensor, rough: Tensor | None = None) -> Sums:
+        """The first three levels, which nothing was promised for."""
+        limit = _AT_FIRST * _digits(totals[1] - totals[0], size).clamp_max(-1)
+        rough = torch.zeros_like(size, dtype=torch.bool) if rough is None else rough
         return cls(totals, size, limit, rough)
 
     @property
