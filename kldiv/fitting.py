@@ -28,7 +28,6 @@ from kldiv.solvers import (
     MomentMatching,
     MovingNodes,
     Objective,
-    OnProjections,
     QuasiNewton,
     Run,
     Solver,
@@ -46,7 +45,7 @@ __all__ = ["Fit", "explain_fit", "fit"]
 _SOLVERS: dict[str, Callable[[], Solver]] = {
     "moment_matching": MomentMatching,
     "moving_nodes": MovingNodes,
-    "on_projections": OnProjections,
+    "on_projections": deferred("kldiv.solvers.on_projections:OnProjections"),
     "quasi_newton": QuasiNewton,
     "fixed_draws": deferred("kldiv.solvers.fixed_draws:FixedDraws"),
     "descent": partial(Descent, lr=0.01, unconstrained=True),
