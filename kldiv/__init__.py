@@ -6,9 +6,9 @@ nor a plugin.
 
 from __future__ import annotations
 
-import importlib
-
 from typing import TYPE_CHECKING
+
+from kldiv.importing import imported
 
 if TYPE_CHECKING:
     import kldiv.testing  # noqa: F401 (an attribute, imported when it is first used)
@@ -133,9 +133,9 @@ if not TYPE_CHECKING:  # so that a type checker knows the names above and no oth
 
             value = version("kldiv")
         elif name in _MODULES:
-            value = getattr(importlib.import_module(_MODULES[name]), name)
+            value = getattr(imported(_MODULES[name]), name)
         elif name == "testing":
-            value = importlib.import_module("kldiv.testing")
+            value = imported("kldiv.testing")
         else:
             raise AttributeError(f"module 'kldiv' has no attribute {name!r}")
         globals()[name] = value

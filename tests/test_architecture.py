@@ -14,7 +14,7 @@ import kldiv
 ROOT = Path(kldiv.__file__).parent
 
 LAYERS = (
-    ("errors",),
+    ("errors", "importing"),
     ("isolation", "specs"),
     ("blocks", "hookspecs", "lazy", "numerics", "tables"),
     ("estimate",),

@@ -37,11 +37,19 @@ def by_small_cells(axes, values, parts):
     return terms
 
 
+def grid(axes, values):
+    """A grid with the mass that is on it, by the trapezium rule."""
+    mass = values.astype(float)
+    for axis in reversed(axes):
+        mass = np.trapezoid(mass, axis)
+    return axes, values, float(mass)
+
+
 @pytest.mark.parametrize("name", GRIDS)
 def test_the_bound_covers_the_error(name):
     axes, values = GRIDS[name]
-    order, bound = order_and_bound(axes, values)
-    found = integral_of_f_log_f(axes, values, order)
+    order, bound = order_and_bound(*grid(axes, values))
+    found = integral_of_f_log_f(*grid(axes, values), order)
     parts = {1: 400, 2: 60, 3: 10}[len(axes)]
     truth = by_small_cells(axes, values.astype(float), parts)
     finer = by_small_cells(axes, values.astype(float), parts // 2)
@@ -52,7 +60,7 @@ def test_the_bound_covers_the_error(name):
 def test_a_smooth_density_needs_few_points(count):
     axis = np.linspace(-4, 4, count)
     values = np.exp(-np.square(axis) / 2)
-    order, bound = order_and_bound([axis, axis], np.outer(values, values))
+    order, bound = order_and_bound(*grid([axis, axis], np.outer(values, values)))
     assert order <= 8
     assert bound <= 1e-11
 
@@ -60,16 +68,31 @@ def test_a_smooth_density_needs_few_points(count):
 def test_blocks_make_no_difference():
     axis = np.linspace(-4, 4, 301)
     plane = np.exp(-np.square(axis[:, None] - axis / 2))
-    order, _ = order_and_bound([axis, axis], plane)
+    whole = grid([axis, axis], plane)
+    order, _ = order_and_bound(*whole)
     strips = [slice(start, start + 101) for start in (0, 100, 200)]
-    parts = [integral_of_f_log_f([axis[each], axis], plane[each], order) for each in strips]
-    assert sum(parts) == pytest.approx(integral_of_f_log_f([axis, axis], plane, order), rel=1e-13)
+    parts = [integral_of_f_log_f(*grid([axis[each], axis], plane[each]), order) for each in strips]
+    assert sum(parts) == pytest.approx(integral_of_f_log_f(*whole, order), rel=1e-13)
 
 
 def test_a_rule_is_exact_for_what_is_the_same_everywhere():
     for axes in ([UNEVEN], [UNEVEN, UNEVEN]):
         values = np.full([len(axis) for axis in axes], 3.0)
-        order, bound = order_and_bound(axes, values)
+        order, bound = order_and_bound(*grid(axes, values))
         expected = 3 * np.log(3) * 6.0 ** len(axes)
         assert (order, bound) == (2, 0)
-        assert integral_of_f_log_f(axes, values, order) == pytest.approx(expected, rel=1e-14)
+        found = integral_of_f_log_f(*grid(axes, values), order)
+        assert found == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("unit", [1e-305, 1e-30, 1e200])
+def test_the_unit_of_a_density_makes_no_difference(unit):
+    axes, values, mass = grid(*GRIDS["a plane with holes"])
+    order, bound = order_and_bound(axes, values, mass)
+    assert order_and_bound(axes, values * unit, mass * unit) == (
+        order,
+        pytest.approx(bound * unit),
+    )
+    expected = integral_of_f_log_f(axes, values, mass, order) + np.log(unit) * mass
+    found = integral_of_f_log_f(axes, values * unit, mass * unit, order)
+    assert found == pytest.approx(unit * expected, rel=1e-12)

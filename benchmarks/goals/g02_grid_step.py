@@ -63,6 +63,7 @@ GOAL = Goal(
         no_more("forward", "excess", 1e-4, text="forward: excess of kldiv (the grid is coarse)"),
     ],
     "a density on a grid is taken as its interpolant, whose moments and entropy are summed in "
-    "float64, once, with a bound; half of the time goes into the entropy, which a fit's value "
-    "takes and its optimum does not. In reverse a normal is infinitely far from what ends.",
+    "float64, once, with a bound; half of the time goes into the 16 million logarithms of the "
+    "entropy, which a fit's value takes and its optimum does not. In reverse a normal is "
+    "infinitely far from what ends.",
 )

@@ -108,22 +108,23 @@ class GridDensity(Distribution):
     def _entropy(self) -> Tensor:
         orders = self._once("bound", self._bounds)[0].flatten().int().tolist()
         found = [
-            integral_of_f_log_f(axes, values, order)
-            for order, (axes, values) in zip(orders, self._arrays(), strict=True)
+            integral_of_f_log_f(*each, order)
+            for order, each in zip(orders, self._arrays(), strict=True)
         ]
         return self.mass.log() - self._as_batch(found) / self.mass
 
     def _bounds(self) -> Tensor:
-        found = [order_and_bound(axes, values) for axes, values in self._arrays()]
+        found = [order_and_bound(*each) for each in self._arrays()]
         orders, bounds = (self._as_batch(each) for each in zip(*found, strict=True))
         return torch.stack([orders, bounds / self.mass])
 
-    def _arrays(self) -> Iterator[tuple[list[Array], Array]]:
-        """The grid of each density of the batch."""
+    def _arrays(self) -> Iterator[tuple[list[Array], Array, float]]:
+        """The grid of each density of the batch, and its mass."""
         axes = [axis.double().cpu().numpy() for axis in self.axes]
         shape = self.density.shape[len(self.batch_shape) :]
-        for values in self.density.detach().cpu().numpy().reshape(-1, *shape):
-            yield axes, values
+        all_values = self.density.detach().cpu().numpy().reshape(-1, *shape)
+        for values, mass in zip(all_values, self.mass.flatten().tolist(), strict=True):
+            yield axes, values, mass
 
     def _as_batch(self, numbers: Sequence[float]) -> Tensor:
         return torch.tensor(numbers, dtype=torch.float64).reshape(self.batch_shape).to(self.mass)
@@ -210,7 +211,7 @@ class GridDensity(Distribution):
         """The first and the last coordinate of an axis next to which there is mass."""
         axis, dimensions = self.axes[number].double(), len(self.axes)
         others = [each - dimensions for each in range(dimensions) if each != number]
-        positive = (self.density > 0).any(others) if others else self.density > 0
+        positive = (self.density.amax(others) if others else self.density) > 0
         first = positive.int().argmax(-1)
         last = len(axis) - 1 - positive.flip(-1).int().argmax(-1)
         return axis[(first - 1).clamp_min(0)], axis[(last + 1).clamp_max(len(axis) - 1)]
@@ -225,9 +226,9 @@ class GridDensity(Distribution):
     def _integrals(self) -> Tensor:
         r"""All of them up to the squares, with shape :math:`(*, 3, \dots, 3)`."""
         total = self.density.double()
-        for axis in self.axes:  # the first one that is left, whose integrals come last
+        for axis in reversed(self.axes):  # the last one that is left, whose integrals come first
             weights = _hat_integrals(axis.double() - _middle(axis))
-            total = torch.tensordot(total, weights, ([len(self.batch_shape)], [0]))
+            total = (total @ weights.mT).movedim(-1, len(self.batch_shape))
         return total
 
     def _as_event(self, columns: Sequence[Tensor]) -> Tensor:
@@ -256,13 +257,13 @@ def _inverse(chance: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def _hat_integrals(axis: Tensor) -> Tensor:
-    r"""The integrals of :math:`x^k h_i(x)` for the hat function of each point, for k to 2."""
+    r"""The integrals of :math:`x^k h_i(x)` for k to 2, with the hat function of each point i."""
     a, b = axis[:-1], axis[1:]
     half = (b - a) / 2
     left = (half, half * (2 * a + b) / 3, half * (3 * a * a + 2 * a * b + b * b) / 6)
     right = (half, half * (a + 2 * b) / 3, half * (a * a + 2 * a * b + 3 * b * b) / 6)
-    zero = axis.new_zeros(1, 3)
-    return torch.cat([torch.stack(left, -1), zero]) + torch.cat([zero, torch.stack(right, -1)])
+    zero = axis.new_zeros(3, 1)
+    return torch.cat([torch.stack(left), zero], -1) + torch.cat([zero, torch.stack(right)], -1)
 
 
 def _powers(axes: Sequence[Tensor], *numbers: int) -> list[int]:

@@ -22,33 +22,31 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from torch import Tensor
 
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
-from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.errors import InvalidArgument, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Tolerance
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.sampling.averages import Average
-from kldiv.estimators.sampling.draws import Plan
 from kldiv.estimators.sampling.pareto import UNRELIABLE
 from kldiv.estimators.sampling.proposals import Proposals, proposals, why_none
-from kldiv.estimators.sampling.ratios import (
-    bounds_of,
-    is_plain,
-    levelled,
-    ratios_at,
-    score_terms_at,
-)
-from kldiv.estimators.sampling.reparameterised import moving_average, why_not_moving
+from kldiv.lazy import deferred
+
+if TYPE_CHECKING:
+    from kldiv.estimators.sampling.averages import Average
 
 __all__ = ["MonteCarlo"]
+
+_average_of = deferred("kldiv.estimators.sampling.averages:average_of")
+_moving_average = deferred("kldiv.estimators.sampling.reparameterised:moving_average")
+_why_not_moving = deferred("kldiv.estimators.sampling.reparameterised:why_not_moving")
 
 _GRADIENTS = ("score", "pathwise", "doubly_reparameterised")
 _MANY = 32  # replicates tell an error
@@ -99,7 +97,7 @@ class MonteCarlo:
             )
         reason = why_none(problem)
         if reason is None and self.gradient != "score":
-            return why_not_moving(problem)
+            reason = _why_not_moving(problem)
         return reason
 
     def value(self, problem: Problem) -> Tensor:
@@ -144,24 +142,14 @@ class MonteCarlo:
 
     def _moving(self, problem: Problem) -> Tensor:
         doubly = self.gradient == "doubly_reparameterised"
-        return moving_average(problem, self.samples, doubly=doubly)
+        found: Tensor = _moving_average(problem, self.samples, doubly=doubly)
+        return found
 
     def _average(self, problem: Problem, least: int) -> tuple[Average, Tensor, int]:
-        """The average, what is to be added to it, and how many more points that took."""
-        source = _source(problem)
-        plan = Plan.of(self.samples // source.number, least)
-        sides, offset, pilot = levelled(problem, source)
-        if isinstance(problem.divergence, ScoreDivergence):
-            combine = problem.divergence.combine
-            ratios = score_terms_at(problem, plan)
-            never = torch.zeros_like(ratios.values[:, 0], dtype=torch.bool)
-            return Average(ratios, plan, never, lambda found: combine(found[0]), None), offset, 0
-        ratios = ratios_at(sides, source, plan)
-        if is_plain(sides, source):
-            never = torch.zeros_like(ratios.values[:, 0], dtype=torch.bool)
-            return Average(ratios, plan, never, lambda found: found[0], None), offset, pilot
-        bounds = bounds_of(sides) if source.number == 2 else None
-        return Average(ratios, plan, sides.forced(), sides.combine, bounds), offset, pilot
+        found: tuple[Average, Tensor, int] = _average_of(
+            problem, _source(problem), self.samples, least
+        )
+        return found
 
 
 def _source(problem: Problem) -> Proposals:

@@ -9,7 +9,6 @@ from kldiv.solvers.descent import Descent
 from kldiv.solvers.moment_matching import MomentMatching
 from kldiv.solvers.moving_nodes import MovingNodes
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.on_projections import OnProjections
 from kldiv.solvers.quasi_newton import QuasiNewton
 from kldiv.solvers.run import Run, Solver, Step
 
@@ -18,7 +17,6 @@ __all__ = [
     "MomentMatching",
     "MovingNodes",
     "Objective",
-    "OnProjections",
     "QuasiNewton",
     "Run",
     "Solver",

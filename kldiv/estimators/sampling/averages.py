@@ -10,12 +10,22 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.score_divergence import ScoreDivergence
+from kldiv.estimators.problem import Problem
 from kldiv.estimators.sampling.control_variates import adjusted, weights_of
 from kldiv.estimators.sampling.draws import Plan
 from kldiv.estimators.sampling.pareto import DOUBTFUL, UNRELIABLE, pareto_shape
-from kldiv.estimators.sampling.ratios import Ratios
+from kldiv.estimators.sampling.proposals import Proposals
+from kldiv.estimators.sampling.ratios import (
+    Ratios,
+    bounds_of,
+    is_plain,
+    levelled,
+    ratios_at,
+    score_terms_at,
+)
 
-__all__ = ["Average"]
+__all__ = ["Average", "average_of"]
 
 _ROUNDING = 8 * torch.finfo(torch.float64).eps
 _FLAT = 1e-12  # of the value: standard errors below are none
@@ -110,6 +120,32 @@ class Average:
         shape = (-1, self.plan.replicates, self.plan.size)
         replicates: Tensor = values.unflatten(1, shape).mean((1, 3))
         return replicates
+
+
+def average_of(
+    problem: Problem, source: Proposals, samples: int, least: int
+) -> tuple[Average, Tensor, int]:
+    """The average, what is to be added to it, and how many more points that took.
+
+    Arguments:
+        problem: What is to be averaged.
+        source: The sides to draw from.
+        samples: The most points.
+        least: The fewest replicates.
+    """
+    plan = Plan.of(samples // source.number, least)
+    sides, offset, pilot = levelled(problem, source)
+    if isinstance(problem.divergence, ScoreDivergence):
+        combine = problem.divergence.combine
+        ratios = score_terms_at(problem, plan)
+        never = torch.zeros_like(ratios.values[:, 0], dtype=torch.bool)
+        return Average(ratios, plan, never, lambda found: combine(found[0]), None), offset, 0
+    ratios = ratios_at(sides, source, plan)
+    if is_plain(sides, source):
+        never = torch.zeros_like(ratios.values[:, 0], dtype=torch.bool)
+        return Average(ratios, plan, never, lambda found: found[0], None), offset, pilot
+    bounds = bounds_of(sides) if source.number == 2 else None
+    return Average(ratios, plan, sides.forced(), sides.combine, bounds), offset, pilot
 
 
 def _quantile(freedom: int) -> float:
