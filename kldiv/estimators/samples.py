@@ -139,7 +139,10 @@ class Samples:
 
     def _drawn(self, problem: Problem) -> Estimate:
         every, statistic = self._lots(problem, independent), _statistic(problem)
-        found = [_with_halves(statistic, each, problem.seed) for each in every]
+        weightings: bool = problem.divergence.weightings  # type: ignore[attr-defined]
+        found = [
+            _with_halves(statistic, each, problem.seed, weightings=weightings) for each in every
+        ]
         value, error, stderr = (
             torch.stack(each).reshape(problem.batch_shape) for each in zip(*found, strict=True)
         )
