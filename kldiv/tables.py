@@ -22,6 +22,7 @@ __all__ = [
     "record_table",
     "text_table",
     "titled",
+    "unit_of",
     "with_unit",
 ]
 
@@ -85,6 +86,17 @@ def cell_text(value: object, *, digits: int = 6) -> str:
             return ", ".join(f"{name}={cell}" for name, cell in cells.items())
         case other:
             return str(other)
+
+
+def unit_of(item: object) -> str:
+    """What the values of a divergence are counted in, of an object or of a class.
+
+    Example:
+        >>> unit_of(type("Distance", (), {"unit": "units of x"}))
+        'units of x'
+    """
+    unit = getattr(item, "unit", "nats")
+    return unit if isinstance(unit, str) else "units that its parameters decide"
 
 
 def with_unit(number: str, unit: str) -> str:

@@ -187,3 +187,31 @@ def test_a_logarithm_keeps_its_digits_where_the_overlap_is_tiny(divergence, rate
     p, q = normal(0.0, 1.0), normal(distance, 1.0)
     found = kldiv.divergence(p, q, divergence, estimator="quadrature")
     assert float(found) == pytest.approx(rate * distance**2, rel=1e-8)
+
+
+UNITS = {
+    "nats": (
+        "kl jeffreys jensen_shannon skew_kl(weight=0.5) renyi(alpha=0.5) renyi(alpha=inf) "
+        "bhattacharyya chernoff cauchy_schwarz gamma(gamma=1) alpha(alpha=0) alpha(alpha=1) "
+        "tsallis(alpha=1) density_power(beta=0)"
+    ),
+    "": (
+        "total_variation hockey_stick hellinger squared_hellinger chi2 neyman_chi2 triangular "
+        "cosine alpha(alpha=0.5) tsallis(alpha=0)"
+    ),
+    "units of density": "squared_l2 density_power(beta=1)",
+    "units of density^0.5": "density_power(beta=0.5)",
+    "inverse squared units of x": "fisher",
+}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_logarithms_are_counted_in_nats_and_all_else_in_what_it_is(unit):
+    for name in UNITS[unit].split():
+        found = kldiv.divergence(*STANDARD, name)
+        assert found.unit == unit, name
+        assert ("nats" in repr(found)) == (unit == "nats")
+
+
+def test_the_units_of_all_are_known():
+    assert {name.split("(")[0] for names in UNITS.values() for name in names.split()} == set(NAMES)

@@ -11,8 +11,9 @@ from torch.distributions import Categorical
 
 import kldiv
 
+from kldiv import blocks
 from kldiv.blocks import LARGE
-from kldiv.builtin.closed_forms import categories
+from kldiv.builtin.closed_forms import categories, large_sums
 from kldiv.builtin.closed_forms.large_categories import kl_of_large
 
 SHAPES = [(LARGE,), (3, LARGE // 2), (LARGE // 5, 6)]
@@ -54,8 +55,109 @@ def test_value_and_error_are_those_of_the_ordinary_way(shape, gap, dtype, kind):
     assert gap or (found.value == 0).all()
 
 
-@pytest.mark.parametrize("divergence", ["chi2", "renyi(alpha=0.5)", "squared_hellinger"])
-def test_other_divergences_add_up_blocks(divergence):
+class Crooked(kldiv.FDivergence):
+    """The Kullback-Leibler divergence of a generator that is negative and slopes at 1."""
+
+    at_zero = 0.0
+    slope_at_infinity = math.inf
+
+    def generator(self, log_u):
+        return log_u.exp() * log_u
+
+
+OTHERS = [
+    "jeffreys",
+    "jensen_shannon(weight=0.3)",
+    "total_variation",
+    "squared_hellinger",
+    "chi2",
+    "neyman_chi2",
+    "alpha(alpha=1.7)",
+    "hockey_stick(gamma=1.5)",
+    "skew_kl(weight=0.3)",
+    Crooked(),
+]
+
+
+def by_the_book(p, q, divergence):
+    """The same where no number of categories is large; p, q and the result in float64."""
+    sides = [
+        Categorical(**{kind: getattr(side, kind).double()})
+        for side in (p, q)
+        for kind in (["probs"] if "probs" in vars(side) else ["logits"])
+    ]
+    with mock.patch.object(categories, "is_large", return_value=False):
+        return kldiv.divergence(*sides, divergence)
+
+
+COUNT = 3000
+
+
+@pytest.fixture
+def small_blocks():
+    """Some thousand categories are many, and taken in blocks of some hundred."""
+    with mock.patch.object(large_sums, "LARGE", COUNT), mock.patch.object(blocks, "BLOCK", 400):
+        yield
+
+
+@pytest.mark.parametrize("kind", ["probs", "logits"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("divergence", OTHERS, ids=str)
+@pytest.mark.usefixtures("small_blocks")
+def test_f_divergences_are_sums_of_their_generator(divergence, dtype, kind):
+    for shape, gap in (((COUNT,), 1.0), ((2, COUNT // 2), 1e-3)):
+        p, q = pair(shape, gap, dtype, kind)
+        found, expected = kldiv.divergence(p, q, divergence), by_the_book(p, q, divergence)
+        assert found.value.dtype == dtype
+        assert found.method == "exact"
+        apart = (found.value.double() - expected.value).abs()
+        assert (apart <= found.error.double() + expected.error).all()
+        eps = torch.finfo(dtype).eps
+        assert (found.error.double() <= eps * expected.value + 1e-11).all()
+
+
+@pytest.mark.parametrize("divergence", OTHERS, ids=str)
+@pytest.mark.usefixtures("small_blocks")
+def test_equal_sides_are_at_no_distance(divergence):
+    p, _ = pair((COUNT,), 1.0, torch.float32, "logits")
+    found = kldiv.divergence(p, p, divergence)
+    assert float(found) == 0
+    assert float(found.error) < 1e-11
+
+
+@pytest.mark.parametrize("divergence", OTHERS, ids=str)
+@pytest.mark.usefixtures("small_blocks")
+def test_empty_categories_count_as_the_limits_of_the_generator(divergence):
+    p, q = pair((COUNT,), 1.0, torch.float64, "probs")
+    first, second = p.probs.clone(), q.probs.clone()
+    first[::7], second[::5] = 0, 0
+    p, some, others = Categorical(p.probs), Categorical(first), Categorical(second)
+    for sides in ((some, p), (p, some), (some, others)):
+        found, expected = kldiv.divergence(*sides, divergence), by_the_book(*sides, divergence)
+        assert found.method == "exact"
+        assert float(found) == pytest.approx(float(expected), rel=1e-11)
+        if expected.value.isinf():
+            assert found.reason == "one side has mass where the other has none"
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_one_side_may_be_given_by_probabilities_and_the_other_by_logits():
+    p, q = pair((COUNT,), 1.0, torch.float32, "probs")
+    found = kldiv.divergence(p, Categorical(logits=q.probs.double().log()), "chi2")
+    assert float(found) == pytest.approx(float(kldiv.divergence(p, q, "chi2")), rel=1e-6)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_where_a_gradient_is_asked_for_f_divergences_are_summed_by_autograd():
+    p, q = pair((COUNT,), 1.0, torch.float64, "logits")
+    theta = q.logits.clone().requires_grad_()
+    found = kldiv.divergence(p, Categorical(logits=theta), "total_variation")
+    assert found.method == "sum"
+    assert found.value.requires_grad
+
+
+@pytest.mark.parametrize("divergence", ["renyi(alpha=0.5)"])
+def test_functions_of_integrals_add_up_blocks(divergence):
     p, q = pair((3, LARGE // 2), 0.3, torch.float64, "logits")
     found = kldiv.divergence(p, q, divergence)
     rows = [

@@ -129,6 +129,12 @@ def test_the_unit_of_a_divergence_is_shown(run):
         assert json.loads(run("show", "weight", "--json"))["divergences"]["unit"] == "grams"
 
 
+def test_a_unit_that_parameters_decide_is_shown_as_that(run):
+    assert "counted in units that its parameters decide." in run("show", "alpha")
+    found = json.loads(run("show", "alpha", "--json"))["divergences"]
+    assert found["unit"] == "units that its parameters decide"
+
+
 def test_a_name_in_two_registries_is_shown_twice(run, nearness):
     with kldiv.targets.temporary("nearness", dict):
         assert list(json.loads(run("show", "nearness", "--json"))) == ["divergences", "targets"]

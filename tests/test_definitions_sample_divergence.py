@@ -207,3 +207,40 @@ def test_the_error_goes_through_what_is_made_of_the_value():
     above, below = math.sqrt(value + error), math.sqrt(max(value - error, 0))
     assert float(root.error) == pytest.approx(max(above - float(root), float(root) - below))
     assert float(root) - float(root.error) <= 0  # two samples of one distribution
+
+
+class Weighed(Energy):
+    """The same for many weightings, whose claim holds."""
+
+    weightings = True
+
+    def compare(self, points_p, weights_p, points_q, weights_q):
+        def mean(x, v, y, w):
+            return (v @ torch.cdist(x[:, None], y[:, None]) * w).sum(-1)
+
+        p, q = (points_p, weights_p), (points_q, weights_q)
+        return 2 * mean(*p, *q) - mean(*p, *p) - mean(*q, *q)
+
+
+class WronglyWeighed(Weighed):
+    """Its points within p count as in the whole sample."""
+
+    def compare(self, points_p, weights_p, points_q, weights_q):
+        every = torch.full((len(points_p),), 1 / len(points_p), dtype=torch.float64)
+        whole = super().compare(points_p, every, points_p, weights_p)
+        return super().compare(points_p, weights_p, points_q, weights_q) + whole
+
+
+def test_weightings_are_checked_against_the_points_that_they_leave():
+    check = lambda divergence: kldiv.testing.check_divergence(
+        divergence, laws=["batch"], pairs=["coins"]
+    )
+    assert check(Weighed()).passed
+    assert [each.law for each in check(WronglyWeighed()).failures] == ["batch"]
+
+
+def test_many_weightings_change_nothing_but_the_time():
+    p, q = torch.linspace(0, 1, 40).double(), torch.linspace(0, 2, 30).double().square()
+    plain, weighed = (kldiv.divergence(p, q, each, seed=0) for each in (Energy(), Weighed()))
+    assert float(weighed) == pytest.approx(float(plain), rel=1e-14)
+    assert float(weighed.error) == pytest.approx(float(plain.error), rel=1e-10)

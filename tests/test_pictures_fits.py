@@ -77,11 +77,12 @@ MOVING = ["reverse", "half line", "measure", "counts", "plane", "module"]
 
 @pytest.mark.parametrize("name", FITS)
 def test_every_fit_has_a_picture_that_pyplot_knows(name):
-    figure = plot_fit(FITS[name]())
+    fit = FITS[name]()
+    figure = plot_fit(fit)
 
     assert figure.number in pyplot.get_fignums()
     assert figure.axes
-    assert "nats" in figure.get_suptitle()
+    assert fit.divergence.unit in figure.get_suptitle()
 
 
 @pytest.mark.parametrize("name", ON_A_LINE)

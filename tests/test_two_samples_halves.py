@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+import kldiv
+
 from kldiv.estimators.two_samples.halves import with_halves
 from kldiv.estimators.two_samples.lots import Lot
 
@@ -117,3 +119,22 @@ def test_the_error_of_many_units_holds_where_the_linear_part_vanishes():
         value, error, _ = with_halves(square, [p, q], seed)
         misses += float(value) > float(error)
     assert misses <= 2
+
+
+def test_halves_by_weights_are_those_that_are_taken_one_by_one():
+    def square(x, w, y, v):
+        return ((w * x).sum(-1) - (v * y).sum(-1)).square()
+
+    units, other = 40, lot(drawn(35, 2))
+    points, weights = drawn(80, 1), torch.tensor([0.3, 0.7], dtype=F64)
+    several = Lot((points,), weights.repeat_interleave(units) / units, units)
+    at_once, alone = (
+        torch.stack(with_halves(square, [several, other], 0, weightings=each))
+        for each in (True, False)
+    )
+    torch.testing.assert_close(at_once, alone, rtol=1e-12, atol=0)
+
+
+def test_a_value_for_each_weighting_is_asked_of_those_who_take_them():
+    with pytest.raises(kldiv.InvalidType, match=r"shape \(64,\)"):
+        with_halves(lambda x, w: (w * x).sum(), [lot(drawn(30, 1))], 0, weightings=True)

@@ -65,5 +65,6 @@ GOAL = Goal(
     ],
     "there is no call for bare arrays of log densities: these are two Categoricals, whose numbers "
     "are checked before the one blocked pass over them, so that all are read twice, with kernels "
-    "of numpy and no compiler. Others than kl go block by block with torch, each by itself.",
+    "of numpy and no compiler. Other f-divergences take one such pass each, by their generator in "
+    "torch; no call takes several at once, as kldiv.divergence is one divergence's value.",
 )

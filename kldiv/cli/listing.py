@@ -13,7 +13,7 @@ from kldiv.cli.group import chosen, complete, json_option, main
 from kldiv.entry import Entry
 from kldiv.errors import UnknownName
 from kldiv.registries import REGISTRIES, divergences
-from kldiv.tables import json_text, text_table
+from kldiv.tables import json_text, text_table, unit_of
 
 __all__ = ["list_", "show"]
 
@@ -45,7 +45,7 @@ def show(name: str, *, as_json: bool) -> None:
     for kind, entry in found.items():
         click.echo(f"{entry.qualified_name} {entry.version}: one of the {kind}\n")
         click.echo(f"{inspect.getdoc(entry.load()) or 'It has no description.'}\n")
-        if unit := getattr(entry.load(), "unit", ""):
+        if kind == "divergences" and (unit := unit_of(entry.load())):
             click.echo(f"Its values are counted in {unit}.\n")
         rows = entry.parameters.items()
         table = text_table(("parameter", "default, type or constraint"), rows)
@@ -72,6 +72,6 @@ def _brief(entry: Entry) -> dict[str, object]:
 
 def _full(entry: Entry) -> dict[str, object]:
     item = entry.load()
-    unit = {"unit": item.unit} if hasattr(item, "unit") else {}
+    unit = {"unit": unit_of(item)} if hasattr(item, "unit") else {}
     description = inspect.getdoc(item) or ""
     return {**_brief(entry), "parameters": entry.parameters, **unit, "description": description}

@@ -162,12 +162,13 @@ class IntegralDivergence(Divergence, ABC):
 
 
 class FDivergence(IntegralDivergence):
-    r"""An f-divergence :math:`D_f(p \parallel q) = \int q\, f(p / q)\, dx`, in nats.
+    r"""An f-divergence :math:`D_f(p \parallel q) = \int q\, f(p / q)\, dx`.
 
     To write one, define :meth:`generator`. Everything else is derived: values with errors,
     gradients, batches, fits. Override :meth:`integrand` where the generator would overflow or
     cancel, and declare :attr:`at_zero` and :attr:`slope_at_infinity` where the limits cannot be
-    read off the generator numerically.
+    read off the generator numerically. It is counted in nats unless :attr:`unit` says otherwise:
+    where :math:`f` has no logarithm, it is a plain number.
 
     References:
         On Divergences and Informations in Statistics and Information Theory (Liese and Vajda,

@@ -23,6 +23,10 @@ class DrawnDivergence(Divergence, ABC):
 
     draws: ClassVar[int] = 2000
     """How many points are drawn of a distribution unless the estimator says otherwise."""
+    weightings: ClassVar[bool] = False
+    """Whether ``compare`` takes many weightings of the points at once, with shape :math:`(*, N)`,
+    and returns as many values, with shape :math:`(*)`. The error is had of many weightings, so it
+    saves what does not depend on them, such as distances."""
 
     def combine(self, value: Tensor) -> Tensor:
         """The divergence from what was compared, increasing, such as a root; by default that."""

@@ -34,16 +34,19 @@ from kldiv.estimators.two_samples.lots import Lot
 from kldiv.lazy import deferred
 
 if TYPE_CHECKING:
+    from kldiv.estimators.two_samples.comparison import Comparison
     from kldiv.estimators.two_samples.pooled import Pool
 
 __all__ = ["Samples"]
 
 _compare = deferred("kldiv.estimators.two_samples.comparison:compare")
+_kl_by_neighbours = deferred("kldiv.estimators.two_samples.by_neighbours:kl_by_neighbours")
 _learnt = deferred("kldiv.estimators.two_samples.comparison:LogRatios.learnt")
 _pool_of = deferred("kldiv.estimators.two_samples.pooled:Pool")
 _with_halves = deferred("kldiv.estimators.two_samples.halves:with_halves")
 
 _FEWEST = 20
+_FEWEST_NEIGHBOURS = 3
 _SEEN = 5  # dimensions, of which few points show the tails;
 _EACH = 12  # points for each dimension show them in more
 _MOST_COORDINATES = 50
@@ -63,13 +66,17 @@ class Samples:
     Arguments:
         points: How many points to draw of a distribution that is compared as a sample; ``None``
             leaves it to the divergence.
+        neighbours: ``None`` learns the ratio of densities. A number has ``kl`` between data and
+            data by the distances to as many nearest neighbours: in a fraction of the time and
+            with a wider error.
         rules: The closed forms to choose from for integrals of powers of q.
 
     Raises:
-        InvalidArgument: If ``points`` is less than 20.
+        InvalidArgument: If ``points`` is less than 20, or ``neighbours`` less than 3.
     """
 
     points: int | None = None
+    neighbours: int | None = None
     rules: tuple[Rule, ...] = ()
 
     name = "samples"
@@ -77,9 +84,15 @@ class Samples:
     def __post_init__(self) -> None:
         if self.points is not None and self.points < _FEWEST:
             raise InvalidArgument(f"points must be at least {_FEWEST}, got {self.points}")
+        if self.neighbours is not None and self.neighbours < _FEWEST_NEIGHBOURS:
+            raise InvalidArgument(
+                f"neighbours must be at least {_FEWEST_NEIGHBOURS}, got {self.neighbours}"
+            )
 
     def why_not(self, problem: Problem) -> str | None:
         """Two samples, or p is one and q a normalised density."""
+        if self.neighbours is not None:
+            return _why_not_near(problem, self.neighbours)
         if isinstance(problem.divergence, DrawnDivergence):
             return why_not_drawn(problem)
         sampled = [isinstance(side, SampleTarget) for side in (problem.p, problem.q)]
@@ -124,11 +137,7 @@ class Samples:
         return problem.divergence.combine(torch.stack(found).reshape(problem.batch_shape))
 
     def _compared(self, problem: Problem, p: SampleTarget, q: SampleTarget) -> Estimate:
-        divergence = problem.divergence
-        if not isinstance(divergence, IntegralDivergence):
-            raise NotAvailable(f"{divergence} is no function of the ratio of two densities")
-        pool = _pool(p, q, problem.seed)
-        found = _compare(divergence, pool, _learnt(pool))
+        found = self._comparison(problem, p, q)
         value, error, stderr = (
             torch.tensor(number, dtype=torch.float64, device=p.device)
             for number in (found.value, found.error, found.stderr)
@@ -137,11 +146,28 @@ class Samples:
         if size > _SEEN and min(_worth(p), _worth(q)) < _EACH * size:
             error = torch.full_like(error, torch.inf)
             reason = f"so few points do not show the tails in {size} dimensions"
-        return Estimate(value, error, self.name, stderr, len(pool.first), reason)
+        return Estimate(value, error, self.name, stderr, p.number + q.number, reason)
+
+    def _comparison(self, problem: Problem, p: SampleTarget, q: SampleTarget) -> Comparison:
+        if self.neighbours is not None:
+            by_neighbours: Comparison = _kl_by_neighbours(
+                _flat(p.points), _flat(q.points), self.neighbours
+            )
+            return by_neighbours
+        if not isinstance(problem.divergence, IntegralDivergence):
+            raise NotAvailable(
+                f"{problem.divergence} is no function of the ratio of two densities"
+            )
+        pool = _pool(p, q, problem.seed)
+        found: Comparison = _compare(problem.divergence, pool, _learnt(pool))
+        return found
 
     def _drawn(self, problem: Problem) -> Estimate:
         every, statistic = self._lots(problem, independent), _statistic(problem)
-        found = [_with_halves(statistic, each, problem.seed) for each in every]
+        weightings: bool = problem.divergence.weightings  # type: ignore[attr-defined]
+        found = [
+            _with_halves(statistic, each, problem.seed, weightings=weightings) for each in every
+        ]
         value, error, stderr = (
             torch.stack(each).reshape(problem.batch_shape) for each in zip(*found, strict=True)
         )
@@ -176,6 +202,24 @@ def _why_not_compared(problem: Problem) -> str | None:
             f"a point has {problem.event_shape.numel()} coordinates, and ratios of densities are "
             f"learnt in at most {_MOST_COORDINATES}; project the points first"
         )
+    return None
+
+
+def _why_not_near(problem: Problem, neighbours: int) -> str | None:
+    if problem.divergence.name != "kl":
+        return (
+            f"nearest neighbours give kl, not {problem.divergence}; kldiv.Samples() without them "
+            "has others"
+        )
+    for name, side in (("p", problem.p), ("q", problem.q)):
+        if not isinstance(side, SampleTarget):
+            return f"{name} = {side!r} is no sample, and neighbours are those of two samples"
+        if _worth(side) < side.number:
+            return f"the points of {name} weigh differently, and neighbours are counted"
+        if side.number < neighbours + 2:
+            return (
+                f"{neighbours} neighbours take {neighbours + 2} points, {name} has {side.number}"
+            )
     return None
 
 

@@ -21,6 +21,7 @@ from kldiv.entry import Entry
 from kldiv.lazy import Lazy
 from kldiv.registries import REGISTRIES
 from kldiv.sphinxext.pages import page_of
+from kldiv.tables import unit_of
 
 __all__ = ["Catalogue", "first_sentence"]
 
@@ -58,7 +59,7 @@ class Catalogue(SphinxDirective):
                 call = f"{name}({', '.join(entry.parameters)})"
             if not (isinstance(entry.item, Lazy) and entry.item.summary):
                 meaning = list(_meaning(inspect.getdoc(entry.load()) or ""))
-            meaning += _unit(getattr(entry.load(), "unit", "nats"))
+            meaning += _unit(unit_of(entry.load()))
         except Exception as error:  # a plugin may raise whatever it likes
             if entry.plugin in self.config.kldiv_hosts:
                 logger.warning("%s does not load: %r", entry.qualified_name, error)

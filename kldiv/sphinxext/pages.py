@@ -21,6 +21,7 @@ from sphinx.application import Sphinx
 from kldiv.closed_form import ClosedForm
 from kldiv.entry import Entry
 from kldiv.registries import REGISTRIES, closed_forms
+from kldiv.tables import unit_of
 
 __all__ = ["page_of", "write_pages"]
 
@@ -88,7 +89,7 @@ def _lines(kind: str, name: str, entry: Entry, host: bool) -> Iterator[str]:
 
 def _claims(item: object) -> Iterator[str]:
     """What a divergence claims of itself, and what it is counted in."""
-    unit = getattr(item, "unit", "nats")
+    unit = unit_of(item)
     claims = [words for claim, words in CLAIMS.items() if getattr(item, claim, None) is True]
     bound = getattr(item, "upper_bound", math.inf)
     if isinstance(bound, int | float) and math.isfinite(bound):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -15,6 +15,10 @@ from torch import Tensor
 from kldiv.definitions.sample_divergence import DrawnDivergence
 from kldiv.errors import ShapeMismatch
 from kldiv.estimate import Estimate
+from kldiv.estimators import Problem
+from kldiv.estimators.two_samples.drawing import independent, lots
+from kldiv.estimators.two_samples.lots import Lot
+from kldiv.resolving import as_target
 from kldiv.testing.derivatives import differences, with_gradient
 from kldiv.testing.law import Check, Subject, agree, law, scatter
 from kldiv.testing.pair import Pair, Side
@@ -23,6 +27,7 @@ __all__ = ["agreement", "batch", "gradient", "precision"]
 
 _CLOSE = 1e-5  # of the derivatives, and of the values in float32, relatively
 _REPEATS = 16
+_FEW = 30  # points
 _DEVIATIONS = 5.0
 _EPS = torch.finfo(torch.float64).eps
 _CHANGES = (1e-3, 1e-4)  # of the way from p to q
@@ -105,10 +110,13 @@ def batch(subject: Subject, pair: Pair) -> Iterator[Check]:
 
     All p are paired with all q, :math:`(B, 1) \times (B) \to (B, B)`, and compared with pairs that
     are taken alone and with pairs in a row; two of each where the divergence is defined on
-    samples, which are compared one by one.
+    samples, which are compared one by one. Of ``weightings`` of samples, each has the value of
+    the points that it leaves.
     """
     if isinstance(subject.divergence, DrawnDivergence):
         pair = pair.first(2)
+        if subject.divergence.weightings:
+            yield _weighed(subject, subject.divergence, pair)
     tall = {name: value.unsqueeze(1) for name, value in pair.p.parameters.items()}
     whole = subject.of(pair.p.members(tall), pair.q.members())
     size = len(pair)
@@ -129,6 +137,28 @@ def _same(whole: Estimate, place: tuple[Any, Any], other: Estimate, name: str) -
     """Whether a part of a table is what was computed otherwise."""
     value, slack = whole.value[place], scatter(whole)[place] + scatter(other)
     return Check(agree(value, other.value, slack), {"in a table": value, name: other.value})
+
+
+def _weighed(subject: Subject, divergence: DrawnDivergence, pair: Pair) -> Check:
+    """Whether samples of which points are left out are told apart as the samples of the rest."""
+    p, q = (as_target(side, "") for side in pair.members())
+    samples = lots(Problem(divergence, p, q, subject.seed), _FEW, independent)[0]
+    compare: Callable[..., Tensor] = divergence.compare  # type: ignore[attr-defined]
+    left = [torch.arange(lot.units) % torch.tensor([[2], [3]]) > 0 for lot in samples]
+    together = [lot.weighed(each) for lot, each in zip(samples, left, strict=True)]
+    parts = (
+        [lot.part(each) for lot, each in zip(samples, row, strict=True)]
+        for row in zip(*left, strict=True)
+    )
+    at_once = compare(*_arguments(together))
+    alone = torch.stack([compare(*_arguments(each)) for each in parts])
+    holds = agree(at_once, alone, _CLOSE * alone.abs())
+    return Check(holds, {"at once": at_once, "alone": alone}, "samples")
+
+
+def _arguments(lots: Iterable[Lot]) -> Iterator[Tensor]:
+    """What samples are to a divergence of them."""
+    return (argument for lot in lots for argument in lot.arguments)
 
 
 @law(takes=_of_one_kind)

@@ -25,12 +25,13 @@ from torch.distributions import (
 
 from kldiv.blocks import BLOCK, LARGE
 from kldiv.builtin.closed_forms.large_categories import kl_of_large
+from kldiv.builtin.closed_forms.large_sums import f_divergence_of_large, is_large
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.divergences.chernoff import Chernoff, ChernoffOfOrder
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import Renyi, RenyiAtInfinity
 from kldiv.closed_form import LargeRule
-from kldiv.definitions.divergence import Divergence, IntegralDivergence
+from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
 from kldiv.definitions.log_probability import log_probabilities
 
 __all__ = ["CLOSED_FORMS", "CategoriesRule"]
@@ -113,7 +114,11 @@ class CategoriesRule(LargeRule):
             _kind(p) in self.types
             and _kind(q) in self.types
             and _parts(p).event_shape == _parts(q).event_shape
-            and (type(divergence) is RenyiAtInfinity or follows(divergence, powers=False))
+            and (
+                type(divergence) is RenyiAtInfinity
+                or follows(divergence, powers=False)
+                or (isinstance(divergence, FDivergence) and is_large(p, q))
+            )
             and _as_many(_parts(p), _parts(q))
         )
 
@@ -131,8 +136,10 @@ class CategoriesRule(LargeRule):
         self, p: Distribution, q: Distribution, divergence: Divergence
     ) -> tuple[Tensor, Tensor] | None:
         """That of many categories, in blocks."""
-        if type(divergence) is not KL or type(p) is not Categorical or type(q) is not Categorical:
+        if not (isinstance(divergence, FDivergence) and is_large(p, q)):
             return None
+        if type(divergence) is not KL:
+            return f_divergence_of_large(divergence, p, q)
         found = kl_of_large(p, q)
         if found is None:
             return None

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from torch import Tensor
-from torch.distributions import Categorical
+from torch.distributions import Distribution
 
 from kldiv.blocks import BLOCK, LARGE, Array, arrays_of, blocks
 from kldiv.definitions.log_probability import was_given_probs
@@ -88,7 +88,7 @@ class _Weights:
         return cross / mass - (ratio - np.log1p(ratio))
 
 
-def kl_of_large(p: Categorical, q: Categorical) -> tuple[Tensor, Tensor] | None:
+def kl_of_large(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | None:
     """The divergences of large categorical distributions, and their rounding.
 
     Arguments:

@@ -62,6 +62,11 @@ class Alpha(FDivergence):
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha))
 
     @property
+    def unit(self) -> str:  # type: ignore[override]
+        """Nats where it is a Kullback-Leibler divergence, else it is a plain number."""
+        return "nats" if self.additive else ""
+
+    @property
     def symmetric(self) -> bool:  # type: ignore[override]
         """At one half it is symmetric."""
         return self.alpha == 0.5

@@ -34,6 +34,7 @@ class Chi2(FDivergence):
         On Choosing and Bounding Probability Metrics (Gibbs and Su, 2002), arXiv:math/0209021.
     """
 
+    unit = ""
     at_zero = 1.0
     slope_at_infinity = math.inf
 
@@ -62,6 +63,7 @@ class NeymanChi2(FDivergence):
         On Choosing and Bounding Probability Metrics (Gibbs and Su, 2002), arXiv:math/0209021.
     """
 
+    unit = ""
     at_zero = math.inf
     slope_at_infinity = 1.0
 
@@ -91,6 +93,7 @@ class Triangular(FDivergence):
         (Topsøe, 2000), doi:10.1109/18.850703.
     """
 
+    unit = ""
     symmetric = True
     upper_bound = 2.0
     at_zero = 1.0

@@ -57,6 +57,13 @@ class DensityPower(IntegralDivergence):
         object.__setattr__(self, "beta", check_number("beta", self.beta, low=0))
 
     @property
+    def unit(self) -> str:  # type: ignore[override]
+        """A power of the density's, nats at 0."""
+        if self.beta in (0, 1):
+            return "units of density" if self.beta else "nats"
+        return f"units of density^{self.beta:g}"
+
+    @property
     def symmetric(self) -> bool:  # type: ignore[override]
         """At 1 it is the squared L2 distance."""
         return self.beta == 1

@@ -31,6 +31,7 @@ class Fisher(ScoreDivergence):
         Information Theory and the Central Limit Theorem (Johnson, 2004), definition 1.13.
     """
 
+    unit = "inverse squared units of x"
     additive = True
     degree = 2.0
 

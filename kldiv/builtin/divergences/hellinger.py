@@ -34,6 +34,7 @@ class SquaredHellinger(FDivergence):
         doi:10.1214/aos/1176343842.
     """
 
+    unit = ""
     symmetric = True
     upper_bound = 1.0
     at_zero = 0.5
@@ -66,6 +67,7 @@ class Hellinger(IntegralDivergence):
         2006), doi:10.1109/TIT.2006.881731.
     """
 
+    unit = ""
     symmetric = True
     metric = True
     monotone = True

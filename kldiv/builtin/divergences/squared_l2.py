@@ -17,13 +17,13 @@ __all__ = ["CauchySchwarz", "Cosine", "SquaredL2"]
 
 
 class SquaredL2(IntegralDivergence):
-    r"""Squared L2 distance: the integrated squared error between two densities, per unit of x.
+    r"""Squared L2 distance: the integrated squared error between two densities.
 
     .. math:: \int (p - q)^2 \,dx
 
     It is symmetric, between 0, at p = q only, and infinity, and its square root is a metric. It
-    has no upper bound, as densities have none; between distributions on integers it is at most 2.
-    It is infinite where one density is not square integrable.
+    has the units of a density, and no upper bound, as densities have none; between distributions
+    on integers it is at most 2. It is infinite where one density is not square integrable.
 
     Fitting with it attends to where p is dense: for p of two modes apart it ends on one.
 
@@ -32,6 +32,7 @@ class SquaredL2(IntegralDivergence):
         doi:10.1198/004017001316975880.
     """
 
+    unit = "units of density"
     symmetric = True
     jointly_convex = True
     powers = (1.0, 2.0, 0.0), (-2.0, 1.0, 1.0), (1.0, 0.0, 2.0)
@@ -56,6 +57,7 @@ class Cosine(IntegralDivergence):
         Introduction to Information Retrieval (Manning, Raghavan and Schütze, 2008), section 6.3.1.
     """
 
+    unit = ""
     symmetric = True
     upper_bound = 1.0
     log_mass_slopes = (0.0, 0.0)

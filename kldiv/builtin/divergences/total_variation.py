@@ -34,6 +34,7 @@ class TotalVariation(FDivergence):
         2006), doi:10.1109/TIT.2006.881731.
     """
 
+    unit = ""
     symmetric = True
     metric = True
     upper_bound = 1.0
@@ -75,6 +76,7 @@ class HockeyStick(FDivergence):
 
     gamma: float = 1.0
 
+    unit = ""
     upper_bound = 1.0
     at_zero = 0.0
     slope_at_infinity = 1.0

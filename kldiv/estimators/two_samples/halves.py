@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ from kldiv.estimators.two_samples.lots import Lot
 
 __all__ = ["with_halves"]
 
+Statistic = Callable[..., Tensor]
+
 _ORDER = 32  # of the matrix, whose first column is constant and serves no pair
 _STUDENT = (63.7, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98)
 _BIAS = 1 / (math.sqrt(2) - 1)  # of what halves have more, where bias falls with the root of N
@@ -45,7 +48,7 @@ _MANY = 4 * _ENOUGH
 
 
 def with_halves(
-    statistic: Callable[..., Tensor], lots: Sequence[Lot], seed: int
+    statistic: Statistic, lots: Sequence[Lot], seed: int, *, weightings: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The value of a statistic of lots, its error and its standard error.
 
@@ -53,35 +56,33 @@ def with_halves(
         statistic: A function of the arguments of all lots, with shape :math:`()`.
         lots: The samples.
         seed: What the dealing follows.
+        weightings: Whether it takes weights with shape :math:`(H, N)`, for H halves at once.
     """
     value = _value(statistic, lots)
+    halves = partial(_at_once if weightings else _one_by_one, statistic)
     with torch.no_grad():
         fewest = min(lot.units for lot in lots)
         if fewest <= _MANY:
-            return value, *_errors(statistic, lots, value, seed)
+            return value, *_errors(halves, lots, value, seed)
         share = _ENOUGH / fewest
         some = [_some(lot, round(share * lot.units), seed) for lot in lots]
-        error, stderr = _errors(statistic, some, _value(statistic, some), seed)
+        error, stderr = _errors(halves, some, _value(statistic, some), seed)
         return value, math.sqrt(share) * error, math.sqrt(share) * stderr
 
 
 def _errors(
-    statistic: Callable[..., Tensor], lots: Sequence[Lot], value: Tensor, seed: int
+    halves: Callable[[Sequence[Lot], Sequence[Tensor]], Tensor],
+    lots: Sequence[Lot],
+    value: Tensor,
+    seed: int,
 ) -> tuple[Tensor, Tensor]:
     """The error and the standard error of the value of lots."""
     most = min(len(_STUDENT), (_ORDER - 1) // len(lots))
     pairs = [min(most, lot.units // 2) for lot in lots]
     signs = _signs().split([*pairs, _ORDER - 1 - sum(pairs)], -1)[:-1]
     cells = _dealt(lots, pairs, seed)
-    ends = [
-        torch.stack(
-            [
-                _half(statistic, lots, cells, [s * each[row] for each in signs])
-                for row in range(_ORDER)
-            ]
-        )
-        for s in (1, -1)
-    ]
+    chosen = [_chosen(*each) for each in zip(signs, cells, strict=True)]
+    ends = halves(lots, chosen).unflatten(0, (2, _ORDER))
     odd, even = (ends[0] - ends[1]) / 2, (ends[0] + ends[1]) / 2 - value
     straight, curved = odd.square().mean().sqrt(), even.std(correction=0)
     spread = _STUDENT[min(pairs) - 1] * straight + _CURVED * curved
@@ -96,18 +97,26 @@ def _some(lot: Lot, count: int, seed: int) -> Lot:
     return lot.part(chosen.to(lot.weights.device))
 
 
-def _half(
-    statistic: Callable[..., Tensor],
-    lots: Sequence[Lot],
-    cells: Sequence[Tensor],
-    signs: Sequence[Tensor],
-) -> Tensor:
-    """The value of the halves that signs choose."""
-    parts = [
-        lot.part((sign > 0).to(lot.weights.device)[cell // 2] == (cell % 2 == 0))
-        for lot, cell, sign in zip(lots, cells, signs, strict=True)
-    ]
-    return _value(statistic, parts)
+def _at_once(statistic: Statistic, lots: Sequence[Lot], chosen: Sequence[Tensor]) -> Tensor:
+    """The values of all halves by weights, with shape (H)."""
+    return _value(statistic, [lot.weighed(each) for lot, each in zip(lots, chosen, strict=True)])
+
+
+def _one_by_one(statistic: Statistic, lots: Sequence[Lot], chosen: Sequence[Tensor]) -> Tensor:
+    """The values of all halves, with shape (H)."""
+    halves = zip(*chosen, strict=True)
+    return torch.stack(
+        [
+            _value(statistic, [lot.part(each) for lot, each in zip(lots, half, strict=True)])
+            for half in halves
+        ]
+    )
+
+
+def _chosen(signs: Tensor, cells: Tensor) -> Tensor:
+    """The units of all halves: those of each row of signs, then of their opposites, (H, units)."""
+    taken = (torch.cat([signs, -signs]) > 0).to(cells.device)
+    return taken[:, cells // 2] == (cells % 2 == 0)
 
 
 def _dealt(lots: Sequence[Lot], pairs: Sequence[int], seed: int) -> list[Tensor]:
@@ -127,8 +136,9 @@ def _signs() -> Tensor:
     return matrix[:, 1:]
 
 
-def _value(statistic: Callable[..., Tensor], lots: Sequence[Lot]) -> Tensor:
+def _value(statistic: Statistic, lots: Sequence[Lot]) -> Tensor:
     value = statistic(*(argument for lot in lots for argument in lot.arguments))
-    if not isinstance(value, Tensor) or value.shape != ():
-        raise InvalidType(f"compare must return a tensor with shape (), got {value!r}")
+    shape = lots[0].weights.shape[:-1]
+    if not isinstance(value, Tensor) or value.shape != shape:
+        raise InvalidType(f"compare must return a tensor with shape {tuple(shape)}, got {value!r}")
     return value.double()

@@ -10,6 +10,7 @@ __all__ = ["LeCam"]
 class LeCam(kldiv.FDivergence):
     r"""Le Cam's divergence, :math:`\tfrac12\int (p-q)^2/(p+q)`, at most 1."""
 
+    unit = ""
     symmetric = True
     upper_bound = 1.0
 

@@ -43,11 +43,12 @@ class EnergyDistance(kldiv.SampleDivergence):
     unit = "units of x"
     symmetric = True
     jointly_convex = True
+    weightings = True
 
     def compare(
         self, points_p: Tensor, weights_p: Tensor, points_q: Tensor, weights_q: Tensor
     ) -> Tensor:
-        """The distance of two samples."""
+        """The distance of two samples, for each weighting."""
         x, y = (points.reshape(len(points), -1) for points in (points_p, points_q))
         if x.shape[-1] == 1:
             return self._on_a_line(x[:, 0], weights_p, y[:, 0], weights_q)
@@ -63,7 +64,8 @@ class EnergyDistance(kldiv.SampleDivergence):
             return distance
         within = distance.new_zeros(())
         for first, second in ((v, 0 * w), (0 * v, w)):
-            below, alone = _levels(first, second, order), (first @ first) + (second @ second)
+            below = _levels(first, second, order)
+            alone = first.square().sum(-1) + second.square().sum(-1)
             within = within + alone / (1 - alone) * (2 * (below * (1 - below)) @ gaps)
         return distance - within
 
@@ -86,12 +88,13 @@ def _in_order(x: Tensor, v: Tensor, y: Tensor, w: Tensor) -> tuple[Tensor, Tenso
 
 
 def _levels(v: Tensor, w: Tensor, order: Tensor) -> Tensor:
-    """What of the weights is at or below each point but the last."""
+    """What of the weights is at or below each point but the last, with shape (*, N - 1)."""
     if not (_alike(v) and _alike(w)):
-        return torch.cat([v, w])[order].cumsum(0)[:-1]
+        return torch.cat([v, w], -1)[..., order].cumsum(-1)[..., :-1]
     return torch.where(order < len(v), v[0], w[0]).cumsum(0)[:-1]  # without jumps in memory
 
 
 def _alike(weights: Tensor) -> bool:
-    """Whether all weights are the same, and nobody asks for their gradient."""
-    return not weights.requires_grad and bool((weights == weights[0]).all())
+    """Whether all weights are the same, of one weighting, and nobody asks for their gradient."""
+    plain = weights.ndim == 1 and not weights.requires_grad
+    return plain and bool((weights == weights[0]).all())

@@ -1,6 +1,7 @@
-r"""Kernels that are functions :math:`\varphi(r^2)` of the squared distance, with derivatives.
+r"""Kernels that are functions of the squared distance :math:`r^2`, with derivatives.
 
-Where nobody asks for gradients they write over their argument.
+In sums over pairs they are functions of :math:`t = -r^2 / 2`, which matrix products give, and
+write over their argument where nobody asks for gradients.
 """
 
 from __future__ import annotations
@@ -19,39 +20,37 @@ __all__ = ["KERNELS", "SMOOTH", "check_kernel", "length"]
 Kernel = Callable[[Tensor], Tensor]
 
 
-def gaussian(squares: Tensor) -> Tensor:
+def gaussian(t: Tensor) -> Tensor:
     r""":math:`e^{-r^2 / 2}`."""
-    if squares.requires_grad:
-        return (squares * -0.5).exp()
-    return _exponential(squares.mul_(-0.5))
+    return t.exp() if t.requires_grad else _over(np.exp, Tensor.exp_, t)
 
 
-def laplace(squares: Tensor) -> Tensor:
+def laplace(t: Tensor) -> Tensor:
     r""":math:`e^{-r}`."""
-    root = length(squares)
-    return (-root).exp() if root.requires_grad else _exponential(root.neg_())
+    root = length(t)
+    return (-root).exp() if root.requires_grad else _over(np.exp, Tensor.exp_, root.neg_())
 
 
-def _exponential(x: Tensor) -> Tensor:
-    """Written over its argument; numpy's is far quicker."""
-    if x.device.type != "cpu":
-        return x.exp_()
-    np.exp(x.numpy(), out=x.numpy())
-    return x
-
-
-def inverse_multiquadric(squares: Tensor) -> Tensor:
+def inverse_multiquadric(t: Tensor) -> Tensor:
     r""":math:`(1 + r^2)^{-1/2}`, whose tails are heavy."""
-    return (1 + squares).rsqrt() if squares.requires_grad else squares.add_(1).rsqrt_()
+    return (1 - 2 * t).rsqrt() if t.requires_grad else t.mul_(-2).add_(1).rsqrt_()
 
 
-def length(squares: Tensor) -> Tensor:
-    """The root of squared distances; at 0 its gradient is 0."""
-    if not squares.requires_grad:
-        return squares.sqrt_()
-    apart = squares > 0
-    root: Tensor = torch.where(apart, torch.where(apart, squares, 1.0).sqrt(), 0.0)
+def length(t: Tensor) -> Tensor:
+    """The distance; where it is 0 so is its gradient."""
+    if not t.requires_grad:
+        return _over(np.sqrt, Tensor.sqrt_, t.mul_(-2).relu_())
+    apart = t < 0
+    root: Tensor = torch.where(apart, (-2 * torch.where(apart, t, -1.0)).sqrt(), 0.0)
     return root
+
+
+def _over(fast: np.ufunc, slow: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
+    """A function written over its argument: by numpy, which is far quicker, where it can be."""
+    if t.device.type != "cpu":
+        return slow(t)
+    fast(t.numpy(), out=t.numpy())
+    return t
 
 
 def _of_gaussian(squares: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -52,6 +52,7 @@ class MMD(kldiv.SampleDivergence):
     jointly_convex = True
     upper_bound = 2.0
     draws: ClassVar[int] = 1000
+    weightings = True
 
     def __post_init__(self) -> None:
         check_kernel(self.kernel, self.bandwidth, KERNELS)
@@ -59,7 +60,7 @@ class MMD(kldiv.SampleDivergence):
     def compare(
         self, points_p: Tensor, weights_p: Tensor, points_q: Tensor, weights_q: Tensor
     ) -> Tensor:
-        """The squared discrepancy of two samples."""
+        """The squared discrepancy of two samples, for each weighting."""
         x, y = (
             points.reshape(len(points), -1) / self.bandwidth for points in (points_p, points_q)
         )

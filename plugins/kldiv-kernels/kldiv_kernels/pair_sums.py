@@ -1,8 +1,9 @@
 r"""Weighted sums over all pairs of points of functions of their squared distances.
 
-The distances are those of matrix products, :math:`\|x\|^2 + \|y\|^2 - 2\,x \cdot y`, tile by tile,
-each of a size that stays in the processor's cache; of the pairs within one sample only half are
-taken.
+They are functions of :math:`-\tfrac12\|x - y\|^2 = x \cdot y - \tfrac12\|x\|^2 - \tfrac12\|y\|^2`,
+which is a matrix product, tile by tile, each of a size that stays in the processor's cache; of
+the pairs within one sample only half are taken. However many weightings of the points there are,
+every pair is looked at once.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from torch import Tensor
 
 __all__ = ["Means", "means"]
 
-_TILE = 384
+_TILE = 512
 
-_OfSquares = Callable[[Tensor], Tensor]
+_Kernel = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Means:
     r"""The mean of a kernel over pairs of points of p, of q, and of both.
 
     Arguments:
-        within_p: With shape :math:`()`.
+        within_p: With shape :math:`(*)`.
         within_q: Likewise.
         between: Likewise.
     """
@@ -42,7 +43,7 @@ class Means:
 
 
 def means(
-    of_squares: _OfSquares,
+    kernel: _Kernel,
     first: tuple[Tensor, Tensor],
     second: tuple[Tensor, Tensor],
     *,
@@ -52,15 +53,15 @@ def means(
     r"""The means of a kernel over pairs.
 
     Arguments:
-        of_squares: The kernel of squared distances.
-        first: Points, with shape :math:`(N, D)`, and weights, with shape :math:`(N)`.
+        kernel: The kernel as a function of :math:`-r^2 / 2`.
+        first: Points, with shape :math:`(N, D)`, and weights, with shape :math:`(*, N)`.
         second: Likewise of the other sample.
         at_zero: The kernel of a point and itself.
         biased: Whether pairs of a point with itself count.
     """
     middle = torch.cat([first[0], second[0]]).detach().mean(0)  # whose squares lose fewer digits
     p, q = (_Side.of(points - middle, weights) for points, weights in (first, second))
-    tiles = _Tiles(of_squares, torch.empty(_TILE * _TILE).to(p.weights))
+    tiles = _Tiles(kernel, torch.empty(_TILE * _TILE).to(p.rows))
     return Means(
         _within(tiles, p, at_zero, biased=biased),
         _within(tiles, q, at_zero, biased=biased),
@@ -70,12 +71,12 @@ def means(
 
 @dataclass(frozen=True)
 class _Side:
-    r"""Points and weights; the product of a row and a column is a squared distance.
+    r"""Points and weights; the product of a row and a column is minus half a squared distance.
 
     Arguments:
-        rows: :math:`(-2 x, \|x\|^2, 1)`, with shape :math:`(N, D + 2)`.
-        columns: :math:`(x, 1, \|x\|^2)`, likewise.
-        weights: With shape :math:`(N)`.
+        rows: :math:`(x, -\tfrac12\|x\|^2, 1)`, with shape :math:`(N, D + 2)`.
+        columns: :math:`(x, 1, -\tfrac12\|x\|^2)`, likewise.
+        weights: With shape :math:`(*, N)`.
     """
 
     rows: Tensor
@@ -84,48 +85,49 @@ class _Side:
 
     @staticmethod
     def of(x: Tensor, weights: Tensor) -> _Side:
-        size, one = x.square().sum(-1, keepdim=True), torch.ones_like(x[:, :1])
-        rows, columns = torch.cat([-2 * x, size, one], -1), torch.cat([x, one, size], -1)
-        return _Side(rows, columns, weights)
+        size, one = -x.square().sum(-1, keepdim=True) / 2, torch.ones_like(x[:, :1])
+        return _Side(torch.cat([x, size, one], -1), torch.cat([x, one, size], -1), weights)
+
+    def parts(self) -> Iterator[_Side]:
+        """As many points at a time as a tile has rows."""
+        every = (self.rows.split(_TILE), self.columns.split(_TILE), self.weights.split(_TILE, -1))
+        return (_Side(*each) for each in zip(*every, strict=True))
 
 
 @dataclass(frozen=True)
 class _Tiles:
     """The kernel of tiles of pairs, in one place of memory where there are no gradients."""
 
-    of_squares: _OfSquares
+    kernel: _Kernel
     place: Tensor
 
-    def at(self, rows: Tensor, columns: Tensor) -> Tensor:
+    def at(self, p: _Side, q: _Side) -> Tensor:
+        rows, columns = p.rows, q.columns
         if rows.requires_grad or columns.requires_grad:
-            return self.of_squares((rows @ columns.mT).relu())
+            return self.kernel(rows @ columns.mT)
         place = self.place[: len(rows) * len(columns)].view(len(rows), len(columns))
-        return self.of_squares(torch.mm(rows, columns.mT, out=place).relu_())
+        return self.kernel(torch.mm(rows, columns.mT, out=place))
 
 
 def _within(tiles: _Tiles, side: _Side, at_zero: float, *, biased: bool) -> Tensor:
-    v = side.weights
-    total = v.new_zeros(())
-    for rows in _cuts(len(v)):
-        own = tiles.at(side.rows[rows], side.columns[rows]).triu(1)
-        total = total + v[rows] @ own @ v[rows]
-        for columns in _cuts(len(v), rows.stop):
-            tile = tiles.at(side.rows[rows], side.columns[columns])
-            total = total + v[rows] @ (tile @ v[columns])
-    alone = v.square().sum()
-    return 2 * total + at_zero * alone if biased else 2 * total / (1 - alone)
+    parts, total = list(side.parts()), side.weights.new_zeros(())
+    for place, part in enumerate(parts):
+        v, tile = part.weights, tiles.at(part, part)
+        total = total + _product(v, tile, v) - v.square() @ tile.diagonal()
+        for other in parts[place + 1 :]:
+            total = total + 2 * _product(v, tiles.at(part, other), other.weights)
+    alone = side.weights.square().sum(-1)
+    return total + at_zero * alone if biased else total / (1 - alone)
 
 
 def _between(tiles: _Tiles, p: _Side, q: _Side) -> Tensor:
-    v, w = p.weights, q.weights
-    total = v.new_zeros(())
-    for rows in _cuts(len(v)):
-        for columns in _cuts(len(w)):
-            tile = tiles.at(p.rows[rows], q.columns[columns])
-            total = total + v[rows] @ (tile @ w[columns])
+    total, others = p.weights.new_zeros(()), list(q.parts())
+    for part in p.parts():
+        for other in others:
+            total = total + _product(part.weights, tiles.at(part, other), other.weights)
     return total
 
 
-def _cuts(count: int, start: int = 0) -> Iterator[slice]:
-    for first in range(start, count, _TILE):
-        yield slice(first, min(first + _TILE, count))
+def _product(v: Tensor, tile: Tensor, w: Tensor) -> Tensor:
+    """The sums of a tile, each row and column weighed, with shape (*)."""
+    return (v * (w @ tile.mT)).sum(-1)

@@ -50,12 +50,13 @@ class KernelStein(kldiv.SampleScoreDivergence):
 
     unit = "inverse squared units of x"
     draws: ClassVar[int] = 1000
+    weightings = True
 
     def __post_init__(self) -> None:
         check_kernel(self.kernel, self.bandwidth, SMOOTH)
 
     def compare(self, points: Tensor, weights: Tensor, scores: Tensor) -> Tensor:
-        """The squared discrepancy of a sample."""
+        """The squared discrepancy of a sample, for each weighting."""
         x = points.reshape(len(points), -1) / self.bandwidth
         s = scores * self.bandwidth
         size, along = x.square().sum(-1), (x * s).sum(-1)
@@ -65,8 +66,8 @@ class KernelStein(kldiv.SampleScoreDivergence):
         gap = along.unsqueeze(1) + along - cross - cross.mT  # (s - s') · (x - x')
         steins = value * (s @ s.mT) - 2 * slope * gap
         steins = steins - 2 * x.shape[-1] * slope - 4 * squares * bend
-        total = weights @ steins @ weights
+        total = (weights @ steins * weights).sum(-1)
         if not self.biased:
             alone = weights.square()
-            total = (total - alone @ steins.diagonal()) / (1 - alone.sum())
+            total = (total - alone @ steins.diagonal()) / (1 - alone.sum(-1))
         return total / self.bandwidth**2
