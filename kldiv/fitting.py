@@ -173,11 +173,10 @@ def _objective(
         estimator=as_estimator(estimator, small),
         seed=as_seed(seed),
     )
-    probe = objective.family.present().expand((*found.batch_shape, -1)).to(found.device)
     if objective.family.space.size == 0:
         raise InvalidArgument(f"{objective.family!r} has no free parameter to fit")
-    chosen = objective.estimator(probe)
-    reason = None if objective.free else chosen.why_not(objective.problem(probe))
+    chosen = objective.estimator()
+    reason = None if objective.free else chosen.why_not(objective.problem())
     if reason is not None:
         raise NotAvailable(f"estimator {chosen.name!r} does not apply: {reason}")
     return objective

@@ -26,12 +26,13 @@ import torch
 
 from torch import Tensor
 
-from kldiv.errors import NotAvailable
+from kldiv.definitions.triangles import triangle_of, triangular, with_diagonal
 from kldiv.estimators.sampling.moving import normal_points
 from kldiv.numerics import NORMAL_ENTROPY
 from kldiv.solvers.lanczos import signature_by
 from kldiv.solvers.normal_charts import NormalChart, chart_of
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.slopes import log_density_and_slope
 
 __all__ = ["NormalDraws"]
 
@@ -75,8 +76,8 @@ class NormalDraws:
         """The diagonal of the inverse Fisher information, with shape (P)."""
         scales = {"isotropic": 1, "diagonal": self.size}.get(self.chart.shape)
         if scales is None:
-            rows, columns = self._entries
-            bends = torch.where(rows == columns, 0.5, 1.0)
+            ones = torch.ones(self.size, self.size, dtype=torch.float64)
+            bends = triangle_of(ones.fill_diagonal_(0.5))
         else:
             bends = torch.full((scales,), scales / (2 * self.size))
         ones = torch.ones(self.size, dtype=torch.float64)
@@ -96,7 +97,7 @@ class NormalDraws:
 
     def theta(self, point: Tensor) -> Tensor:
         """The real vectors of points."""
-        return self.objective.family.space.unconstrain(self.parameters(point), check=False)
+        return self.chart.real_vectors(*self._member(point))
 
     def real_gradient(self, point: Tensor, gradient: Tensor) -> Tensor:
         """The gradient in the family's real vectors."""
@@ -108,9 +109,8 @@ class NormalDraws:
         loc, rest = point[..., : self.size], point[..., self.size :]
         if not self.full:
             return torch.cat([loc + rest.exp() * shift, rest + change], -1)
-        root, (rows, columns) = rest.unflatten(-1, (self.size, self.size)), self._entries
-        matrix = torch.zeros_like(root)
-        matrix[..., rows, columns] = torch.where(rows == columns, change.exp(), change)
+        root, matrix = rest.unflatten(-1, (self.size, self.size)), triangular(change, self.size)
+        matrix = with_diagonal(matrix, matrix.diagonal(dim1=-2, dim2=-1).exp())
         loc = loc + (root @ shift.unsqueeze(-1)).squeeze(-1)
         return torch.cat([loc, (root @ matrix).flatten(-2)], -1)
 
@@ -136,14 +136,14 @@ class NormalDraws:
             z = z.reshape(len(z), *(1,) * (loc.ndim - 1), self.size)
             x = loc + scale * z
             spread = rest.sum(-1) * (self.size / rest.shape[-1])
-        log_p, slopes = self._slopes(x)
+        log_p, slopes = log_density_and_slope(self.objective, x)
         loss = -log_p.mean(0) - spread - self.size * NORMAL_ENTROPY
         slope = slopes.mean(0)
         if self.full:
             pull = (slopes.movedim(0, -1) @ z) / len(z)
             shift = (root.mT @ slope.unsqueeze(-1)).squeeze(-1)
-            rows, columns = self._entries
-            change = (root.mT @ pull)[..., rows, columns] + (rows == columns).double()
+            product = root.mT @ pull
+            change = triangle_of(with_diagonal(product, product.diagonal(dim1=-2, dim2=-1) + 1))
         else:
             shift = scale * slope
             change = scale * (slopes * z).mean(0) + 1
@@ -162,31 +162,9 @@ class NormalDraws:
         shape = (*point.shape[:-1], len(self.metric))
         return signature_by(times, point.new_empty(shape), _PRODUCTS)
 
-    def _slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The target's log densities and their gradients."""
-        self.objective.evaluations += x.shape[:-1].numel()
-        self.objective.gradients += 1
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            log_p = self.objective.target.log_prob(x)
-            if not log_p.requires_grad:
-                raise NotAvailable(
-                    f"the log density of {self.objective.target!r} has no gradient; write it in "
-                    "torch operations"
-                )
-            (slopes,) = torch.autograd.grad(log_p.sum(), x)
-        return log_p.detach(), slopes
-
     def _member(self, point: Tensor) -> tuple[Tensor, Tensor]:
         """Means and factors L."""
         loc, rest = point[..., : self.size], point[..., self.size :]
         if self.full:
             return loc, rest.unflatten(-1, (self.size, self.size))
         return loc, torch.diag_embed(rest.exp().expand_as(loc))
-
-    @cached_property
-    def _entries(self) -> tuple[Tensor, Tensor]:
-        rows, columns = torch.tril_indices(
-            self.size, self.size, device=self.objective.target.device
-        )
-        return rows, columns

@@ -77,11 +77,18 @@ class Objective:
             seed=self.seed,
         )
 
-    def problem(self, theta: Tensor) -> Problem:
-        """The divergence at real vectors, as a problem for an estimator."""
-        return self._problem(DistributionTarget(self.family.at(theta)))
+    @cached_property
+    def member(self) -> Distribution:
+        """The members that the family has at first, one for each problem: others are alike."""
+        theta = self.family.present().expand((*self.target.batch_shape, -1))
+        return self.family.at(theta.to(self.target.device))
 
-    def estimator(self, theta: Tensor) -> Estimator:
+    def problem(self, theta: Tensor | None = None) -> Problem:
+        """The divergence at real vectors, or at first, as a problem for an estimator."""
+        member = self.member if theta is None else self.family.at(theta)
+        return self._problem(DistributionTarget(member))
+
+    def estimator(self, theta: Tensor | None = None) -> Estimator:
         """The estimator that is used, chosen once."""
         return self._estimator(self.problem(theta))
 
@@ -130,7 +137,7 @@ class Objective:
         """Why draws cannot be held fixed, in one sentence; ``None`` where they can."""
         if not isinstance(self.divergence, IntegralDivergence):
             return f"{self.divergence} is no integral of the two densities alone"
-        immobile = why_none_move(self.family.at(self.family.present()))
+        immobile = why_none_move(self.member)
         if not self.forward:
             return immobile
         if not (self.target.normalized and self.target.has_sampler):
@@ -143,11 +150,10 @@ class Objective:
 
     def _moving_draws(self, count: int, seed: int) -> HeldDraws:
         """Draws that move with the member, and draws from the target, as the divergence asks."""
-        member = self.family.at(self.family.present())
         first_only = is_seen_by_the_first(self.divergence)
         cube = points = None
         if not (first_only and self.forward):
-            cube = points_of(member, count, seed)
+            cube = points_of(self.member, count, seed)
         if self.target.normalized and self.target.has_sampler and (self.forward or not first_only):
             own = replace(self._problem(self.target), q=self.target, p=self.target)
             points = draw(self.target, own, Plan(1, count), seed + 1)

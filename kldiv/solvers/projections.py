@@ -31,11 +31,11 @@ from torch import Tensor
 from kldiv.definitions.projected_target import ProjectedTarget
 from kldiv.numerics import NORMAL_ENTROPY
 from kldiv.solvers.normal_charts import NormalChart
+from kldiv.solvers.quadratic import Quadratic
 
 __all__ = ["Projections"]
 
 _REACH = 8.0
-_LEAST = 1e-8  # of the largest curvature
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,8 @@ class Projections:
         with torch.no_grad():
             loc, root = self.chart.members(theta)
             slope, bend = self._derivatives(loc, root)
-            covariance = _inverse(-bend)
-            loc = loc + (covariance @ slope.unsqueeze(-1)).squeeze(-1)
-            return self.chart.real_vectors(loc, -bend, torch.linalg.cholesky(covariance))
+            quadratic = Quadratic.of(loc, slope, bend)
+            return self.chart.real_vectors(quadratic.loc, quadratic.root(self.chart))
 
     def _derivatives(self, loc: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
         """The expected gradient and Hessian of the log density."""
@@ -110,11 +109,3 @@ class Projections:
     def _weights(self) -> Tensor:
         weights = (-self.nodes.square() / 2).exp()
         return weights / weights.sum()
-
-
-def _inverse(precision: Tensor) -> Tensor:
-    """The inverse, all curvatures made positive and none of them tiny."""
-    values, vectors = torch.linalg.eigh(precision)
-    least = (_LEAST * values.abs().amax(-1, keepdim=True)).clamp_min(1e-100)
-    matrix: Tensor = (vectors / torch.maximum(values.abs(), least).unsqueeze(-2)) @ vectors.mT
-    return (matrix + matrix.mT) / 2

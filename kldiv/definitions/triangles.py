@@ -1,0 +1,53 @@
+"""Lower triangles of matrices as vectors: their entries row by row, each row to its diagonal."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+
+from torch import Tensor
+
+__all__ = ["triangle_of", "triangular", "with_diagonal"]
+
+
+def triangle_of(matrix: Tensor) -> Tensor:
+    """The entries of the lower triangle.
+
+    Arguments:
+        matrix: With shape :math:`(*, D, D)`.
+
+    Returns:
+        The entries, with shape :math:`(*, D (D + 1) / 2)`.
+    """
+    places = _places(matrix.shape[-1], matrix.device)
+    return matrix.flatten(-2).index_select(-1, places)
+
+
+def triangular(entries: Tensor, size: int) -> Tensor:
+    """The lower triangular matrix of entries, zero above the diagonal.
+
+    Arguments:
+        entries: With shape :math:`(*, D (D + 1) / 2)`.
+        size: The number D of rows.
+
+    Returns:
+        The matrix, with shape :math:`(*, D, D)`.
+    """
+    flat = entries.new_zeros((*entries.shape[:-1], size * size))
+    places = _places(size, entries.device)
+    found: Tensor = flat.index_copy(-1, places, entries).unflatten(-1, (size, size))
+    return found
+
+
+def with_diagonal(matrix: Tensor, diagonal: Tensor) -> Tensor:
+    """A matrix with another diagonal, of shape :math:`(*, D)`."""
+    return torch.diagonal_scatter(matrix, diagonal, 0, -2, -1)
+
+
+@lru_cache(maxsize=4)
+def _places(size: int, device: torch.device) -> Tensor:
+    """Where the entries are in all those of a matrix, row by row."""
+    rows, columns = torch.tril_indices(size, size, device=device)
+    found: Tensor = rows * size + columns
+    return found
