@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kldiv.definitions.triangles import triangle_of, triangular, with_diagonal
+from kldiv.definitions.triangles import gram, triangle_of, triangular, with_diagonal
 
 F64 = torch.float64
 MATRIX = torch.arange(1.0, 10.0, dtype=F64).reshape(3, 3)
@@ -25,6 +25,13 @@ def test_entries_lead_back_to_the_lower_triangle(batch):
 def test_only_the_diagonal_is_another():
     found = with_diagonal(MATRIX, torch.zeros(3, dtype=F64))
     assert torch.equal(found, MATRIX - torch.diag(MATRIX.diagonal()))
+
+
+@pytest.mark.parametrize("size", [1, 256, 257, 700])
+def test_a_product_with_the_transpose_is_that_of_all_entries(size):
+    factor = torch.randn(2, size, size, dtype=F64, generator=torch.Generator().manual_seed(2))
+    factor = factor.tril()
+    torch.testing.assert_close(gram(factor), factor @ factor.mT)
 
 
 def test_all_have_derivatives_of_two_orders():

@@ -21,7 +21,7 @@ from torch.distributions import Transform, biject_to, constraints
 from torch.distributions.constraints import Constraint
 
 from kldiv.definitions.numbers import broadcast
-from kldiv.definitions.triangles import triangle_of, triangular, with_diagonal
+from kldiv.definitions.triangles import gram, triangle_of, triangular, with_diagonal
 from kldiv.errors import InvalidArgument, InvalidType
 
 __all__ = ["Parameter", "ParameterSpace", "as_parameter", "check_fixed", "check_names"]
@@ -62,7 +62,7 @@ class Parameter:
             return value
         factor = triangular(vector, self.shape[-1])
         factor = with_diagonal(factor, factor.diagonal(dim1=-2, dim2=-1).exp())
-        return factor @ factor.mT if self.constraint is constraints.positive_definite else factor
+        return gram(factor) if self.constraint is constraints.positive_definite else factor
 
     def unconstrain(self, value: Tensor) -> Tensor:
         r"""The reals of shape :math:`(*, P)` behind a value of shape :math:`(*, \text{shape})`."""

@@ -8,7 +8,9 @@ import torch
 
 from torch import Tensor
 
-__all__ = ["triangle_of", "triangular", "with_diagonal"]
+__all__ = ["gram", "triangle_of", "triangular", "with_diagonal"]
+
+_LARGE = 256  # rows, of which products take longer than the calls that make them
 
 
 def triangle_of(matrix: Tensor) -> Tensor:
@@ -43,6 +45,24 @@ def triangular(entries: Tensor, size: int) -> Tensor:
 def with_diagonal(matrix: Tensor, diagonal: Tensor) -> Tensor:
     """A matrix with another diagonal, of shape :math:`(*, D)`."""
     return torch.diagonal_scatter(matrix, diagonal, 0, -2, -1)
+
+
+def gram(factor: Tensor) -> Tensor:
+    r"""The product :math:`L L^\top`, of which many zeros of a large L are left out.
+
+    Arguments:
+        factor: The lower triangular matrix L, with shape :math:`(*, D, D)`.
+    """
+    size = factor.shape[-1]
+    if size <= _LARGE:
+        return factor @ factor.mT
+    (first, _), (below, last) = (
+        rows.tensor_split([size // 2], -1) for rows in factor.tensor_split([size // 2], -2)
+    )
+    aside = below @ first.mT
+    upper = torch.cat([gram(first), aside.mT], -1)
+    lower = torch.cat([aside, below @ below.mT + gram(last)], -1)
+    return torch.cat([upper, lower], -2)
 
 
 @lru_cache(maxsize=4)

@@ -29,7 +29,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from kldiv.definitions.family import Family
 from kldiv.definitions.parameters import Parameter, ParameterSpace
-from kldiv.definitions.triangles import triangle_of, triangular, with_diagonal
+from kldiv.definitions.triangles import gram, triangle_of, triangular, with_diagonal
 
 __all__ = ["NormalChart", "Tables", "chart_of"]
 
@@ -103,7 +103,7 @@ class NormalChart:
 
     def parameters(self, loc: Tensor, root: Tensor) -> dict[str, Tensor]:
         """The free parameters by name."""
-        return self._by_name(loc, root @ root.mT if self.shape == "full" else root)
+        return self._by_name(loc, gram(root) if self.shape == "full" else root)
 
     def real_vectors(self, loc: Tensor, root: Tensor) -> Tensor:
         """The family's real vectors of members: the way back from :meth:`members`."""
