@@ -27,7 +27,8 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.triangles import triangle_of, triangular, with_diagonal
-from kldiv.estimators.sampling.moving import normal_points
+from kldiv.estimators.sampling.moving import half_of_normal_points
+from kldiv.estimators.sampling.quasi_random import AT_ONCE
 from kldiv.numerics import NORMAL_ENTROPY
 from kldiv.solvers.lanczos import signature_by
 from kldiv.solvers.normal_charts import NormalChart, chart_of
@@ -54,7 +55,7 @@ class NormalDraws:
     def __init__(self, objective: Objective, chart: NormalChart) -> None:
         self.objective, self.chart, self.size = objective, chart, chart.size
         self.full = chart.shape == "full"
-        self._nodes = torch.zeros(0, chart.size, dtype=torch.float64)
+        self._half = torch.zeros(0, chart.size, dtype=torch.float64)
 
     @staticmethod
     def of(objective: Objective) -> NormalDraws | None:
@@ -69,7 +70,8 @@ class NormalDraws:
 
     def hold(self, count: int, seed: int) -> None:
         """From now on these are the draws."""
-        self._nodes = normal_points(count, self.size, seed).to(self.objective.target.device)
+        half = half_of_normal_points(count, self.size, seed)
+        self._half = half.to(self.objective.target.device)
 
     @cached_property
     def metric(self) -> Tensor:
@@ -126,30 +128,47 @@ class NormalDraws:
     @torch.no_grad()
     def value_and_gradient(self, point: Tensor) -> tuple[Tensor, Tensor]:
         """The divergence and its gradient in steps; where it is infinite the gradient is 0."""
-        loc, rest, z = point[..., : self.size], point[..., self.size :], self._nodes
+        loc, rest = point[..., : self.size], point[..., self.size :]
+        root = rest.unflatten(-1, (self.size, self.size)) if self.full else rest.exp()
+        log_p, slope, pull = self._means(loc, root)
         if self.full:
-            root = rest.unflatten(-1, (self.size, self.size))
-            x = loc + (z @ root.mT).movedim(-2, 0)
             spread = root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        else:
-            scale = rest.exp()
-            z = z.reshape(len(z), *(1,) * (loc.ndim - 1), self.size)
-            x = loc + scale * z
-            spread = rest.sum(-1) * (self.size / rest.shape[-1])
-        log_p, slopes = log_density_and_slope(self.objective, x)
-        loss = -log_p.mean(0) - spread - self.size * NORMAL_ENTROPY
-        slope = slopes.mean(0)
-        if self.full:
-            pull = (slopes.movedim(0, -1) @ z) / len(z)
             shift = (root.mT @ slope.unsqueeze(-1)).squeeze(-1)
             product = root.mT @ pull
             change = triangle_of(with_diagonal(product, product.diagonal(dim1=-2, dim2=-1) + 1))
         else:
-            shift = scale * slope
-            change = scale * (slopes * z).mean(0) + 1
+            spread = rest.sum(-1) * (self.size / rest.shape[-1])
+            shift, change = root * slope, root * pull + 1
             change = change if rest.shape[-1] == self.size else change.sum(-1, keepdim=True)
+        loss = -log_p - spread - self.size * NORMAL_ENTROPY
         gradient = -torch.cat([shift, change], -1)
         return loss, torch.where(loss.isfinite().unsqueeze(-1), gradient, 0.0)
+
+    def _means(self, loc: Tensor, root: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        r"""The means of :math:`\log p`, of its gradient g, and of :math:`g z^\top`.
+
+        Arguments:
+            loc: The means, with shape :math:`(*, D)`.
+            root: The factors L, with shape :math:`(*, D, D)`; or scales alone, and then of the
+                last mean the diagonal alone.
+        """
+        sums: tuple[Tensor, ...] = ()
+        for half in self._half.split(max(1, AT_ONCE // (2 * loc.numel()))):
+            found = self._sums(loc, root, torch.cat([half, -half]))
+            sums = tuple(map(torch.add, sums, found)) if sums else found
+        log_p, slope, pull = (each / (2 * len(self._half)) for each in sums)
+        return log_p, slope, pull
+
+    def _sums(self, loc: Tensor, root: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The sums of the same over some points."""
+        if self.full:
+            shift = (z @ root.mT).movedim(-2, 0)
+        else:
+            z = z.reshape(len(z), *(1,) * (loc.ndim - 1), self.size)
+            shift = root * z
+        log_p, slopes = log_density_and_slope(self.objective, loc + shift)
+        pull = slopes.movedim(0, -1) @ z if self.full else (slopes * z).sum(0)
+        return log_p.sum(0), slopes.sum(0), pull
 
     def signature(self, point: Tensor) -> Tensor:
         """The signs of some of the Hessian's eigenvalues, in steps."""
