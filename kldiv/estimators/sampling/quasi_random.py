@@ -70,7 +70,8 @@ def sobol(count: int, shape: tuple[int, ...], seed: int) -> Tensor:
     Returns:
         Points strictly inside the unit cube, with shape :math:`(R, n, *, m)`.
     """
-    return torch.cat(tuple(sobol_blocks(count, shape, seed))).unflatten(0, (shape[0], count))
+    points = torch.cat(tuple(sobol_blocks(count, shape, seed)))
+    return points.reshape(shape[0], count, *shape[1:])
 
 
 def sobol_blocks(count: int, shape: tuple[int, ...], seed: int) -> Iterator[Tensor]:
