@@ -12,6 +12,7 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.target import Target
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.sampling.quasi_random import AT_ONCE, cube_map, sobol_blocks
@@ -58,9 +59,9 @@ def draws(side: Target, problem: Problem, plan: Plan, seed: int) -> Iterator[Ten
     shape = (*problem.batch_shape, *problem.event_shape)
     found = cube_map(side.distribution)
     if found is None or side.device.type != "cpu":
-        most = max(1, AT_ONCE // math.prod(shape))
-        for index, first in enumerate(range(0, plan.count, most)):
-            own = (seed + (index << 32)) % (1 << 63)
+        most, later = max(1, AT_ONCE // math.prod(shape)), torch.Generator().manual_seed(seed)
+        for first in range(0, plan.count, most):
+            own = as_seed(later) if first else seed
             yield _sampled(side, problem, min(most, plan.count - first), own)
         return
     cubes = sobol_blocks(

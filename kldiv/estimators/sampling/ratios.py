@@ -26,7 +26,7 @@ from kldiv.numerics import log_mean, product
 __all__ = ["Ratios", "bounds_of", "is_plain", "levelled", "over", "ratios_at", "score_terms_at"]
 
 _PILOT = Plan(1, 64)  # draws that tell by what an unknown mass is off
-_ELSEWHERE = 1 << 61  # their seeds are far from all others
+_ELSEWHERE = 1 << 31  # their seeds are far from all others in the 32 bits that count
 
 
 @dataclass(frozen=True)
