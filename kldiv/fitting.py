@@ -45,8 +45,8 @@ __all__ = ["Fit", "explain_fit", "fit"]
 
 _SOLVERS: dict[str, Callable[[], Solver]] = {
     "moment_matching": MomentMatching,
-    "moving_nodes": MovingNodes,
     "on_projections": deferred("kldiv.solvers.on_projections:OnProjections"),
+    "moving_nodes": MovingNodes,
     "quasi_newton": QuasiNewton,
     "fixed_draws": deferred("kldiv.solvers.fixed_draws:FixedDraws"),
     "descent": partial(Descent, lr=0.01, unconstrained=True),
@@ -83,8 +83,8 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
         direction: ``"forward"`` for :math:`D(p \parallel q)`, ``"reverse"`` for
             :math:`D(q \parallel p)`.
         estimator: As for :func:`kldiv.divergence`.
-        solver: ``"auto"``, ``"moment_matching"``, ``"moving_nodes"``,
-            ``"on_projections"``, ``"quasi_newton"``, ``"fixed_draws"``, ``"descent"``, a solver
+        solver: ``"auto"``, ``"moment_matching"``, ``"on_projections"``,
+            ``"moving_nodes"``, ``"quasi_newton"``, ``"fixed_draws"``, ``"descent"``, a solver
             object, or a class of ``torch.optim``.
         starts: How many starts, or the starts themselves: parameters by name, or a sequence of
             these.
@@ -150,7 +150,6 @@ def explain_fit(
         'moving_nodes'
         >>> kldiv.explain_fit("logistic_regression", "full_normal", direction="reverse")
         moment_matching: no, kl in this direction has no closed-form optimum
-        moving_nodes: no, its terms, of fewer variables, are declared
         on_projections: yes
     """
     return _explain(_objective(target, family, divergence, direction, estimator, seed=0))
@@ -176,11 +175,10 @@ def _objective(
         estimator=as_estimator(estimator, small),
         seed=as_seed(seed),
     )
-    probe = objective.family.present().expand((*found.batch_shape, -1)).to(found.device)
     if objective.family.space.size == 0:
         raise InvalidArgument(f"{objective.family!r} has no free parameter to fit")
-    chosen = objective.estimator(probe)
-    reason = None if objective.free else chosen.why_not(objective.problem(probe))
+    chosen = objective.estimator()
+    reason = None if objective.free else chosen.why_not(objective.problem())
     if reason is not None:
         raise NotAvailable(f"estimator {chosen.name!r} does not apply: {reason}")
     return objective

@@ -369,8 +369,8 @@ def test_an_explanation_names_the_solver_and_what_does_not_apply():
     assert str(kldiv.explain_fit("bimodal", "normal")) == "moment_matching: yes"
     assert str(kldiv.explain_fit("bimodal", "laplace")) == (
         "moment_matching: no, laplace is not known to be an exponential family\n"
-        "moving_nodes: no, it is for the reverse kl, not for kl in this direction\n"
         "on_projections: no, it is for the reverse kl, not for kl in this direction\n"
+        "moving_nodes: no, it is for the reverse kl, not for kl in this direction\n"
         "quasi_newton: yes"
     )
     cube = Independent(Laplace(torch.zeros(3), 1.0), 1)

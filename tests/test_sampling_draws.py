@@ -6,7 +6,8 @@ import torch
 from torch.distributions import Gamma, Independent, Normal, StudentT
 
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.sampling.draws import Plan, draw
+from kldiv.estimators.sampling import draws as sampling
+from kldiv.estimators.sampling.draws import Plan, draw, draws
 from kldiv.resolving import as_divergence, as_target
 
 
@@ -17,6 +18,9 @@ def test_a_plan_uses_most_of_the_points_in_a_power_of_2(count):
     assert 0.5 * count < plan.count <= count
     assert plan.replicates <= 63
     assert plan.replicates >= min(32, count)
+
+
+NORMAL = Independent(Normal(torch.zeros(5, dtype=torch.float64), 1.0), 1)
 
 
 def problem(p, q):
@@ -45,3 +49,12 @@ def test_the_seed_decides_and_no_graph_is_kept():
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
     assert not first.requires_grad
+
+
+def test_a_sampler_is_asked_for_blocks_each_by_a_seed_of_its_own(monkeypatch):
+    given = problem(Independent(StudentT(torch.full((5,), 9.0).double()), 1), NORMAL)
+    monkeypatch.setattr(sampling, "AT_ONCE", 50)
+    blocks = list(draws(given.p, given, Plan(4, 8), 2**63 - 1))
+    assert [block.shape for block in blocks] == [(10, 5)] * 3 + [(2, 5)]
+    assert len(torch.cat(blocks).flatten().unique()) == 160
+    assert torch.equal(torch.cat(blocks), draw(given.p, given, Plan(4, 8), 2**63 - 1))

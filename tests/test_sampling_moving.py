@@ -5,7 +5,14 @@ import torch
 
 from torch.distributions import Categorical, Laplace, MixtureSameFamily, Normal, StudentT
 
-from kldiv.estimators.sampling.moving import dimensions_of, points_of, pushed, why_none_move
+from kldiv.estimators.sampling import moving, quasi_random
+from kldiv.estimators.sampling.moving import (
+    dimensions_of,
+    normal_points,
+    points_of,
+    pushed,
+    why_none_move,
+)
 
 F64 = torch.float64
 
@@ -31,3 +38,12 @@ def test_the_components_of_a_mixture_have_points_of_their_own():
 def test_what_is_no_map_of_the_cube_is_refused():
     with pytest.raises(TypeError, match="no smooth map"):
         dimensions_of(StudentT(torch.ones(())))
+
+
+def test_normal_points_have_the_mean_0_and_the_covariance_1_in_any_blocks(monkeypatch):
+    whole = normal_points(64, 5, 0)
+    torch.testing.assert_close(whole.sum(0), torch.zeros(5, dtype=F64), rtol=0, atol=1e-12)
+    torch.testing.assert_close(whole.mT @ whole / 64, torch.eye(5, dtype=F64))
+    for module in (moving, quasi_random):
+        monkeypatch.setattr(module, "AT_ONCE", 20)
+    torch.testing.assert_close(normal_points(64, 5, 0), whole, rtol=1e-12, atol=1e-12)

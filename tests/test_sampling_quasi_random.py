@@ -20,7 +20,8 @@ from torch.distributions import (
     Weibull,
 )
 
-from kldiv.estimators.sampling.quasi_random import cube_map, sobol
+from kldiv.estimators.sampling import quasi_random
+from kldiv.estimators.sampling.quasi_random import cube_map, sobol, sobol_blocks
 
 F64 = torch.float64
 
@@ -95,6 +96,17 @@ def test_replicates_and_elements_of_a_batch_are_independent_and_follow_the_seed(
     assert len(first[:, 0].flatten().unique()) == 8
     means = sobol(8, (4_000, 1), 3).mean((1, 2))
     assert abs(float(means.mean()) - 0.5) <= 4.5 * float(means.std()) / 4_000**0.5
+
+
+@pytest.mark.parametrize("most", [1, 12, 100, 1 << 20])
+@pytest.mark.parametrize("shape", [(1, 3), (4, 3), (4, 2, 3)])
+def test_blocks_of_any_size_are_the_same_points(shape, most, monkeypatch):
+    whole = sobol(16, shape, 1).flatten(0, 1)
+    monkeypatch.setattr(quasi_random, "AT_ONCE", most)
+    blocks = list(sobol_blocks(16, shape, 1))
+    assert torch.equal(torch.cat(blocks), whole)
+    each = whole[0].numel()
+    assert max(block.numel() for block in blocks) <= max(most, each)
 
 
 def test_the_state_of_torch_is_left_alone():

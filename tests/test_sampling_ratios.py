@@ -10,9 +10,16 @@ from torch.distributions import Independent, Normal
 import kldiv
 
 from kldiv.estimators.problem import Problem
+from kldiv.estimators.sampling import quasi_random
 from kldiv.estimators.sampling.draws import Plan
 from kldiv.estimators.sampling.proposals import proposals
-from kldiv.estimators.sampling.ratios import bounds_of, is_plain, levelled, ratios_at
+from kldiv.estimators.sampling.ratios import (
+    bounds_of,
+    is_plain,
+    levelled,
+    ratios_at,
+    score_terms_at,
+)
 from kldiv.resolving import as_divergence, as_target
 
 PLAN = Plan(8, 16)
@@ -36,6 +43,22 @@ def test_their_mean_is_the_integral(divergence):
     found = sides.combine(ratios.values.mean(1))
     assert float(found) == pytest.approx(float(truth), rel=0.01)
     assert abs(float(ratios.control.mean())) < 0.01
+
+
+@pytest.mark.parametrize("divergence", ["kl", "fisher"])
+def test_blocks_of_points_do_not_change_them(divergence, monkeypatch):
+    loc = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    p, q = (Independent(Normal(loc + shift, 1.0), 1) for shift in (0.0, 0.5))
+
+    def values():
+        sides, _, _, source = prepared(p, q, divergence)
+        found = score_terms_at(sides.problem, PLAN) if divergence == "fisher" else None
+        found = (found or ratios_at(sides, source, PLAN)).values
+        return found, torch.autograd.grad(found.sum(), loc)[0]
+
+    whole = values()
+    monkeypatch.setattr(quasi_random, "AT_ONCE", 30)
+    torch.testing.assert_close(values(), whole, rtol=1e-12, atol=1e-12)
 
 
 def test_densities_below_all_numbers_do_no_harm():

@@ -8,6 +8,7 @@ from torch.distributions import MultivariateNormal, kl_divergence
 import kldiv
 
 from kldiv.errors import NotAvailable
+from kldiv.solvers import normal_draws
 from kldiv.solvers.normal_draws import NormalDraws
 from tests.objectives import objective_of
 
@@ -95,6 +96,16 @@ def test_a_saddle_between_two_modes_shows():
     assert (draws.signature(start)[..., 0] == -1).all()
     normal = on_draws(NORMAL, "diagonal_normal")
     assert (normal.signature(points(normal)) == 1).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_draws_in_blocks_have_the_same_means(family, monkeypatch):
+    draws = on_draws(kldiv.Target(bent, event_shape=(SIZE,)), family)
+    point = points(draws)
+    whole, before = draws.value_and_gradient(point), draws.objective.evaluations
+    monkeypatch.setattr(normal_draws, "AT_ONCE", 50)
+    torch.testing.assert_close(draws.value_and_gradient(point), whole, rtol=1e-12, atol=1e-12)
+    assert draws.objective.evaluations == 2 * before
 
 
 def test_where_the_divergence_is_infinite_its_gradient_is_0():

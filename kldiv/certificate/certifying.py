@@ -53,7 +53,7 @@ def _later(
         few = theta.shape[-1] <= _MANY
         if crossing_of(objective.divergence) and few and objective.family.batched:
             found["covariance"] = partial(sandwich, objective, theta)
-    elif DistributionTarget(objective.family.at(theta)).has_sampler:
+    elif DistributionTarget(objective.member).has_sampler:
         weights = partial(log_weights, objective, theta)
         found["pareto_k"] = lambda: tail_shape(weights())
         found["effective_sample_size"] = lambda: effective_size(weights())

@@ -21,6 +21,7 @@ from torch.distributions import Transform, biject_to, constraints
 from torch.distributions.constraints import Constraint
 
 from kldiv.definitions.numbers import broadcast
+from kldiv.definitions.triangles import gram, triangle_of, triangular, with_diagonal
 from kldiv.errors import InvalidArgument, InvalidType
 
 __all__ = ["Parameter", "ParameterSpace", "as_parameter", "check_fixed", "check_names"]
@@ -59,11 +60,9 @@ class Parameter:
             transform, _ = _bijection(self.constraint)
             value: Tensor = transform(vector.reshape((*batch, *self._shape_behind)))
             return value
-        side = self.shape[-1]
-        rows, columns = torch.tril_indices(side, side, device=vector.device)
-        factor = vector.new_zeros((*batch, side, side))
-        factor[..., rows, columns] = torch.where(rows == columns, vector.exp(), vector)
-        return factor @ factor.mT if self.constraint is constraints.positive_definite else factor
+        factor = triangular(vector, self.shape[-1])
+        factor = with_diagonal(factor, factor.diagonal(dim1=-2, dim2=-1).exp())
+        return gram(factor) if self.constraint is constraints.positive_definite else factor
 
     def unconstrain(self, value: Tensor) -> Tensor:
         r"""The reals of shape :math:`(*, P)` behind a value of shape :math:`(*, \text{shape})`."""
@@ -76,9 +75,8 @@ class Parameter:
             if self.constraint is constraints.positive_definite
             else value
         )
-        rows, columns = torch.tril_indices(*self.shape, device=value.device)
-        entries = factor[..., rows, columns]
-        return torch.where(rows == columns, entries.abs().log(), entries)
+        scales = factor.diagonal(dim1=-2, dim2=-1)
+        return triangle_of(with_diagonal(factor, scales.abs().log()))
 
     @property
     def _shape_behind(self) -> tuple[int, ...]:

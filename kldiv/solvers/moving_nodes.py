@@ -25,7 +25,6 @@ import torch
 
 from torch import Tensor
 
-from kldiv.definitions.projected_target import ProjectedTarget
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import is_whole
 from kldiv.definitions.target import Target
@@ -72,8 +71,6 @@ class MovingNodes:
             return f"it is for the reverse kl, not for {objective.divergence} in this direction"
         if not objective.by_quadrature or not (target.normalize and is_whole(target.support)):
             return f"{target!r} is not integrated over the whole line or plane"
-        if isinstance(target, ProjectedTarget) and objective.free:
-            return "its terms, of fewer variables, are declared"
         if isinstance(target, SampleTarget) or chart_of(objective.family) is None:
             return f"the members of {objective.family!r} are not normal"
         return None

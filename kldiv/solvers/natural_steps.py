@@ -23,15 +23,12 @@ from torch import Tensor
 
 from kldiv.numerics import NORMAL_ENTROPY
 from kldiv.solvers.normal_charts import NormalChart, chart_of
-from kldiv.solvers.normal_ends import (
-    Quadratic,
-    log_density_and_slope,
-    normal_end,
-    real_gradient,
-)
+from kldiv.solvers.normal_ends import normal_end, real_gradient
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.quadratic import Quadratic
 from kldiv.solvers.run import Recorder, Run
 from kldiv.solvers.sigma_points import means_of, points_around
+from kldiv.solvers.slopes import log_density_and_slope
 
 __all__ = ["nearer"]
 
@@ -80,10 +77,9 @@ def _moved(
         recorder.record(least, objective.family.space.constrain(best), gradient)
         if recorder.stopped or not bool(better.any()):
             break
-        bend = torch.linalg.solve_triangular(root.mT, pull.mT, upper=True).mT
-        quadratic = Quadratic.of(loc, slope, bend)
+        quadratic = Quadratic.of(loc, slope, _bend(chart, root, pull))
         root = quadratic.root(chart)
-        theta = chart.real_vectors(quadratic.loc, quadratic.precision, root)
+        theta = chart.real_vectors(quadratic.loc, root)
         finite = theta.isfinite().all(-1, keepdim=True)
         if whole and bool(finite.all()):
             end = normal_end(objective, chart, quadratic, (theta, root), recorder)
@@ -91,3 +87,11 @@ def _moved(
                 return end.theta, end
         theta = torch.where(finite, theta, best)
     return best, None
+
+
+def _bend(chart: NormalChart, root: Tensor, pull: Tensor) -> Tensor:
+    r"""The mean Hessian, from that of :math:`g z^\top`."""
+    if chart.shape != "full":
+        return pull / root.diagonal(dim1=-2, dim2=-1).unsqueeze(-2)
+    found: Tensor = torch.linalg.solve_triangular(root, pull, upper=False, left=False)
+    return found

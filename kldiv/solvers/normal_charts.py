@@ -25,10 +25,11 @@ from typing import Any
 import torch
 
 from torch import Tensor
-from torch.distributions import Independent, MultivariateNormal, Normal, constraints
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, constraints
 
 from kldiv.definitions.family import Family
 from kldiv.definitions.parameters import Parameter, ParameterSpace
+from kldiv.definitions.triangles import gram, triangle_of, triangular, with_diagonal
 
 __all__ = ["NormalChart", "Tables", "chart_of"]
 
@@ -83,45 +84,42 @@ class NormalChart:
 
     def members(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         r"""Means and factors L of members, with shapes :math:`(*, D)` and :math:`(*, D, D)`."""
-        member: Any = self.family.at(theta)
+        if self.family.fixed:
+            return self.of(self.family.at(theta))
+        values = self._factored.constrain(theta)
+        if self.shape == "full":
+            return values["loc"], values["covariance_matrix"]
+        batch = theta.shape[:-1]
+        loc, scale = (values[name].reshape(*batch, -1) for name in ("loc", "scale"))
+        return loc, torch.diag_embed(scale.expand_as(loc))
+
+    def of(self, member: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401 (a normal distribution)
+        """The same of members as one distribution."""
         if isinstance(member, MultivariateNormal):
             return member.loc, member.scale_tril
-        if isinstance(member, Independent):
-            member = member.base_dist
-        batch = (*theta.shape[:-1], self.size)
-        loc, scale = (each.reshape(batch) for each in (member.loc, member.scale))
-        return loc, torch.diag_embed(scale)
+        shape = (*member.batch_shape, self.size)
+        inner = member.base_dist if isinstance(member, Independent) else member
+        return inner.loc.reshape(shape), torch.diag_embed(inner.scale.reshape(shape))
 
     def parameters(self, loc: Tensor, root: Tensor) -> dict[str, Tensor]:
         """The free parameters by name."""
-        scale = root.diagonal(dim1=-2, dim2=-1)
-        scale = scale[..., 0] if self.shape == "isotropic" else scale
-        full = self.shape == "full"
-        spread = ("covariance_matrix", root @ root.mT) if full else ("scale", scale)
-        free = self.space.parameters
+        return self._by_name(loc, gram(root) if self.shape == "full" else root)
+
+    def real_vectors(self, loc: Tensor, root: Tensor) -> Tensor:
+        """The family's real vectors of members: the way back from :meth:`members`."""
+        return self._factored.unconstrain(self._by_name(loc, root), check=False)
+
+    def _by_name(self, loc: Tensor, matrix: Tensor) -> dict[str, Tensor]:
+        """Of a mean and a matrix, whose diagonal may be all that counts, what is free."""
+        spread = {"covariance_matrix": matrix}
+        if self.shape != "full":
+            scale = matrix.diagonal(dim1=-2, dim2=-1)
+            spread = {"scale": scale[..., 0] if self.shape == "isotropic" else scale}
         return {
-            name: value.reshape((*loc.shape[:-1], *free[name].shape))
-            for name, value in (("loc", loc), spread)
-            if name in free
+            name: value.reshape((*loc.shape[:-1], *self.space.parameters[name].shape))
+            for name, value in {"loc": loc, **spread}.items()
+            if name in self.space.parameters
         }
-
-    def real_vectors(self, loc: Tensor, precision: Tensor, root: Tensor) -> Tensor:
-        """The family's real vectors for a mean, and what it can take of a precision.
-
-        Arguments:
-            loc: The mean, with shape :math:`(*, D)`.
-            precision: The precision, with shape :math:`(*, D, D)`.
-            root: The lower triangular factor of its inverse.
-        """
-        if self.shape == "full":
-            matrix = Parameter(constraints.lower_cholesky, (self.size, self.size))
-            parts = {"loc": loc, "covariance_matrix": matrix.unconstrain(root)}
-            return torch.cat([parts[name] for name in self.space.parameters], -1)
-        exact = precision.diagonal(dim1=-2, dim2=-1).abs()
-        exact = exact.mean(-1) if self.shape == "isotropic" else exact
-        known = {"loc": loc, "scale": exact.clamp_min(1e-300).rsqrt()}
-        values = {name: known[name] for name in self.space.parameters}
-        return self.space.unconstrain(values, check=False)
 
     def moved(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """Where a step in the chart leads."""
@@ -154,12 +152,10 @@ class NormalChart:
             column = torch.linalg.solve_triangular(root.mT, of_loc.unsqueeze(-1), upper=True)
             of_loc = column.squeeze(-1)
         if of_root.shape[-1]:
-            rows, columns = torch.tril_indices(self.size, self.size, device=root.device)
-            matrix = torch.zeros_like(root)
-            matrix[..., rows, columns] = of_root
+            matrix = triangular(of_root, self.size)
             matrix = torch.linalg.solve_triangular(root.mT, matrix, upper=True)
-            entries, diagonal = (each[..., rows, columns] for each in (matrix, root))
-            of_root = torch.where(rows == columns, entries * diagonal, entries)
+            diagonal, scales = (each.diagonal(dim1=-2, dim2=-1) for each in (matrix, root))
+            of_root = triangle_of(with_diagonal(matrix, diagonal * scales))
         return torch.cat([of_loc, of_root], -1)
 
     def natural_norm(self, root: Tensor, gradient: Tensor) -> Tensor:
@@ -175,11 +171,9 @@ class NormalChart:
         if self.shape != "full" or not of_root.shape[-1]:
             each = 2 * self.size if self.shape == "isotropic" else 2
             return (square + of_root.square().sum(-1) / each).sqrt()
-        rows, columns = torch.tril_indices(self.size, self.size, device=root.device)
-        scales = torch.where(rows == columns, root[..., rows, columns], 1.0)
-        matrix = torch.zeros_like(root)
-        matrix[..., rows, columns] = of_root / scales
-        inner = (root.mT @ matrix).square()
+        matrix = triangular(of_root, self.size)
+        diagonal, scales = (each.diagonal(dim1=-2, dim2=-1) for each in (matrix, root))
+        inner = (root.mT @ with_diagonal(matrix, diagonal / scales)).square()
         below, along = inner.tril(-1).sum((-1, -2)), inner.diagonal(dim1=-2, dim2=-1).sum(-1)
         return (square + below + along / 2).sqrt()
 
@@ -196,6 +190,17 @@ class NormalChart:
     def space(self) -> ParameterSpace:
         """The family's free parameters."""
         return self.family.space
+
+    @cached_property
+    def _factored(self) -> ParameterSpace:
+        """The same, with a factor in place of a covariance matrix: real vectors do not differ."""
+        factor = Parameter(constraints.lower_cholesky, (self.size, self.size))
+        return ParameterSpace(
+            {
+                name: factor if name == "covariance_matrix" else each
+                for name, each in self.space.parameters.items()
+            }
+        )
 
     @property
     def free(self) -> slice:
@@ -219,18 +224,19 @@ def chart_of(family: Family) -> NormalChart | None:
 
     What a module calls a scale may be another function of it: names are not believed.
     """
-    chart = _by_names(family) if family.batched else None
-    if chart is None:
+    if not family.batched:
         return None
     probe = family.present() + 0.5
-    told, meant = chart.parameters(*chart.members(probe)), chart.space.constrain(probe)
-    same = all(torch.allclose(told[name], value) for name, value in meant.items())
-    return chart if same else None
+    member = family.at(probe)
+    chart = _by_names(family, member)
+    if chart is None:
+        return None
+    back = chart.real_vectors(*chart.of(member))
+    return chart if back.shape == probe.shape and torch.allclose(back, probe) else None
 
 
-def _by_names(family: Family) -> NormalChart | None:
+def _by_names(family: Family, member: Distribution) -> NormalChart | None:
     """The chart that the names of a family's parameters speak for."""
-    member = family.at(family.present())
     names = {*family.space.parameters}
     if isinstance(member, MultivariateNormal):
         whole = names <= {"loc", "covariance_matrix"}

@@ -10,12 +10,13 @@ import torch
 
 from torch import Tensor
 
-from kldiv.errors import NotAvailable
-from kldiv.estimators.sampling.moving import normal_points
+from kldiv.estimators.sampling.moving import half_of_normal_points
+from kldiv.estimators.sampling.quasi_random import AT_ONCE
 from kldiv.solvers.lanczos import signature_by
 from kldiv.solvers.normal_charts import NormalChart, chart_of
 from kldiv.solvers.normal_surface import Averages, NormalSurface
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.slopes import log_density_and_slope
 
 __all__ = ["NormalDraws"]
 
@@ -34,7 +35,7 @@ class NormalDraws(NormalSurface):
     def __init__(self, objective: Objective, chart: NormalChart) -> None:
         super().__init__(chart, objective.target.device)
         self.objective = objective
-        self._nodes = torch.zeros(0, chart.size, dtype=torch.float64)
+        self._half = torch.zeros(0, chart.size, dtype=torch.float64)
 
     @staticmethod
     def of(objective: Objective) -> NormalDraws | None:
@@ -49,17 +50,28 @@ class NormalDraws(NormalSurface):
 
     def hold(self, count: int, seed: int) -> None:
         """From now on these are the draws."""
-        self._nodes = normal_points(count, self.size, seed).to(self.device)
+        half = half_of_normal_points(count, self.size, seed)
+        self._half = half.to(self.device)
 
     def averages(self, loc: Tensor, spread: Tensor) -> Averages:
-        """The averages over the draws."""
-        z = self._nodes
+        """The averages over the draws, some of them at a time."""
+        sums: tuple[Tensor, ...] = ()
+        for half in self._half.split(max(1, AT_ONCE // (2 * loc.numel()))):
+            found = self._sums(loc, spread, torch.cat([half, -half]))
+            sums = tuple(map(torch.add, sums, found)) if sums else found
+        log_p, slope, pull = (each / (2 * len(self._half)) for each in sums)
+        return log_p, slope, pull
+
+    def _sums(self, loc: Tensor, spread: Tensor, z: Tensor) -> Averages:
+        """The sums over some of them."""
         if self.full:
-            log_p, slopes = self._slopes(loc + (z @ spread.mT).movedim(-2, 0))
-            return log_p.mean(0), slopes.mean(0), (slopes.movedim(0, -1) @ z) / len(z)
-        z = z.reshape(len(z), *(1,) * (loc.ndim - 1), self.size)
-        log_p, slopes = self._slopes(loc + spread * z)
-        return log_p.mean(0), slopes.mean(0), (slopes * z).mean(0)
+            shift = (z @ spread.mT).movedim(-2, 0)
+        else:
+            z = z.reshape(len(z), *(1,) * (loc.ndim - 1), self.size)
+            shift = spread * z
+        log_p, slopes = log_density_and_slope(self.objective, loc + shift)
+        pull = slopes.movedim(0, -1) @ z if self.full else (slopes * z).sum(0)
+        return log_p.sum(0), slopes.sum(0), pull
 
     def signature(self, point: Tensor) -> Tensor:
         """The signs of some of the Hessian's eigenvalues, in steps."""
@@ -71,18 +83,3 @@ class NormalDraws(NormalSurface):
 
         shape = (*point.shape[:-1], len(self.metric))
         return signature_by(times, point.new_empty(shape), _PRODUCTS)
-
-    def _slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The target's log densities and their gradients."""
-        self.objective.evaluations += x.shape[:-1].numel()
-        self.objective.gradients += 1
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            log_p = self.objective.target.log_prob(x)
-            if not log_p.requires_grad:
-                raise NotAvailable(
-                    f"the log density of {self.objective.target!r} has no gradient; write it in "
-                    "torch operations"
-                )
-            (slopes,) = torch.autograd.grad(log_p.sum(), x)
-        return log_p.detach(), slopes

@@ -22,21 +22,21 @@ from __future__ import annotations
 
 import math
 
-from dataclasses import dataclass
-
 import torch
 
 from torch import Tensor
 
+from kldiv.definitions.triangles import triangle_of, with_diagonal
 from kldiv.errors import InvalidArgument
 from kldiv.estimate import Estimate
 from kldiv.estimators.sampling.quasi_random import sobol
 from kldiv.solvers.normal_charts import NormalChart
-from kldiv.solvers.normal_optimum import diagonal_root
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.quadratic import Quadratic
 from kldiv.solvers.run import Recorder, Run
+from kldiv.solvers.slopes import log_density_and_slope
 
-__all__ = ["Quadratic", "log_density_and_slope", "normal_end", "real_gradient"]
+__all__ = ["normal_end", "real_gradient"]
 
 _NUMBERS, _FEWEST = 4096, 64  # coordinates of all draws at least, and draws
 _WIDER = 2.0  # times as far from the mean as they were drawn are the last half
@@ -45,44 +45,7 @@ _UNLIKE = 1e-11  # nats for each coordinate: what rounding may look like
 _DEVIATIONS = 4.0  # of the mean of some 64 draws: an error that 99 of 100 do not have
 _RARE = 5.3  # over the number of draws: a probability that is missed in 1 of 200 cases
 _ROUNDING = 8 * torch.finfo(torch.float64).eps
-_LEAST = 1e-8  # of the largest curvature
 _SIGNS = 64  # of the Hessian's eigenvalues that are put down, all of them alike
-
-
-@dataclass(frozen=True)
-class Quadratic:
-    r"""A log density that is quadratic, up to a constant.
-
-    Arguments:
-        loc: Where it is largest, with shape :math:`(*, D)`.
-        precision: The matrix P, with shape :math:`(*, D, D)`.
-        factor: The upper triangular U of :math:`P = U U^\top`.
-    """
-
-    loc: Tensor
-    precision: Tensor
-    factor: Tensor
-
-    @classmethod
-    def of(cls, loc: Tensor, slope: Tensor, bend: Tensor) -> Quadratic:
-        """The one that has a slope and a Hessian at a point; negative curvatures change sign."""
-        precision = -(bend + bend.mT) / 2
-        factor, info = torch.linalg.cholesky_ex(precision.flip(-1, -2))
-        if bool(info.any()):
-            precision = _positive(precision)
-            factor, _ = torch.linalg.cholesky_ex(precision.flip(-1, -2))
-        factor = factor.flip(-1, -2)
-        half = torch.linalg.solve_triangular(factor, slope.unsqueeze(-1), upper=True)
-        step = torch.linalg.solve_triangular(factor.mT, half, upper=False)
-        return cls(loc + step.squeeze(-1), precision, factor)
-
-    def root(self, chart: NormalChart) -> Tensor:
-        """The lower triangular factors L of the covariances of the nearest members."""
-        if chart.shape == "full":
-            identity = torch.eye(chart.size, dtype=self.loc.dtype, device=self.loc.device)
-            inverse: Tensor = torch.linalg.solve_triangular(self.factor, identity, upper=True)
-            return inverse.mT
-        return diagonal_root(chart, self.precision.diagonal(dim1=-2, dim2=-1))
 
 
 def normal_end(
@@ -109,9 +72,9 @@ def normal_end(
     if found is None:
         return None
     rest, slopes, left = found
-    own = slopes[: len(z) // 2]
-    pull = own.movedim(0, -1) @ z[: len(own)] / len(own)
-    gradient = real_gradient(chart, root, own.mean(0), pull)
+    half = len(z) // 2
+    own = slopes[..., :half, :]
+    gradient = real_gradient(chart, root, own.mean(-2), own.mT @ z[:half] / half)
     estimate = _estimate(objective, root, rest)
     recorder.record(estimate.value, chart.parameters(quadratic.loc, root), gradient)
     return Run(
@@ -138,23 +101,11 @@ def real_gradient(chart: NormalChart, root: Tensor, slope: Tensor, pull: Tensor)
     """
     scales = root.diagonal(dim1=-2, dim2=-1) * pull.diagonal(dim1=-2, dim2=-1)
     if chart.shape == "full":
-        rows, columns = torch.tril_indices(chart.size, chart.size, device=root.device)
-        scales = torch.where(rows == columns, scales[..., rows], pull[..., rows, columns])
+        scales = triangle_of(with_diagonal(pull, scales))
     elif chart.shape == "isotropic":
         scales = scales.sum(-1, keepdim=True)
     found: Tensor = -torch.cat([slope, scales], -1)
     return found
-
-
-def log_density_and_slope(objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The target's log density and its gradient, 0 where there is none."""
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        log_density = objective.target.log_prob(x)
-        finite = log_density.isfinite()
-        (slope,) = torch.autograd.grad(torch.where(finite, log_density, 0.0).sum(), x)
-    objective.evaluations += x.shape[:-1].numel()
-    return log_density.detach(), slope.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _draws(size: int, seed: int) -> Tensor:
@@ -172,16 +123,16 @@ def _remainder(
 
     ``None`` where these are more than rounding, as where the log density is not known.
     """
-    shift, factor = (z @ root.mT).movedim(-2, 0), quadratic.factor
+    shift, factor = z @ root.mT, quadratic.factor
     try:
-        log_p, slopes = log_density_and_slope(objective, quadratic.loc + shift)
+        log_p, slopes = log_density_and_slope(objective, quadratic.loc + shift.movedim(-2, 0))
     except InvalidArgument:  # it is NaN
         return None
-    inner = factor.mT @ shift.movedim(0, -1)
-    rest = log_p + inner.square().sum(-2).movedim(-1, 0) / 2
-    slopes = slopes + (factor @ inner).movedim(-1, 0)
-    natural = torch.linalg.solve_triangular(factor, slopes.movedim(0, -1), upper=True)
-    left = (rest.var(0) + natural.square().sum(-2).mean(-1)) / 2
+    inner = shift @ factor
+    rest = log_p + inner.square().sum(-1).movedim(-1, 0) / 2
+    slopes = slopes.movedim(0, -2) + inner @ factor.mT
+    natural = torch.linalg.solve_triangular(factor.mT, slopes, upper=False, left=False)
+    left = (rest.var(0) + natural.square().sum(-1).mean(-1)) / 2
     alike = bool((left <= _UNLIKE * z.shape[-1]).all())  # NaN is not
     return (rest, slopes, left) if alike else None
 
@@ -202,12 +153,3 @@ def _estimate(objective: Objective, root: Tensor, rest: Tensor) -> Estimate:
         len(rest),
         up_to_constant=not known,
     )
-
-
-def _positive(matrix: Tensor) -> Tensor:
-    """The matrix, all eigenvalues made positive and none of them tiny."""
-    values, vectors = torch.linalg.eigh(matrix.nan_to_num())
-    size = values.abs()
-    least = (_LEAST * size.amax(-1, keepdim=True)).clamp_min(1e-100)
-    found: Tensor = (vectors * torch.maximum(size, least).unsqueeze(-2)) @ vectors.mT
-    return (found + found.mT) / 2

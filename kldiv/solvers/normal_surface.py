@@ -26,6 +26,7 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.triangles import triangle_of, triangular, with_diagonal
 from kldiv.numerics import NORMAL_ENTROPY
 from kldiv.solvers.normal_charts import NormalChart
 
@@ -67,8 +68,8 @@ class NormalSurface(ABC):
         """The diagonal of the inverse Fisher information, with shape (P)."""
         scales = {"isotropic": 1, "diagonal": self.size}.get(self.chart.shape)
         if scales is None:
-            rows, columns = self._entries
-            bends = torch.where(rows == columns, 0.5, 1.0)
+            ones = torch.ones(self.size, self.size, dtype=torch.float64)
+            bends = triangle_of(ones.fill_diagonal_(0.5))
         else:
             bends = torch.full((scales,), scales / (2 * self.size))
         ones = torch.ones(self.size, dtype=torch.float64)
@@ -115,9 +116,8 @@ class NormalSurface(ABC):
         loc, rest = point[..., : self.size], point[..., self.size :]
         if not self.full:
             return torch.cat([loc + rest.exp() * shift, rest + change], -1)
-        root, (rows, columns) = rest.unflatten(-1, (self.size, self.size)), self._entries
-        matrix = torch.zeros_like(root)
-        matrix[..., rows, columns] = torch.where(rows == columns, change.exp(), change)
+        root, matrix = rest.unflatten(-1, (self.size, self.size)), triangular(change, self.size)
+        matrix = with_diagonal(matrix, matrix.diagonal(dim1=-2, dim2=-1).exp())
         loc = loc + (root @ shift.unsqueeze(-1)).squeeze(-1)
         return torch.cat([loc, (root @ matrix).flatten(-2)], -1)
 
@@ -142,8 +142,8 @@ class NormalSurface(ABC):
         loss = -log_p - scales.log().sum(-1) - self.size * NORMAL_ENTROPY
         if self.full:
             shift = (spread.mT @ slope.unsqueeze(-1)).squeeze(-1)
-            rows, columns = self._entries
-            change = (spread.mT @ pull)[..., rows, columns] + (rows == columns).double()
+            product = spread.mT @ pull
+            change = triangle_of(with_diagonal(product, product.diagonal(dim1=-2, dim2=-1) + 1))
         else:
             pull = pull.diagonal(dim1=-2, dim2=-1) if pull.ndim > slope.ndim else pull
             shift, change = spread * slope, spread * pull + 1
@@ -164,8 +164,3 @@ class NormalSurface(ABC):
         moves = torch.zeros_like(self.metric, dtype=torch.bool)
         moves[self._free] = True
         return moves
-
-    @cached_property
-    def _entries(self) -> tuple[Tensor, Tensor]:
-        rows, columns = torch.tril_indices(self.size, self.size, device=self.device)
-        return rows, columns

@@ -81,11 +81,18 @@ class Objective:
             seed=self.seed,
         )
 
-    def problem(self, theta: Tensor) -> Problem:
-        """The divergence at real vectors, as a problem for an estimator."""
-        return self._problem(DistributionTarget(self.family.at(theta)))
+    @cached_property
+    def member(self) -> Distribution:
+        """The members that the family has at first, one for each problem: others are alike."""
+        theta = self.family.present().expand((*self.target.batch_shape, -1))
+        return self.family.at(theta.to(self.target.device))
 
-    def estimator(self, theta: Tensor) -> Estimator:
+    def problem(self, theta: Tensor | None = None) -> Problem:
+        """The divergence at real vectors, or at first, as a problem for an estimator."""
+        member = self.member if theta is None else self.family.at(theta)
+        return self._problem(DistributionTarget(member))
+
+    def estimator(self, theta: Tensor | None = None) -> Estimator:
         """The estimator that is used, chosen once."""
         return self._estimator(self.problem(theta))
 
@@ -136,8 +143,7 @@ class Objective:
 
     def why_not_held(self) -> str | None:
         """Why draws cannot be held fixed, in one sentence; ``None`` where they can."""
-        member = self.family.at(self.family.present())
-        return why_not_held(self.target, member, self.divergence, forward=self.forward)
+        return why_not_held(self.target, self.member, self.divergence, forward=self.forward)
 
     def hold(self, count: int, seed: int) -> None:
         """From now on the objective is an average over so many draws that stay the same."""
@@ -145,11 +151,10 @@ class Objective:
 
     def _moving_draws(self, count: int, seed: int) -> HeldDraws:
         """Draws that move with the member, and draws from the target, as the divergence asks."""
-        member = self.family.at(self.family.present())
         first_only = is_seen_by_the_first(self.divergence)
         cube = points = None
         if not (first_only and self.forward):
-            cube = points_of(member, count, seed)
+            cube = points_of(self.member, count, seed)
         own = serves(self.target, self.divergence, forward=self.forward)
         if own and (self.forward or not first_only):
             alone = replace(self._problem(self.target), q=self.target, p=self.target)
@@ -234,7 +239,7 @@ class Objective:
         starts = theta.shape[: theta.ndim - 1 - len(self.target.batch_shape)]
         axis = next((axis for axis, size in enumerate(starts) if size > 1), None)
         if axis is None:
-            return _nowhere(theta)
+            return torch.nan_to_num(0 * theta).sum(-1) + torch.inf  # as far as autograd can tell
         return torch.cat([self._at(half) for half in theta.chunk(2, axis)], axis)
 
     def _of(self, member: Distribution) -> Tensor:
@@ -291,8 +296,3 @@ class Objective:
             found = MonteCarlo(_DRAWS) if isinstance(found, MonteCarlo) else found
         self._chosen = found
         return found
-
-
-def _nowhere(theta: Tensor) -> Tensor:
-    """An infinite loss that depends on the parameters as far as autograd can tell."""
-    return torch.nan_to_num(0 * theta).sum(-1) + torch.inf

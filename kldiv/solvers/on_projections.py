@@ -16,10 +16,10 @@ from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.limited_memory import LimitedMemory
 from kldiv.solvers.line_search import State, lower
 from kldiv.solvers.normal_charts import chart_of
-from kldiv.solvers.normal_ends import Quadratic
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.optima import EXCESS
 from kldiv.solvers.projections import Projections
+from kldiv.solvers.quadratic import Quadratic
 from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["OnProjections"]

@@ -92,7 +92,7 @@ def _found(objective: Objective, wanted: int | None, *, single: bool) -> list[Te
     known = family.starts(places(target, objective.under.place, first_only=first_only), points)
     best = family.optimum(target) if objective.forward else None
     known = known if best is None else [best, *known]
-    vectors = [family.space.unconstrain(_inside(family, each)) for each in known]
+    vectors = [family.space.unconstrain(_inside(family, each), check=False) for each in known]
     single = single or not family.batched or family.space.size > _MANY
     count = wanted or (1 if single else max(_STARTS, len(vectors)))
     if len(vectors) < count:

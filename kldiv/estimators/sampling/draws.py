@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
 from torch import Tensor
 
+from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.target import Target
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.sampling.quasi_random import cube_map, sobol
+from kldiv.estimators.sampling.quasi_random import AT_ONCE, cube_map, sobol_blocks
 
-__all__ = ["Plan", "draw"]
+__all__ = ["Plan", "draw", "draws"]
 
 
 @dataclass(frozen=True)
@@ -43,20 +46,34 @@ class Plan:
         return self.replicates * self.size
 
 
-@torch.no_grad()
 def draw(side: Target, problem: Problem, plan: Plan, seed: int) -> Tensor:
     r"""Points from a side for every element of the problem's batch, with shape (R n, *, E).
 
     They come from randomised nets where the side is a map of the unit cube, else from its sampler.
     """
+    return torch.cat(tuple(draws(side, problem, plan, seed)))
+
+
+def draws(side: Target, problem: Problem, plan: Plan, seed: int) -> Iterator[Tensor]:
+    """The same points in blocks, of which few at a time are in memory."""
     shape = (*problem.batch_shape, *problem.event_shape)
     found = cube_map(side.distribution)
     if found is None or not found.whole or side.device.type != "cpu":
-        return _sampled(side, problem, plan.count, seed)
-    cube = sobol(plan.size, (plan.replicates, *problem.batch_shape, found.dimensions), seed)
-    return found.transport(cube.flatten(0, 1)).expand(plan.count, *shape)
+        most, later = max(1, AT_ONCE // math.prod(shape)), torch.Generator().manual_seed(seed)
+        for first in range(0, plan.count, most):
+            own = as_seed(later) if first else seed
+            yield _sampled(side, problem, min(most, plan.count - first), own)
+        return
+    cubes = sobol_blocks(
+        plan.size, (plan.replicates, *problem.batch_shape, found.dimensions), seed
+    )
+    for cube in cubes:
+        with torch.no_grad():
+            points = found.transport(cube)
+        yield points.expand(len(cube), *shape)
 
 
+@torch.no_grad()
 def _sampled(side: Target, problem: Problem, count: int, seed: int) -> Tensor:
     """Independent draws; a side whose batch is smaller draws for each element of the larger."""
     shape = (*problem.batch_shape, *problem.event_shape)

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, MixtureSameFamily
 
-from kldiv.estimators.sampling.quasi_random import CubeMap, cube_map, sobol
+from kldiv.estimators.sampling.quasi_random import AT_ONCE, CubeMap, cube_map, sobol_blocks
 
 __all__ = [
     "dimensions_of",
+    "half_of_normal_points",
     "normal_points",
     "of_components",
     "parts_of",
@@ -100,8 +101,18 @@ def pushed(member: Distribution | None, cube: Tensor) -> tuple[Tensor, Tensor]:
 
 def normal_points(count: int, dimensions: int, seed: int) -> Tensor:
     """Standard normal points in pairs, of mean 0 and covariance 1, with shape (N, m)."""
+    half = half_of_normal_points(count, dimensions, seed)
+    return torch.cat([half, -half])
+
+
+def half_of_normal_points(count: int, dimensions: int, seed: int) -> Tensor:
+    """One of each of their pairs, with shape (N / 2, m)."""
     half = 1 << (max(count, _EACH * dimensions) // 2 - 1).bit_length()
-    z = torch.special.ndtri(sobol(half, (1, dimensions), seed)[0])
+    z, done = torch.empty(half, dimensions, dtype=torch.float64), 0
+    for block in sobol_blocks(half, (1, dimensions), seed):
+        torch.special.ndtri(block, out=z[done : done + len(block)])
+        done += len(block)
     root = torch.linalg.cholesky(z.mT @ z / half)
-    z = torch.linalg.solve_triangular(root, z.mT, upper=False).mT
-    return torch.cat([z, -z])
+    for part in z.split(max(1, AT_ONCE // dimensions)):
+        part.copy_(torch.linalg.solve_triangular(root, part.mT, upper=False).mT)
+    return z

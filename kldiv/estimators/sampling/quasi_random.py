@@ -14,9 +14,10 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 import torch
 
@@ -38,7 +39,10 @@ from torch.quasirandom import SobolEngine
 from kldiv.definitions.flow import flow_of
 from kldiv.estimators.sampling.gamma_quantiles import gamma_log_quantile
 
-__all__ = ["CubeMap", "cube_map", "sobol"]
+__all__ = ["AT_ONCE", "CubeMap", "cube_map", "sobol", "sobol_blocks"]
+
+AT_ONCE = 1 << 20
+"""How many coordinates of points are in memory at once, where these can be taken in turn."""
 
 _BITS = 30  # of the coordinates of torch's Sobol nets
 _MOST = 1 << 10  # dimensions
@@ -73,18 +77,46 @@ def sobol(count: int, shape: tuple[int, ...], seed: int) -> Tensor:
     Returns:
         Points strictly inside the unit cube, with shape :math:`(R, n, *, m)`.
     """
-    net = _net(count, shape[-1]).reshape(1, count, *(1,) * (len(shape) - 2), shape[-1])
+    points = torch.cat(tuple(sobol_blocks(count, shape, seed)))
+    return points.reshape(shape[0], count, *shape[1:])
+
+
+def sobol_blocks(count: int, shape: tuple[int, ...], seed: int) -> Iterator[Tensor]:
+    r"""The same points, replicate after replicate, of which few at a time are in memory.
+
+    Returns:
+        Blocks of points, together with shape :math:`(R n, *, m)`.
+    """
     generator = torch.Generator().manual_seed(seed)
     shift = torch.randint(1 << _BITS, shape, generator=generator).unsqueeze(1)
     within = torch.rand(shape, dtype=torch.float64, generator=generator).unsqueeze(1)
-    return ((net ^ shift) + within.clamp(1e-6, 1 - 1e-6)) * 2.0**-_BITS
+    within = within.clamp(1e-6, 1 - 1e-6)
+    together = max(1, AT_ONCE // (count * prod(shape[1:])))
+    for bits, rest in zip(shift.split(together), within.split(together), strict=True):
+        for net in _nets(count, shape[-1], max(1, AT_ONCE // prod(shape[1:]))):
+            points = net.reshape(1, len(net), *(1,) * (len(shape) - 2), shape[-1])
+            yield (((points ^ bits) + rest) * 2.0**-_BITS).flatten(0, 1)
+
+
+def _nets(count: int, dimensions: int, most: int) -> Iterator[Tensor]:
+    """A net in blocks of at most so many points."""
+    if count * dimensions <= AT_ONCE:
+        yield from _net(count, dimensions).split(most)
+        return
+    engine = SobolEngine(dimensions, scramble=True, seed=0)
+    for first in range(0, count, most):
+        yield _drawn(engine, min(most, count - first))
 
 
 @lru_cache(maxsize=16)  # a fit asks for the same net at every step
 def _net(count: int, dimensions: int) -> Tensor:
     """A net, scrambled once and for all, in units of the last bit."""
-    points = SobolEngine(dimensions, scramble=True, seed=0).draw(count, dtype=torch.float64)
-    return (points * 2.0**_BITS).long()
+    return _drawn(SobolEngine(dimensions, scramble=True, seed=0), count)
+
+
+def _drawn(engine: SobolEngine, count: int) -> Tensor:
+    """The next points of a net, in units of the last bit."""
+    return (engine.draw(count, dtype=torch.float64) * 2.0**_BITS).long()
 
 
 def cube_map(distribution: Distribution | None) -> CubeMap | None:
@@ -170,10 +202,7 @@ def _mixture(distribution: MixtureSameFamily) -> CubeMap | None:
 
 def _normal(distribution: MultivariateNormal) -> CubeMap:
     loc, root = distribution.loc, distribution.scale_tril
-    return CubeMap(
-        loc.shape[-1],
-        lambda u: loc + (root @ torch.special.ndtri(u).unsqueeze(-1)).squeeze(-1),
-    )
+    return CubeMap(loc.shape[-1], lambda u: loc + _times(root, torch.special.ndtri(u)))
 
 
 def _low_rank(distribution: LowRankMultivariateNormal) -> CubeMap:
@@ -182,11 +211,16 @@ def _low_rank(distribution: LowRankMultivariateNormal) -> CubeMap:
 
     def transport(u: Tensor) -> Tensor:
         z = torch.special.ndtri(u)
-        common = (factor @ z[..., :rank].unsqueeze(-1)).squeeze(-1)
-        points: Tensor = loc + common + diagonal.sqrt() * z[..., rank:]
+        points: Tensor = loc + _times(factor, z[..., :rank]) + diagonal.sqrt() * z[..., rank:]
         return points
 
     return CubeMap(rank + loc.shape[-1], transport)
+
+
+def _times(matrix: Tensor, z: Tensor) -> Tensor:
+    """A matrix, or one for each element of a batch, times each of N vectors."""
+    found: Tensor = (z.movedim(0, -2) @ matrix.mT).movedim(-2, 0)
+    return found
 
 
 def _image(base: Distribution, transforms: Iterable[Transform]) -> CubeMap | None:

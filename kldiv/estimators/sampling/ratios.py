@@ -17,7 +17,7 @@ from torch import Tensor
 from kldiv.definitions.divergence import FDivergence
 from kldiv.estimators.integrands import Densities, past_poles
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.sampling.draws import Plan, draw
+from kldiv.estimators.sampling.draws import Plan, draws
 from kldiv.estimators.sampling.proposals import Proposals
 from kldiv.estimators.scores import expectand
 from kldiv.estimators.terms import is_homogeneous
@@ -26,7 +26,7 @@ from kldiv.numerics import log_mean, product
 __all__ = ["Ratios", "bounds_of", "is_plain", "levelled", "over", "ratios_at", "score_terms_at"]
 
 _PILOT = Plan(1, 64)  # draws that tell by what an unknown mass is off
-_ELSEWHERE = 1 << 61  # their seeds are far from all others
+_ELSEWHERE = 1 << 31  # their seeds are far from all others in the 32 bits that count
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Ratios:
 def ratios_at(sides: Densities, source: Proposals, plan: Plan) -> Ratios:
     """The ratios at points from all sides that are drawn from, one side after the other."""
     problem = sides.problem
-    log_p, log_q = _logs(sides, _points(problem, source, plan, problem.seed))
+    log_p, log_q = _logs(sides, source, plan, problem.seed)
     with torch.no_grad():
         log_m = _log_proposal(log_p, log_q, source)
         control = _control(problem, log_p, log_q, source)
@@ -54,11 +54,16 @@ def ratios_at(sides: Densities, source: Proposals, plan: Plan) -> Ratios:
 
 def score_terms_at(problem: Problem, plan: Plan) -> Ratios:
     """What the expectation under p of a divergence of scores is of, at points from p."""
-    x = draw(problem.p, problem, plan, problem.seed)
+    values = torch.cat(
+        [_score_terms(problem, x) for x in draws(problem.p, problem, plan, problem.seed)]
+    )
+    return Ratios(values.unsqueeze(0), torch.zeros_like(values.detach()))
+
+
+def _score_terms(problem: Problem, x: Tensor) -> Tensor:
     found = expectand(problem, torch.zeros((), dtype=torch.float64, device=x.device), x)
     shift = found.log_scale + (found.log_p - found.log_p.detach())
-    values = product(found.value, shift.exp())
-    return Ratios(values.unsqueeze(0), torch.zeros_like(values.detach()))
+    return product(found.value, shift.exp())
 
 
 def levelled(problem: Problem, source: Proposals) -> tuple[Densities, Tensor, int]:
@@ -72,8 +77,7 @@ def levelled(problem: Problem, source: Proposals) -> tuple[Densities, Tensor, in
     if source.slope is None:
         return sides, zero, 0
     with torch.no_grad():
-        x = _points(problem, source, _PILOT, (problem.seed + _ELSEWHERE) % (1 << 63))
-        log_p, log_q = _logs(sides, x)
+        log_p, log_q = _logs(sides, source, _PILOT, (problem.seed + _ELSEWHERE) % (1 << 63))
         gap = log_q - log_p if source.from_p else log_p - log_q
         level = torch.where(gap.isfinite(), gap, torch.nan).nanmedian(0).values.nan_to_num()
     masses = (zero, level) if source.from_p else (level, zero)
@@ -81,12 +85,27 @@ def levelled(problem: Problem, source: Proposals) -> tuple[Densities, Tensor, in
     return sides, source.slope * level, _PILOT.count
 
 
-def _points(problem: Problem, source: Proposals, plan: Plan, seed: int) -> Tensor:
-    drawn = [(problem.p, source.from_p, seed), (problem.q, source.from_q, seed + 1)]
-    return torch.cat([draw(side, problem, plan, own) for side, used, own in drawn if used])
+def _logs(sides: Densities, source: Proposals, plan: Plan, seed: int) -> tuple[Tensor, Tensor]:
+    """Both log densities, at points from one side after the other.
+
+    Points are met in blocks. What is kept of them is allotted first: scattered among blocks it
+    would leave holes in memory that are a little too small for the next.
+    """
+    problem, done = sides.problem, 0
+    shape = 2, source.number * plan.count, *problem.batch_shape
+    found = torch.empty(shape, dtype=torch.float64, device=problem.p.device)
+    for side, used, own in (
+        (problem.p, source.from_p, seed),
+        (problem.q, source.from_q, seed + 1),
+    ):
+        for x in draws(side, problem, plan, own) if used else ():
+            found[:, done : done + len(x)] = torch.stack(_logs_at(sides, x))
+            done += len(x)
+    log_p, log_q = found
+    return log_p, log_q
 
 
-def _logs(sides: Densities, x: Tensor) -> tuple[Tensor, Tensor]:
+def _logs_at(sides: Densities, x: Tensor) -> tuple[Tensor, Tensor]:
     log_p = sides.problem.p.log_prob(x) - sides.log_mass_p
     log_q = sides.problem.q.log_prob(x) - sides.log_mass_q
     return past_poles(log_p, log_q)
