@@ -38,7 +38,8 @@ from kldiv.builtin.closed_forms.gaussian_direct import (
     fisher_gaussian_gaussian,
     largest_log_ratio,
 )
-from kldiv.builtin.closed_forms.large_normals import kl_of_many
+from kldiv.builtin.closed_forms.normal_scalars import kl_of_scalars
+from kldiv.builtin.closed_forms.normal_vectors import kl_of_vectors
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.closed_forms.whitening import (
     Gaussian,
@@ -51,7 +52,7 @@ from kldiv.builtin.closed_forms.whitening import (
 from kldiv.builtin.divergences.fisher import Fisher
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import RenyiAtInfinity
-from kldiv.closed_form import LargeRule
+from kldiv.closed_form import ArrayRule
 from kldiv.definitions.divergence import Divergence
 
 __all__ = ["CLOSED_FORMS", "GaussianRule", "kl_gaussian_gaussian", "renyi_gaussian_gaussian"]
@@ -160,7 +161,7 @@ class GaussianOverlap(Overlap):
 
 
 @dataclass(frozen=True)
-class GaussianRule(LargeRule):
+class GaussianRule(ArrayRule):
     """The closed forms between normals, of which ``Independent`` is one only if its base is."""
 
     def covers(self, divergence: Divergence, p: Distribution, q: Distribution) -> bool:
@@ -178,13 +179,15 @@ class GaussianRule(LargeRule):
         value = divergence_of(GaussianOverlap(first, second), divergence)
         return NotImplemented if value is None else value
 
-    def of_large(
+    def of_arrays(
         self, p: Distribution, q: Distribution, divergence: Divergence
     ) -> tuple[Tensor, Tensor] | None:
-        """That of many pairs of vectors, in blocks."""
-        if type(divergence) is not KL or {type(p), type(q)} != {MultivariateNormal}:
+        """That of KL, in blocks of pairs."""
+        if type(divergence) is not KL:
             return None
-        return kl_of_many(p, q)  # type: ignore[arg-type]
+        if type(p) is type(q) is MultivariateNormal:
+            return kl_of_vectors(p, q)
+        return kl_of_scalars(p, q)
 
     def error_of(
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
