@@ -21,6 +21,10 @@ References:
 
 from __future__ import annotations
 
+import math
+
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
@@ -37,6 +41,8 @@ _MOST = 12  # dimensions, above which a library's triangular solve is faster
 _NUMBERS = 6 * BLOCK  # in the matrices of a block
 _EPS = float(np.finfo(np.float64).eps)
 _NEAR = 0.05  # nats for each dimension, below which the terms of both signs lose digits
+_FEW = 3  # dimensions, up to which extremes tell enough of the growth of rounding
+_ALIKE = 1e-13  # the largest error of rounding that is taken for that of all pairs
 _SMALL = 1e-20  # the least factor of a product of so few that cannot underflow
 
 
@@ -60,15 +66,18 @@ def kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor,
         return None
     sides: list[Array] = [each.reshape(-1, size) for each in means]
     sides += [each.reshape(-1, size, size) for each in factors]
-    count = len(sides[0])
-    value, error = np.empty((2, count), sides[0].dtype)
-    step = min(BLOCK, _NUMBERS // (size * (size + 1)), count)
-    work = _Work(size, step)
+    value, error = np.empty((2, len(sides[0])), sides[0].dtype)
+    eps = float(np.finfo(value.dtype).eps) if value.dtype != np.float64 else 0.0
     with np.errstate(all="ignore"):
-        for start in range(0, count, step):
-            pairs = slice(start, start + step)
-            block = [each[pairs] for each in sides]
-            work.of(len(block[0])).divergences(block, value[pairs], error[pairs])
+        for start, work in _in_blocks(size, len(value)):
+            pairs = slice(start, start + work.pairs)
+            work.read([each[pairs] for each in sides])
+            work.write_apart(value[pairs], error[pairs], eps)
+        near = np.flatnonzero(value < _NEAR * size)
+        for start, work in _in_blocks(size, len(near)):
+            some = near[start : start + work.pairs]
+            work.read([each.take(some, axis=0) for each in sides])
+            value[some], error[some] = work.close(eps)
         if not np.isfinite(value.sum()):
             return None
     return tuple(torch.from_numpy(each).reshape(batch) for each in (value, error))  # type: ignore[return-value]
@@ -80,8 +89,19 @@ def _by_factor(normal: MultivariateNormal) -> bool:
     return "scale_tril" in held and not held.keys() & {"covariance_matrix", "precision_matrix"}
 
 
+def _in_blocks(size: int, count: int) -> Iterator[tuple[int, _Work]]:
+    """Where each block of pairs begins, and memory for it."""
+    step = min(BLOCK, _NUMBERS // (size * (size + 1)))
+    work = None
+    for start in range(0, count, step):
+        pairs = min(step, count - start)
+        if work is None or work.pairs != pairs:
+            work = _Work(size, pairs)
+        yield start, work
+
+
 class _Work:
-    """The memory that blocks of pairs are worked on in: rows of numbers, one for each pair.
+    """The memory that a block of pairs is worked on in: rows of numbers, one for each pair.
 
     Entries above the diagonals stay 0.
 
@@ -94,7 +114,7 @@ class _Work:
         self.size, self.pairs = size, pairs
         self.solution, self.factor = np.zeros((2, size, size + 1, pairs))
         self.diagonal = self.solution.reshape(-1, pairs)[1 :: size + 2]
-        self.bound = np.empty((size, pairs))
+        self.bound = np.full((size, pairs), 2.0)
         self.value, self.spare = np.empty((2, pairs))
         solution, factor = torch.from_numpy(self.solution), torch.from_numpy(self.factor)
         self.steps = [
@@ -102,72 +122,60 @@ class _Work:
             for k in range(size - 1)
         ]
 
-    def of(self, pairs: int) -> _Work:
-        """The memory for a number of pairs."""
-        return self if pairs == self.pairs else _Work(self.size, pairs)
+    def read(self, block: list[Array]) -> None:
+        """Reads the means of both sides and their factors, a row after the other."""
+        first, second, own, other = block
+        for held, mean, factor in (
+            (self.solution, first, own),
+            (self.factor, second, other),
+        ):
+            np.copyto(held[:, 0], mean.T)
+            for i in range(self.size):
+                np.copyto(held[i, 1 : i + 2], factor[:, i, : i + 1].T)
+        self.solution[:, 0] -= self.factor[:, 0]
 
-    def divergences(self, block: list[Array], value: Array, error: Array) -> None:
-        """Writes the divergences of a block and their errors, NaN where there is none.
+    def write_apart(self, value: Array, error: Array, eps: float) -> None:
+        """Writes the divergences, as differences, and their errors; NaN where there is none.
 
         Arguments:
-            block: The means of both sides, then their factors.
-            value: Where the divergences are written.
-            error: Where their errors are written.
+            value: Where the divergences go.
+            error: Where their errors go.
+            eps: The relative error of rounding to their precision.
         """
-        self._read(block)
-        found = self._apart()
-        near = np.flatnonzero(found < _NEAR * self.size)
-        if near.size:
-            found[near] = _Work(self.size, near.size).close([each[near] for each in block])
-        value[:] = found
-        error[:] = self._growth()
-        root = np.sqrt(value)
-        root[near] = 0
-        error *= np.add(root, value, out=root)
-        eps = float(np.finfo(value.dtype).eps)
-        if eps > _EPS:
-            error += np.multiply(value, eps, out=root)
+        self._solve()
+        found = self._half_square()
+        found -= self._log_determinant()
+        np.copyto(value, found, casting="same_kind")
+        np.sqrt(value, out=error)
+        error += value
+        growth = self._largest_growth()
+        if growth > max(_ALIKE, eps / 1000):
+            error *= self._growth().astype(error.dtype)
+        else:
+            error *= growth
+        if eps:
+            error += value * value.dtype.type(eps)
 
-    def close(self, block: list[Array]) -> Array:
-        """The divergences of a block of pairs that are close."""
-        self._read(block)
+    def close(self, eps: float) -> tuple[Array, Array]:
+        """The divergences of close pairs, as sums of terms of one sign, and their errors."""
+        own, other = self.diagonal.copy(), self.factor.reshape(-1, self.pairs)[1 :: self.size + 2]
         self.solution[:, 1:] -= self.factor[:, 1:]
         self._solve()
         found = self._half_square()
         for i, share in enumerate(self.diagonal):
-            own, other = block[2][:, i, i], block[3][:, i, i]
-            found += remainder(share, own, other, self.spare)
-        return found
-
-    def _read(self, block: list[Array]) -> None:
-        """The triangular system, a row after the other."""
-        first, second, own, other = block
-        for i in range(self.size):
-            row, beside = self.solution[i], self.factor[i]
-            np.subtract(first[:, i], second[:, i], out=row[0], dtype=np.float64)
-            np.copyto(row[1 : i + 2], own[:, i, : i + 1].T)
-            np.copyto(beside[1 : i + 2], other[:, i, : i + 1].T)
+            found += remainder(share, own[i], other[i], self.spare)
+        error = self._growth()
+        error += eps
+        error *= found
+        return found, error
 
     def _solve(self) -> None:
-        """Replaces the right-hand sides by their solution."""
+        """Replaces the right-hand sides by their solution, column by column."""
         for k in range(self.size):
             self.solution[k, : k + 2] /= self.factor[k, k + 1]
             if k < len(self.steps):
                 rest, factors, row = self.steps[k]
                 rest.addcmul_(factors, row, value=-1)
-
-    def _apart(self) -> Array:
-        """The divergences as a difference."""
-        self._solve()
-        logarithm = np.multiply.reduce(self.diagonal, axis=0, out=self.spare)
-        if self.diagonal.min() < _SMALL:
-            np.log(self.diagonal).sum(0, out=logarithm)
-        else:
-            np.log(logarithm, out=logarithm)
-        logarithm += self.size / 2
-        found = self._half_square()
-        found -= logarithm
-        return found
 
     def _half_square(self) -> Array:
         """Half of the sum of the squares of the solution."""
@@ -175,16 +183,40 @@ class _Work:
         found *= 0.5
         return found
 
+    def _log_determinant(self) -> Array:
+        """The logarithm of the product of the ratios of the scales, and half of their number."""
+        found = self.spare
+        np.copyto(found, self.diagonal[0])
+        for ratio in self.diagonal[1:]:
+            found *= ratio
+        if self.diagonal.min() < _SMALL:
+            np.log(self.diagonal).sum(0, out=found)
+        else:
+            np.log(found, out=found)
+        found += self.size / 2
+        return found
+
     def _growth(self) -> Array:
         """What a divergence and its root are multiplied by for what rounding does to them."""
         bound = self.bound
-        for i in range(self.size):
-            row, diagonal = self.factor[i, 1 : i + 1], self.factor[i, i + 1]
+        for i in range(1, self.size):
+            row = self.factor[i, 1 : i + 1]
             np.abs(row, out=row)
             np.einsum("kn,kn->n", row, bound[:i], out=bound[i])
-            bound[i] /= diagonal
+            bound[i] /= self.factor[i, i + 1]
             bound[i] += 2  # the entry, and 1 as it enters those after it
         growth: Array = np.maximum.reduce(bound, axis=0, out=self.spare)
         growth += 4
         growth *= 4 * self.size**1.5 * _EPS
         return growth
+
+    def _largest_growth(self) -> float:
+        """No less than that of any pair, at the price of a look at the extremes of each entry."""
+        if self.size > _FEW:
+            return math.inf
+        bound = np.full(self.size, 2.0)
+        for i in range(1, self.size):
+            row = self.factor[i, 1 : i + 1]
+            largest = np.maximum(row.max(-1), -row.min(-1))
+            bound[i] += largest @ bound[:i] / self.factor[i, i + 1].min()
+        return float(4 * self.size**1.5 * _EPS * (4 + bound.max()))
