@@ -42,7 +42,7 @@ def pair(size, gap, dtype, *, spread=1.0, batch=None, count=None):
 
 
 def ordinary(p, q):
-    """The divergence as that of few pairs is computed."""
+    """The divergence as it is computed where gradients are asked for."""
     with mock.patch.object(gaussian, "kl_of_vectors", return_value=None):
         return kldiv.divergence(p, q)
 

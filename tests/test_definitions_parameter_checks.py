@@ -117,5 +117,5 @@ def test_infinity_in_a_large_normal_is_found_by_whatever_uses_it():
     for p, q in ((Normal(loc, 1.0), Normal(0.0, 1.0)), (Normal(0.0, 1.0), Normal(loc, 1.0))):
         with pytest.raises(kldiv.InvalidArgument, match="loc of Normal must be finite"):
             kldiv.divergence(p, q)
-    with pytest.raises(kldiv.InvalidArgument, match="p = Normal.* loc of Normal must be finite"):
+    with pytest.raises(kldiv.InvalidArgument, match=r"p = Normal.* loc of Normal"):
         _ = as_target(Normal(loc, 1.0), "p").distribution

@@ -58,6 +58,7 @@ from kldiv.definitions.divergence import Divergence
 __all__ = ["CLOSED_FORMS", "GaussianRule", "kl_gaussian_gaussian", "renyi_gaussian_gaussian"]
 
 _ROUNDING = 1e-13
+_SMALL = 100.0  # a bound of a condition number that needs not be sharper
 _TYPES = (Normal, Independent, MultivariateNormal, LowRankMultivariateNormal)
 
 
@@ -216,11 +217,25 @@ def _factor_rounding(factor: Tensor) -> Tensor:
         Accuracy and Stability of Numerical Algorithms (Higham, 2002), theorem 10.8,
         doi:10.1137/1.9780898718027.
     """
-    size = factor.shape[-1]
-    identity = torch.eye(size, dtype=factor.dtype, device=factor.device)
-    inverse = torch.linalg.solve_triangular(factor, identity, upper=False)
-    condition: Tensor = (inverse.abs() @ factor.abs()).sum(-1).amax(-1)
-    return 4 * size * torch.finfo(factor.dtype).eps * condition.square()
+    size, eps = factor.shape[-1], torch.finfo(factor.dtype).eps
+    return 4 * size * eps * _condition(factor).square()
+
+
+def _condition(factor: Tensor) -> Tensor:
+    r"""The largest entry of :math:`|L^{-1}| |L| \mathbf 1`, with shape :math:`(*)`.
+
+    Or a bound that costs less, with the comparison matrix of L in its place, where it is small.
+    """
+    magnitude = factor.abs()
+    rows = magnitude.sum(-1, keepdim=True)
+    comparison = 2 * torch.diag_embed(magnitude.diagonal(dim1=-2, dim2=-1)) - magnitude
+    found: Tensor = torch.linalg.solve_triangular(comparison, rows, upper=False).amax((-2, -1))
+    coarse = ~(found < _SMALL)
+    if coarse.any():
+        identity = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
+        inverse = torch.linalg.solve_triangular(factor[coarse], identity, upper=False)
+        found = found.masked_scatter(coarse, (inverse.abs() @ rows[coarse]).amax((-2, -1)))
+    return found
 
 
 def _powered(p: Gaussian, power: float) -> Gaussian:
