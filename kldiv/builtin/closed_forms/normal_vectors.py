@@ -9,7 +9,7 @@ and, where the two are so close that this cancels, with :math:`C = L_q^{-1} (L_p
 
 .. math:: \frac12 \bigl(|z|^2 + |C|^2\bigr) + \sum_i \bigl(C_{ii} - \log(1 + C_{ii})\bigr).
 
-The triangular system is solved column by column for all pairs of a block at once, an entry of a
+The triangular system is solved row by row for all pairs of a block at once, an entry of a
 matrix being a vector of pairs. What rounding does to its solution is bounded by the comparison
 matrix of :math:`L_q`, at most :math:`\gamma \max_i x_i` of it with
 :math:`M(L_q)\,x = |L_q|\,\mathbf 1`.
@@ -116,11 +116,7 @@ class _Work:
         self.diagonal = self.solution.reshape(-1, pairs)[1 :: size + 2]
         self.bound = np.full((size, pairs), 2.0)
         self.value, self.spare = np.empty((2, pairs))
-        solution, factor = torch.from_numpy(self.solution), torch.from_numpy(self.factor)
-        self.steps = [
-            (solution[k + 1 :, : k + 2], factor[k + 1 :, k + 1, None], solution[None, k, : k + 2])
-            for k in range(size - 1)
-        ]
+        self.part = np.empty((size, pairs))
 
     def read(self, block: list[Array]) -> None:
         """Reads the means of both sides and their factors, a row after the other."""
@@ -170,12 +166,13 @@ class _Work:
         return found, error
 
     def _solve(self) -> None:
-        """Replaces the right-hand sides by their solution, column by column."""
-        for k in range(self.size):
-            self.solution[k, : k + 2] /= self.factor[k, k + 1]
-            if k < len(self.steps):
-                rest, factors, row = self.steps[k]
-                rest.addcmul_(factors, row, value=-1)
+        """Replaces the right-hand sides by their solution, row by row."""
+        for i in range(self.size):
+            row, factors = self.solution[i], self.factor[i]
+            if i:
+                above, part = self.solution[:i, : i + 1], self.part[: i + 1]
+                row[: i + 1] -= np.einsum("kn,kjn->jn", factors[1 : i + 1], above, out=part)
+            row[: i + 2] /= factors[i + 1]
 
     def _half_square(self) -> Array:
         """Half of the sum of the squares of the solution."""
