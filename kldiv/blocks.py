@@ -13,6 +13,7 @@ import torch
 
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
 
 __all__ = ["BLOCK", "LARGE", "Array", "arrays_of", "blocks"]
 
@@ -28,22 +29,27 @@ def arrays_of(tensors: Sequence[Tensor]) -> list[Array] | None:
     """The memory of tensors as arrays, without a copy.
 
     Arguments:
-        tensors: Tensors of one shape.
+        tensors: Tensors of one type.
 
     Returns:
-        The arrays; ``None`` where the tensors are of several shapes or types, not in main memory,
-        or where gradients are to reach them.
+        The arrays; ``None`` where the tensors are of several types, not in main memory,
+        or where derivatives are to pass through them, forward or backward.
     """
     first = tensors[0]
     for each in tensors:
         plain = each.device.type == "cpu" and type(each) in (Tensor, torch.nn.Parameter)
-        if not plain or each.dtype != first.dtype or each.shape != first.shape:
+        if not plain or each.dtype != first.dtype:
             return None
         if each.requires_grad and torch.is_grad_enabled():
             return None
+        if unpack_dual(each).tangent is not None:
+            return None
     if first.dtype not in (torch.float32, torch.float64):
         return None
-    return [each.detach().numpy() for each in tensors]
+    try:
+        return [each.detach().numpy() for each in tensors]
+    except RuntimeError:  # a transform of torch.func has tensors without memory
+        return None
 
 
 def blocks(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:

@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from kldiv.definitions.divergence import Divergence
 
-__all__ = ["ClosedForm", "LargeRule", "Rule"]
+__all__ = ["ArrayRule", "ClosedForm", "Rule"]
 
 
 class Rule(Protocol):
@@ -31,16 +31,17 @@ class Rule(Protocol):
         """How wrong a value may be by rounding; ``None`` leaves it to be found."""
 
 
-class LargeRule(ABC):
-    """A rule with a way of its own for large arrays that need no gradient."""
+class ArrayRule(ABC):
+    """A rule with a way of its own for arrays that need no gradient."""
 
     @abstractmethod
-    def of_large(
+    def of_arrays(
         self, p: Distribution, q: Distribution, divergence: Divergence
     ) -> tuple[Tensor, Tensor] | None:
-        """The value and its error in float64, of distributions in the precision they came in.
+        """The value and its error, finite, of distributions in the precision they came in.
 
-        ``None`` where they are not large, or the ordinary way is the right one.
+        In float64, or in that precision with what it rounds away counted as error. ``None``
+        where the ordinary way is the right one.
         """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
@@ -57,7 +58,7 @@ class Estimate:
     pareto_k: Tensor | None = None
     unit: str = "nats"
 
-    @property
+    @cached_property
     def undefined(self) -> bool:
         """Whether a value is NaN: no estimate is handed out that is."""
         return math.isnan(total(self.value)) and bool(self.value.isnan().any())

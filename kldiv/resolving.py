@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.family import Family, as_family
 from kldiv.definitions.module_family import ModuleFamily
 from kldiv.definitions.numbers import as_numbers
-from kldiv.definitions.parameter_checks import check_parameters
+from kldiv.definitions.parameter_checks import check_parameters, may_wait
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import lattice
 from kldiv.definitions.target import DistributionTarget, Target
@@ -61,7 +62,10 @@ def as_target(value: object, argument: str) -> Target:
     if not isinstance(value, Distribution) and is_frozen(value):
         value = as_distribution(value, argument)
     if isinstance(value, Distribution):
-        check_parameters(value, argument)
+        check = partial(check_parameters, value, argument)
+        if may_wait(value):
+            return DistributionTarget(value, check)
+        check()
         return DistributionTarget(value)
     return _data(value, argument)
 

@@ -156,3 +156,20 @@ def test_equal_members_are_0_apart(name):
     for divergence in ("kl", "renyi(alpha=0.5)", "renyi(alpha=2)", "squared_hellinger"):
         found = kldiv.divergence(p, p, divergence)
         assert float(found) == 0
+
+
+@pytest.mark.parametrize("kind", [Gamma, Beta, Dirichlet])
+def test_close_and_distant_members_of_a_batch_are_as_those_alone(kind):
+    first = torch.tensor([[0.7, 1.3], [2.0, 0.9], [1.1, 3.0]]).double().requires_grad_()
+    second = first.detach() * (1 + torch.tensor([1e-6, 0.5, 0.0]).double().unsqueeze(-1))
+
+    def divergence(rows):
+        sides = (each[rows] for each in (first, second))
+        p, q = (kind(each) if kind is Dirichlet else kind(*each.unbind(-1)) for each in sides)
+        return kldiv.divergence(p, q).value
+
+    whole = divergence(slice(None))
+    alone = torch.stack([divergence(row) for row in range(3)])
+    torch.testing.assert_close(whole, alone, rtol=1e-12, atol=0)
+    slopes = [torch.autograd.grad(each.sum(), first)[0] for each in (whole, alone)]
+    torch.testing.assert_close(*slopes, rtol=1e-10, atol=1e-20)

@@ -3,12 +3,13 @@
 import pytest
 import torch
 
-from torch.distributions import Cauchy, Gumbel, Laplace, Pareto, Uniform, Weibull
+from torch.distributions import Cauchy, Exponential, Gumbel, Laplace, Pareto, Uniform, Weibull
 
 import kldiv
 
 PAIRS = {
     Laplace: ((0.0, 0.8), (1.1, 1.5), 0.4967898),
+    Exponential: ((1.3,), (0.4,), 0.4863473),
     Cauchy: ((0.3, 1.0), (-0.4, 0.5), 0.3148107),
     Weibull: ((1.4, 2.0), (0.9, 1.3), None),
     Gumbel: ((0.3, 1.2), (-0.5, 2.0), None),
@@ -53,7 +54,8 @@ def test_gradients_are_those_of_finite_differences(kind):
     leaves = [torch.tensor(v).double().requires_grad_() for v in (*first, *second)]
 
     def value(*leaves):
-        return kldiv.divergence(kind(*leaves[:2]), kind(*leaves[2:]), estimator="exact").value
+        sides = (kind(*each) for each in (leaves[: len(first)], leaves[len(first) :]))
+        return kldiv.divergence(*sides, estimator="exact").value
 
     assert torch.autograd.gradcheck(value, leaves, atol=1e-7)
 

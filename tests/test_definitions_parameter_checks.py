@@ -25,6 +25,7 @@ from torch.distributions import (
 import kldiv
 
 from kldiv.definitions.parameter_checks import check_parameters
+from kldiv.resolving import as_target
 
 
 def tensor(*values):
@@ -108,3 +109,13 @@ def test_numbers_whose_sum_overflows_are_finite_all_the_same(value):
 def test_infinities_that_cancel_are_seen():
     with pytest.raises(kldiv.InvalidArgument, match="loc of Normal"):
         check_parameters(unchecked(Normal, tensor(math.inf, -math.inf), 1.0), "p")
+
+
+def test_infinity_in_a_large_normal_is_found_by_whatever_uses_it():
+    loc = torch.zeros(1 << 17)
+    loc[7] = math.inf
+    for p, q in ((Normal(loc, 1.0), Normal(0.0, 1.0)), (Normal(0.0, 1.0), Normal(loc, 1.0))):
+        with pytest.raises(kldiv.InvalidArgument, match="loc of Normal must be finite"):
+            kldiv.divergence(p, q)
+    with pytest.raises(kldiv.InvalidArgument, match=r"p = Normal.* loc of Normal"):
+        _ = as_target(Normal(loc, 1.0), "p").distribution

@@ -114,7 +114,9 @@ class NaturalForm:
             exact_enough = 64 * _EPS * scale <= _ENOUGH * direct
         if exact_enough.all():
             return direct
-        return torch.where(exact_enough, direct, self._remainder(second, gap))
+        near = ~exact_enough
+        remainder = self._remainder(self._at(near, second), self._at(near, gap))
+        return direct.masked_scatter(near, remainder)
 
     def log_norm(self, natural: Natural, power: float) -> Tensor:
         r""":math:`\log \int p^s\,dx` for a power s, with shape :math:`(*)`."""
@@ -139,6 +141,13 @@ class NaturalForm:
             height = self.log_normaliser(*variables)
             means = torch.autograd.grad(height.sum(), variables, create_graph=graph)
         return (height, means) if graph else (height.detach(), means)
+
+    def _at(self, where: Tensor, natural: Natural) -> Natural:
+        """The natural parameters of some members of a batch, in a row."""
+        return tuple(
+            eta.expand((*where.shape, *eta.shape[eta.ndim - dims :]))[where]
+            for eta, dims in zip(natural, self.event_dims, strict=True)
+        )
 
     def _remainder(self, second: Natural, gap: Natural) -> Tensor:
         """The integral over the way from the second member to the first."""

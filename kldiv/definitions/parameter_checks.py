@@ -12,15 +12,18 @@ from torch.distributions import (
     Distribution,
     Independent,
     MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
     TransformedDistribution,
     constraints,
 )
 
+from kldiv.definitions.precision import is_late
 from kldiv.definitions.support import is_whole
 from kldiv.errors import InvalidArgument
 from kldiv.numerics import total
 
-__all__ = ["check_parameters"]
+__all__ = ["check_parameters", "may_wait"]
 
 _WRAPPERS = (Independent, TransformedDistribution)
 
@@ -44,6 +47,19 @@ def check_parameters(distribution: Distribution, argument: str) -> None:
                     f"{argument} = {whole} is not usable: {name} of {type(part).__name__} "
                     f"must be finite and satisfy {part.arg_constraints[name]}, got {shown}"
                 )
+
+
+def may_wait(distribution: Distribution) -> bool:
+    """Whether the check may be left until a copy is made, if ever one is.
+
+    So it may for large normals that torch has checked: infinity, which is left to be found, does
+    not pass through the closed forms that need no copy unseen.
+    """
+    part = distribution
+    while isinstance(part, Independent):
+        part = part.base_dist
+    known = type(part) in (Normal, MultivariateNormal) and bool(part._validate_args)
+    return known and is_late(distribution)
 
 
 def _is_allowed(distribution: Distribution, name: str, value: Tensor) -> bool:

@@ -18,7 +18,14 @@ from typing import TypeVar
 import torch
 
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, MultivariateNormal, Transform
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Independent,
+    MultivariateNormal,
+    Normal,
+    Transform,
+)
 from torch.distributions.transforms import _InverseTransform
 
 __all__ = [
@@ -63,9 +70,10 @@ def unchecked_double(distribution: Distribution, dtype: torch.dtype) -> Distribu
 def is_late(distribution: Distribution) -> bool:
     """Whether a copy is best made when it is asked for, as a closed form may do without.
 
-    That are many numbers that are worked on for a copy, and not if gradients are to reach them.
+    That are many numbers that are converted for a copy, and not if gradients are to reach them.
     """
-    if not isinstance(distribution, Categorical | MultivariateNormal):
+    part = distribution.base_dist if isinstance(distribution, Independent) else distribution
+    if not isinstance(part, Categorical | MultivariateNormal | Normal):
         return False
     tensors = [*_tensors(distribution)]
     large = any(tensor.numel() >= _LARGE for tensor in tensors)

@@ -226,12 +226,17 @@ class Target:
 
 
 class DistributionTarget(Target):
-    """A torch distribution as a target: normalised, with a sampler where it has one."""
+    """A torch distribution as a target: normalised, with a sampler where it has one.
 
-    def __init__(self, distribution: Distribution) -> None:
-        self.original = distribution
+    What is still to be checked of a large one is, before it is copied in float64.
+    """
+
+    def __init__(
+        self, distribution: Distribution, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self.original, self._check = distribution, check
         self._dtype, self._device = place_of(distribution)
-        late = self._dtype != torch.float64 and is_late(distribution)
+        late = is_late(distribution)
         seen = distribution if late else unchecked_double(distribution, self._dtype)
         self._distribution = None if late else seen
         try:
@@ -253,13 +258,14 @@ class DistributionTarget(Target):
 
     @property
     def given(self) -> Distribution:
-        """The distribution as it was given."""
+        """The distribution as it was given, its parameters perhaps not checked yet."""
         return self.original
 
     @property
     def distribution(self) -> Distribution:
         """The distribution, in float64."""
         if self._distribution is None:
+            self._check()
             self._distribution = unchecked_double(self.original, self._dtype)
         return self._distribution
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, ExponentialFamily, Independent, kl
 
-from kldiv.closed_form import LargeRule, Rule
+from kldiv.closed_form import ArrayRule, Rule
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.precision import nudged
 from kldiv.errors import NotAvailable
@@ -62,8 +62,8 @@ class Exact:
         """The closed form's value, with the error of its rounding."""
         known, divergence = problem.notes.get(self.name), problem.divergence
         p, q = problem.p.given, problem.q.given
-        if isinstance(known, LargeRule) and p is not None and q is not None:
-            found = known.of_large(p, q, divergence)
+        if isinstance(known, ArrayRule) and p is not None and q is not None:
+            found = known.of_arrays(p, q, divergence)
             if found is not None:
                 return self._estimate(problem, *found)
         p, q = problem.p.distribution, problem.q.distribution

@@ -30,7 +30,7 @@ from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.divergences.chernoff import Chernoff, ChernoffOfOrder
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import Renyi, RenyiAtInfinity
-from kldiv.closed_form import LargeRule
+from kldiv.closed_form import ArrayRule
 from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
 from kldiv.definitions.log_probability import log_probabilities
 
@@ -99,7 +99,7 @@ def _integrals(divergence: IntegralDivergence, log_p: Tensor, log_q: Tensor) -> 
 
 
 @dataclass(frozen=True)
-class CategoriesRule(LargeRule):
+class CategoriesRule(ArrayRule):
     """The closed forms between trials with the same number of categories and of trials.
 
     Arguments:
@@ -132,7 +132,7 @@ class CategoriesRule(LargeRule):
         value = divergence_of(Categories(log_p, log_q, _trials(p), events), divergence)
         return NotImplemented if value is None else value
 
-    def of_large(
+    def of_arrays(
         self, p: Distribution, q: Distribution, divergence: Divergence
     ) -> tuple[Tensor, Tensor] | None:
         """That of many categories, in blocks."""

@@ -38,7 +38,8 @@ from kldiv.builtin.closed_forms.gaussian_direct import (
     fisher_gaussian_gaussian,
     largest_log_ratio,
 )
-from kldiv.builtin.closed_forms.large_normals import kl_of_many
+from kldiv.builtin.closed_forms.normal_scalars import kl_of_scalars
+from kldiv.builtin.closed_forms.normal_vectors import kl_of_vectors
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.closed_forms.whitening import (
     Gaussian,
@@ -51,12 +52,13 @@ from kldiv.builtin.closed_forms.whitening import (
 from kldiv.builtin.divergences.fisher import Fisher
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import RenyiAtInfinity
-from kldiv.closed_form import LargeRule
+from kldiv.closed_form import ArrayRule
 from kldiv.definitions.divergence import Divergence
 
 __all__ = ["CLOSED_FORMS", "GaussianRule", "kl_gaussian_gaussian", "renyi_gaussian_gaussian"]
 
 _ROUNDING = 1e-13
+_SMALL = 100.0  # a bound of a condition number that needs not be sharper
 _TYPES = (Normal, Independent, MultivariateNormal, LowRankMultivariateNormal)
 
 
@@ -160,7 +162,7 @@ class GaussianOverlap(Overlap):
 
 
 @dataclass(frozen=True)
-class GaussianRule(LargeRule):
+class GaussianRule(ArrayRule):
     """The closed forms between normals, of which ``Independent`` is one only if its base is."""
 
     def covers(self, divergence: Divergence, p: Distribution, q: Distribution) -> bool:
@@ -178,13 +180,15 @@ class GaussianRule(LargeRule):
         value = divergence_of(GaussianOverlap(first, second), divergence)
         return NotImplemented if value is None else value
 
-    def of_large(
+    def of_arrays(
         self, p: Distribution, q: Distribution, divergence: Divergence
     ) -> tuple[Tensor, Tensor] | None:
-        """That of many pairs of vectors, in blocks."""
-        if type(divergence) is not KL or {type(p), type(q)} != {MultivariateNormal}:
+        """That of KL, in blocks of pairs."""
+        if type(divergence) is not KL:
             return None
-        return kl_of_many(p, q)  # type: ignore[arg-type]
+        if type(p) is type(q) is MultivariateNormal:
+            return kl_of_vectors(p, q)
+        return kl_of_scalars(p, q)
 
     def error_of(
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
@@ -213,11 +217,25 @@ def _factor_rounding(factor: Tensor) -> Tensor:
         Accuracy and Stability of Numerical Algorithms (Higham, 2002), theorem 10.8,
         doi:10.1137/1.9780898718027.
     """
-    size = factor.shape[-1]
-    identity = torch.eye(size, dtype=factor.dtype, device=factor.device)
-    inverse = torch.linalg.solve_triangular(factor, identity, upper=False)
-    condition: Tensor = (inverse.abs() @ factor.abs()).sum(-1).amax(-1)
-    return 4 * size * torch.finfo(factor.dtype).eps * condition.square()
+    size, eps = factor.shape[-1], torch.finfo(factor.dtype).eps
+    return 4 * size * eps * _condition(factor).square()
+
+
+def _condition(factor: Tensor) -> Tensor:
+    r"""The largest entry of :math:`|L^{-1}| |L| \mathbf 1`, with shape :math:`(*)`.
+
+    Or a bound that costs less, with the comparison matrix of L in its place, where it is small.
+    """
+    magnitude = factor.abs()
+    rows = magnitude.sum(-1, keepdim=True)
+    comparison = 2 * torch.diag_embed(magnitude.diagonal(dim1=-2, dim2=-1)) - magnitude
+    found: Tensor = torch.linalg.solve_triangular(comparison, rows, upper=False).amax((-2, -1))
+    coarse = ~(found < _SMALL)
+    if coarse.any():
+        identity = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
+        inverse = torch.linalg.solve_triangular(factor[coarse], identity, upper=False)
+        found = found.masked_scatter(coarse, (inverse.abs() @ rows[coarse]).amax((-2, -1)))
+    return found
 
 
 def _powered(p: Gaussian, power: float) -> Gaussian:

@@ -105,7 +105,7 @@ def kl_of_large(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | Non
     name = "probs" if given.pop() else "logits"
     weights = [getattr(side, name) for side in (p, q)]
     arrays = arrays_of(weights)
-    if arrays is None or weights[0].numel() < LARGE:
+    if arrays is None or arrays[0].shape != arrays[1].shape or arrays[0].size < LARGE:
         return None
     first, second = (each.reshape(-1, each.shape[-1]) for each in arrays)
     with np.errstate(all="ignore"):

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.distributions import (
     Cauchy,
     Distribution,
+    Exponential,
     Gumbel,
     Laplace,
     Pareto,
@@ -37,6 +38,11 @@ def _kl_laplace(p: Laplace, q: Laplace) -> Tensor:
     ratio = log_ratio(p.scale, q.scale)
     shift = (p.loc - q.loc).abs() / p.scale
     return _remainder(ratio) + ratio.exp() * _remainder(-shift)
+
+
+def _kl_exponential(p: Exponential, q: Exponential) -> Tensor:
+    r""":math:`e^\rho - 1 - \rho`, the rates being one through the scales."""
+    return _remainder(log_ratio(q.rate, p.rate))
 
 
 def _kl_cauchy(p: Cauchy, q: Cauchy) -> Tensor:
@@ -102,6 +108,7 @@ def _form(kind: type[Distribution], formula: Callable[..., Tensor]) -> ClosedFor
 
 _FORMULAS: dict[type[Distribution], Callable[..., Tensor]] = {
     Laplace: _kl_laplace,
+    Exponential: _kl_exponential,
     Cauchy: _kl_cauchy,
     Gumbel: _kl_gumbel,
     Weibull: _kl_weibull,
