@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from torch.distributions import (
+    Categorical,
     Independent,
     Laplace,
+    MixtureSameFamily,
     MultivariateNormal,
     Normal,
     Poisson,
@@ -57,6 +59,31 @@ def test_a_rule_serves_the_neighbours_of_its_member_and_says_where_it_does_not()
     assert good.tolist() == [True, False]
     truth = kl_divergence(target, Normal(one(0.55), 1.45))
     assert float(value[0]) == pytest.approx(float(truth), rel=1e-6)
+
+
+def test_a_rule_for_members_with_kinks_serves_nobody_else():
+    target = Normal(torch.zeros(3, dtype=F64), 1.0)
+    kinked = made(Laplace(target.loc, 1.0), target, forward=False)
+    smooth = made(Normal(target.loc, 1.0), target, forward=False)
+    assert [each.fits(torch.Size([3])) for each in (kinked, smooth)] == [False, True]
+
+
+def test_a_fit_of_members_with_kinks_ends_where_its_gradient_vanishes():
+    generator = torch.Generator().manual_seed(1)
+    loc = 2 * torch.randn(12, 2, generator=generator, dtype=F64)
+    scale = 0.5 + torch.rand(12, 2, generator=generator, dtype=F64)
+    share = 0.2 + 0.6 * torch.rand(12, 1, generator=generator, dtype=F64)
+    shares = torch.cat([share, 1 - share], 1)[3]
+    target = MixtureSameFamily(Categorical(shares), Normal(loc[3], scale[3]))
+    found = kldiv.fit(target, "laplace", "renyi(alpha=0.5)", direction="reverse")
+    assert found.converged
+    ends = [found.parameters[name].clone().requires_grad_() for name in ("loc", "scale")]
+    steps = 1e-3 * torch.arange(-40_000, 40_001, dtype=F64)
+    x = ends[0] + ends[1] * steps
+    roots = (Laplace(*ends).log_prob(x) + target.log_prob(x)) / 2
+    value = -2 * (ends[1] * 1e-3 * roots.exp()).sum().log()
+    for slope in torch.autograd.grad(value, ends):
+        assert slope.abs().max() < 1e-6
 
 
 def test_a_rule_has_the_gradient_of_the_exact_value():

@@ -102,6 +102,4 @@ GOAL = Goal(
             prototype="0.994",
         ),
     ],
-    "a fit takes about 690 nodes, a quarter of them for the error of its value, and 11 steps; a "
-    "node is two exponentials and a logarithm in float64, without a compiled kernel.",
 )

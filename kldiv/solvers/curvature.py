@@ -118,13 +118,26 @@ def decrement(matrix: Tensor, gradient: Tensor) -> Tensor:
 
 def signature(matrix: Tensor) -> Tensor:
     r"""The signs of the eigenvalues, ascending, 0 where flat, with shape :math:`(S, *, P)`."""
-    values = torch.linalg.eigvalsh(torch.nan_to_num(matrix))
+    values, _ = _eigen(matrix)
     return torch.where(_flat(values), 0.0, values.sign()).int()
 
 
 def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    values, vectors = torch.linalg.eigh(torch.nan_to_num(matrix))
+    matrix = torch.nan_to_num(matrix)
+    if matrix.shape[-1] == 2:
+        return _eigen_in_two(matrix)
+    values, vectors = torch.linalg.eigh(matrix)
     return values, vectors
+
+
+def _eigen_in_two(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for two parameters, by the angle of the axes."""
+    a, b, c = matrix[..., 0, 0], matrix[..., 1, 0], matrix[..., 1, 1]
+    middle, half = (a + c) / 2, torch.hypot((a - c) / 2, b)
+    angle = torch.atan2(2 * b, a - c) / 2
+    along, across = angle.cos(), angle.sin()
+    rows = torch.stack([-across, along], -1), torch.stack([along, across], -1)
+    return torch.stack([middle - half, middle + half], -1), torch.stack(rows, -2)
 
 
 def _flat(values: Tensor) -> Tensor:

@@ -16,13 +16,13 @@ import math
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from torch import Tensor
 from torch.distributions import MixtureSameFamily, Normal
 
 from kldiv.definitions.target import Target
+from kldiv.solvers.mixture_averages import averages
 
 __all__ = ["MixtureSlopes", "mixture_slopes"]
 
@@ -46,7 +46,13 @@ class MixtureSlopes:
 
     def pick(self, index: Tensor) -> MixtureSlopes:
         """Some of the mixtures."""
-        return MixtureSlopes(*(each[:, index] for each in (self.logs, self.loc, self.inverse)))
+        parts = self.logs, self.loc, self.inverse
+        return MixtureSlopes(*(each.index_select(1, index) for each in parts))
+
+    def single(self, loc: Tensor) -> MixtureSlopes:
+        """The same in single precision, seen from a point of each mixture."""
+        parts = self.logs, self.loc - loc, self.inverse
+        return MixtureSlopes(*(each.float() for each in parts))
 
     def averages(
         self, loc: Tensor, scale: Tensor, nodes: Tensor, powers: Tensor
@@ -62,23 +68,9 @@ class MixtureSlopes:
         Returns:
             They, with shapes :math:`(B)` and :math:`(4, B)`.
         """
-        away, wide = (loc - self.loc) * self.inverse, scale * self.inverse
-        u = torch.addcmul(away.unsqueeze(1), wide.unsqueeze(1), nodes.unsqueeze(-1))
-        log_p, shares = self._seen(u)
-        known = powers @ shares
-        means = torch.cat([known, (powers.sum(-1, keepdim=True) - known.sum(0)).unsqueeze(0)])
-        away, wide = (wide * away).unsqueeze(1), wide.square().unsqueeze(1)
-        pulls = (away * means[:, :-1]).addcmul_(wide, means[:, 1:])
-        return powers[0] @ log_p, pulls.sum(0)
-
-    def _seen(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Log densities, and the shares of all components but the last, seen at u (m, K, B)."""
-        heights = torch.addcmul(self.logs.unsqueeze(1), u, u, value=-0.5, out=u)
-        highest = heights.amax(0)
-        rising = _exp_(heights.sub_(highest))
-        total = rising.sum(0)
-        shares = rising[:-1].div_(total)
-        return highest.add_(_log_(total)), shares
+        degrees = torch.arange(3, device=nodes.device).unsqueeze(-1)
+        parts = self.logs, self.loc, self.inverse, loc, scale
+        return averages(parts, (nodes**degrees, powers))
 
 
 def mixture_slopes(target: Target) -> MixtureSlopes | None:
@@ -97,19 +89,3 @@ def mixture_slopes(target: Target) -> MixtureSlopes | None:
     logs = logs - scale.log() - _HALF_LOG_TWO_PI
     rows = (each.reshape(-1, loc.shape[-1]).T for each in (logs, loc, scale.reciprocal()))
     return MixtureSlopes(*rows)
-
-
-def _exp_(x: Tensor) -> Tensor:
-    """The exponential in place; on the processor numpy's takes half the time of torch's."""
-    if x.device.type != "cpu":
-        return x.exp_()
-    np.exp(x.numpy(), out=x.numpy())
-    return x
-
-
-def _log_(x: Tensor) -> Tensor:
-    """The logarithm in place, likewise."""
-    if x.device.type != "cpu":
-        return x.log_()
-    np.log(x.numpy(), out=x.numpy())
-    return x

@@ -27,12 +27,13 @@ from torch import Tensor
 
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import is_whole
-from kldiv.definitions.target import Target
 from kldiv.estimate import Estimate
 from kldiv.estimators.integrals.landmarks import landmarks
+from kldiv.solvers.between_nodes import between_nodes
 from kldiv.solvers.curvature import decrement, signature
 from kldiv.solvers.groups import homes
-from kldiv.solvers.newton_rows import Rows, State, evaluate, newton
+from kldiv.solvers.newton_rows import Rows, State, approach, evaluate, newton
+from kldiv.solvers.node_levels import LEVELS, by_level, finest_scale, first_levels, sees
 from kldiv.solvers.normal_charts import NormalChart, Tables, chart_of
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.quasi_newton import QuasiNewton
@@ -40,19 +41,14 @@ from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["MovingNodes"]
 
-_LEVELS = {
-    1: ((0.6, 6.0), *((0.6 / 2**k, 8.25) for k in range(1, 7))),
-    2: ((0.8, 5.0), *((0.6 / 2**k, 8.25) for k in range(4))),
-}
-"""Spacing and reach of the nodes, by the number of coordinates."""
 _ROUGHLY = 1e-4  # nats left to be gained, where more nodes may still change the objective
-_FULLY = 1e-14
+_FULLY = 1e-12
 _FEW, _MANY = 12, 60  # steps on nodes that are not believed, and on those that are
 _ROUND = 3  # steps after which rows of many blocks that still move are put together anew
 _GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it
-_SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
 _SINGLY = 64  # problems: up to so many each is worth an estimate by other means than the nodes,
 _CLOSE = 1e-10  # unless the nodes' own has as small an error, relative to 1 + |value|
+_CROWD = 1 << 12  # rows: of more not every step is recorded
 _BLOCK = 1 << 17  # nodes of all rows of a block, in the cache of a processor
 _LAUNCH = 1 << 24  # likewise on another device, which has none to fit, and calls that cost more
 _ROUNDING = 1e-13
@@ -105,6 +101,8 @@ class _Search:
     trusted: Tensor
     level: Tensor
     doubt: Tensor
+    value: Tensor
+    error: Tensor
     evaluations: int = 0
     told: int = 0
 
@@ -112,7 +110,7 @@ class _Search:
     def begun(cls, objective: Objective, chart: NormalChart, starts: Tensor) -> _Search:
         """All rows where they start."""
         target, shape = objective.target, starts.shape[:-1]
-        found = chart.members(starts.reshape(-1, starts.shape[-1]))
+        found = chart.members(starts.flatten(0, -2))
         loc, root = (each.clone(memory_format=torch.contiguous_format) for each in found)
         numbers = torch.arange(len(loc), device=loc.device)
         problems = target.batch_shape.numel()
@@ -121,18 +119,22 @@ class _Search:
             mass, error = (each.reshape(-1) for each in objective.under.mass)
             log_mass, doubt = mass.log(), error / mass + _ROUNDING * mass.log().abs()
         rows = Rows.of(target, log_mass, numbers % problems)
-        finest = _finest(target).expand(target.batch_shape).reshape(-1)[rows.problem]
+        finest = finest_scale(target).expand(target.batch_shape).reshape(-1)[rows.problem]
         unknown = torch.zeros_like(numbers, dtype=torch.bool)
         state = State.unseen(loc, root, starts.shape[-1])
-        return cls(objective, chart, rows, state, finest, shape, numbers, unknown, numbers, doubt)
+        known = numbers, doubt, *torch.full((2, len(loc)), torch.inf).to(loc)
+        return cls(objective, chart, rows, state, finest, shape, numbers, unknown, *known)
 
     def run(self, recorder: Recorder) -> None:
         """Newton's method on few nodes, then on more, until more change nothing."""
-        levels = _LEVELS[self.chart.size]
-        first = self.level = self.first_levels()
-        for number in first.unique().tolist():
-            self.raise_to((first == number).nonzero()[:, 0], self.tables(levels[number]))
+        levels = LEVELS[self.chart.size]
+        first = self.level = first_levels(self.state.root, self.finest)
+        for level, rows in by_level(first, levels):
+            self.raise_to(rows, self.tables(level))
         self.record(recorder)
+        if self.many and self.rows.formula is not None and not recorder.stopped:
+            first = self.level = self.approach(first)
+            self.record(recorder)
         for number, level in enumerate(levels):
             leading = ~self.trusted & (self.home == self.numbers)
             moving = (leading & (first <= number)).nonzero()[:, 0]
@@ -144,45 +146,70 @@ class _Search:
                 self.record(recorder)
                 if recorder.stopped:
                     return
-            self.home = homes(self.state.loc, self.state.root, self.shape[0])
-            self.state, self.trusted = self.state.pick(self.home), self.trusted[self.home]
+            state = self.state.pick(self.home)
+            self.home = homes(state.loc, state.root, self.shape[0])
+            self.state, self.trusted = state.pick(self.home), self.trusted[self.home]
+            self.confirm(number)
 
     def tables(self, level: tuple[float, float], *, offset: float = 0.0) -> Tables:
         """The nodes of a level."""
         return self.chart.tables(level, offset).to(self.home.device)
+
+    @property
+    def many(self) -> bool:
+        """Whether there are so many rows that a record of each step would cost more than it."""
+        return len(self.home) > _CROWD
 
     @cached_property
     def numbers(self) -> Tensor:
         """The numbers of all rows."""
         return torch.arange(len(self.home), device=self.home.device)
 
-    def first_levels(self) -> Tensor:
-        """The least number of nodes with which each row sees its target."""
-        spread = self.state.root.norm(dim=-1).amax(-1)
-        spacing = torch.tensor([each for each, _ in _LEVELS[self.chart.size]]).to(spread)
-        unseen = spacing * spread.unsqueeze(-1) > _SEEN * self.finest.unsqueeze(-1)
-        found: Tensor = unseen.sum(-1).clamp_max(len(spacing) - 2)
-        return found
+    def approach(self, first: Tensor) -> Tensor:
+        """Most of the way in single precision.
+
+        Returns:
+            The level at which each row goes on: it rests until one that sees its target confirms
+            what half as many nodes tell.
+        """
+        levels = LEVELS[self.chart.size]
+        for (spacing, _), moving in by_level(first, levels):
+            part, tables = self.state.pick(moving), self.tables((spacing, levels[0][1]))
+            self.evaluations += approach(self.rows.pick(moving), self.chart, tables, part)
+            self.state.put(moving, part)
+        seeing = first_levels(self.state.root, self.finest).clamp_min(1)
+        for (spacing, reach), moving in by_level(seeing, levels):
+            self.raise_to(moving, self.tables((2 * spacing, reach)))
+        self.state.damping.fill_(torch.inf)
+        return seeing - 1
+
+    def confirm(self, number: int) -> None:
+        """Whether the nodes between those of a level confirm what is believed of its rows."""
+        if not self.objective.free:
+            return
+        believed = self.trusted & (self.level == number) & (self.home == self.numbers)
+        asked = believed.nonzero()[:, 0]
+        self.measure(asked)
+        rough = asked[self.error[asked] > _GAP * (1 + self.value[asked].abs())]
+        if number + 1 < len(LEVELS[self.chart.size]):
+            self.trusted[rough], self.error[rough] = False, torch.inf
 
     def compare(self, moving: Tensor, level: tuple[float, float]) -> None:
         """More nodes, and whether they change little enough to be believed."""
-        if not len(moving):
-            return
         before = self.state.loss[moving]
         self.raise_to(moving, self.tables(level))
         gap = (self.state.loss[moving] - before).abs()
-        spread = self.state.root[moving].norm(dim=-1).amax(-1)
-        seen = level[0] * spread <= _SEEN * self.finest[moving]
+        seen = sees(level[0], self.state.root[moving], self.finest[moving])
         self.trusted[moving] = seen & (gap <= _GAP * (1 + before.abs()))
 
     def descend(self, moving: Tensor, tables: Tables) -> Iterator[None]:
-        """Newton's method for some rows; a step for each of one block, or one for all blocks."""
-        alone = len(_blocks(moving, tables)) == 1
+        """Newton's method for some rows; a step for each of a single block, else one for all."""
+        alone = not self.many and len(self.blocks(moving, tables)) == 1
         most = _FEW if alone else _ROUND
         for taken in range(0, _MANY, most):
             live = self.state.damping[moving].isfinite()
             moving = moving[live & (self.trusted[moving] | (taken < _FEW))]
-            for block in _blocks(moving, tables):
+            for block in self.blocks(moving, tables):
                 part, rows = self.state.pick(block), self.rows.pick(block)
                 tolerance = torch.where(self.trusted[block], _FULLY, _ROUGHLY)
                 for cost in newton(rows, self.chart, tables, part, tolerance, most):
@@ -196,7 +223,7 @@ class _Search:
 
     def raise_to(self, moving: Tensor, tables: Tables) -> None:
         """The state of some rows as other nodes see it."""
-        for block in _blocks(moving, tables):
+        for block in self.blocks(moving, tables):
             part = self.state.pick(block)
             found = evaluate(self.rows.pick(block), self.chart, tables, part.loc, part.root)
             self.state.put(block, found)
@@ -211,47 +238,43 @@ class _Search:
         left = torch.where(self.trusted, left, torch.inf)[self.home]
         signs = signature(self.state.hessian)[self.home]
         gradient = self.chart.real_gradient(state.root, state.gradient)
-        shape = self.shape
         return Run(
-            theta.reshape(*shape, -1),
-            state.loss.reshape(shape),
-            gradient.reshape(*shape, -1),
+            theta.reshape(*self.shape, -1),
+            state.loss.reshape(self.shape),
+            gradient.reshape(*self.shape, -1),
             recorder.steps,
             recorder.stopped,
-            decrement=left.reshape(shape),
-            signature=signs.reshape(*shape, -1),
+            decrement=left.reshape(self.shape),
+            signature=signs.reshape(*self.shape, -1),
             estimate=self.estimate() if self.objective.free else None,
         )
 
+    def measure(self, asked: Tensor) -> None:
+        """Values and errors of some rows, each from the nodes of its level and others between."""
+        for level, own in by_level(self.level[asked], LEVELS[self.chart.size]):
+            first, second = (self.tables(level, offset=part / 3) for part in (1, 2))
+            for block in self.blocks(asked[own], first):
+                part, rows = self.state.pick(block), self.rows.pick(block)
+                value, spread = between_nodes(rows, self.chart, part, (first, second))
+                rounding = _ROUNDING * (1 + part.loss.abs()) + self.doubt[rows.problem]
+                self.value[block], self.error[block] = value, spread + rounding
+                self.evaluations += 2 * len(first.weights) * len(block)
+
     def estimate(self) -> Estimate | None:
         """The estimate that the nodes give, ``None`` where another one is worth its time."""
-        found = self.between_nodes()
+        unknown = self.error.isinf() & (self.home == self.numbers)
+        self.measure(unknown.nonzero()[:, 0])
+        value, error = (each[self.home].reshape(self.shape) for each in (self.value, self.error))
         few = len(self.home) <= _SINGLY * self.shape[0]
-        close = found.error <= _CLOSE * (1 + found.value.abs())
-        return found if not few or bool(close.all()) else None
-
-    def between_nodes(self) -> Estimate:
-        """All rows' divergences once more, with nodes put at both thirds between the last ones.
-
-        The errors of the three sums are as far apart as the real parts of three roots of unity, of
-        which at least two differ by more than each is off.
-        """
-        value, error = torch.empty_like(self.state.loss), torch.empty_like(self.state.loss)
-        for number, level in enumerate(_LEVELS[self.chart.size]):
-            asked = ((self.level == number) & (self.home == self.numbers)).nonzero()[:, 0]
-            if not len(asked):
-                continue
-            between = [self.tables(level, offset=part / 3) for part in (1, 2)]
-            for block in _blocks(asked, between[0]):
-                part, rows = self.state.pick(block), self.rows.pick(block)
-                found = [evaluate(rows, self.chart, each, part.loc, part.root) for each in between]
-                sums = torch.stack([part.loss, *(each.loss for each in found)])
-                value[block] = sums.mean(0)
-                rounding = _ROUNDING * (1 + part.loss.abs()) + self.doubt[rows.problem]
-                error[block] = sums.amax(0) - sums.amin(0) + rounding
-                self.evaluations += 2 * len(between[0].weights) * len(block)
-        value, error = (each[self.home].reshape(self.shape) for each in (value, error))
+        if few and not bool((error <= _CLOSE * (1 + value.abs())).all()):
+            return None
         return Estimate(value, error, "quadrature", evaluations=self.points)
+
+    def blocks(self, rows: Tensor, tables: Tables) -> Sequence[Tensor]:
+        """Rows by so many that their nodes fit the cache; a formula sees to that by itself."""
+        whole = rows.device.type != "cpu" or self.rows.formula is not None
+        most = _LAUNCH if whole else _BLOCK
+        return rows.split(max(1, most // len(tables.weights))) if len(rows) else ()
 
     @property
     def points(self) -> int:
@@ -275,18 +298,3 @@ class _Search:
             {name: each.reshape(*self.shape, *each.shape[1:]) for name, each in values.items()},
             gradient.reshape(*self.shape, -1),
         )
-
-
-def _blocks(rows: Tensor, tables: Tables) -> Sequence[Tensor]:
-    """Rows by so many that their nodes fit the cache."""
-    most = _BLOCK if rows.device.type == "cpu" else _LAUNCH
-    return rows.split(max(1, most // len(tables.weights))) if len(rows) else ()
-
-
-def _finest(target: Target) -> Tensor:
-    """The least scale of a target in any direction, with the target's batch shape."""
-    scales = []
-    for each in landmarks(target):
-        tilt = torch.zeros(()) if each.correlation is None else each.correlation
-        scales.append(each.scale.amin(-1) * (1 - tilt.square()).sqrt())
-    return torch.stack(scales).amin(0)

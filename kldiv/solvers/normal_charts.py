@@ -60,12 +60,12 @@ class Tables:
         degrees = torch.arange(5, device=self.nodes.device).unsqueeze(-1)
         return self.weights * self.nodes[:, 0] ** degrees
 
-    def to(self, device: torch.device) -> Tables:
-        """The same on a device."""
-        if device == self.nodes.device:
+    def to(self, device: torch.device, dtype: torch.dtype = torch.float64) -> Tables:
+        """The same on a device, in a precision."""
+        if device == self.nodes.device and dtype == self.nodes.dtype:
             return self
         parts = self.nodes, self.weights, self.slopes, self.bends, self.traces
-        return Tables(*(each.to(device) for each in parts))
+        return Tables(*(each.to(device, dtype) for each in parts))
 
 
 @dataclass(frozen=True)

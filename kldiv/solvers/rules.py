@@ -2,7 +2,8 @@ r"""Nodes and weights at which a fit's objective is a plain sum.
 
 For a fit, p does not change: its log density is computed once for each set of nodes, and a step
 costs one evaluation of q. A rule made for one q serves its neighbours, until a check says
-otherwise: the mass of q on the nodes must be 1, and the embedded coarse rule must agree.
+otherwise: the mass of q on the nodes must be 1, and the embedded coarse rule must agree. Only
+where q has kinks on a line, whose places are edges of cells, a rule serves nobody else.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import Tensor
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.support import box
 from kldiv.definitions.target import Target
+from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.estimators.integrands import densities, in_sight, past_poles
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.quadrature import Quadrature
@@ -60,6 +62,9 @@ class Rule:
         problems: How many of the last dimensions are the target's batch shape, those before them
             being starts.
         slack: How many times too rough it may be: 1, unless there is no better one.
+        kinked: Whether the members that it was made for have kinks, which are at edges of its
+            cells. Inside of a cell, where those of neighbours are, a kink makes the gradient a
+            little wrong, and differences of gradients miss what it adds to the Hessian.
     """
 
     points: Tensor
@@ -70,6 +75,7 @@ class Rule:
     event_shape: torch.Size
     problems: int
     slack: float = 1.0
+    kinked: bool = False
 
     @property
     def best_effort(self) -> bool:
@@ -81,9 +87,9 @@ class Rule:
         return self.best_effort and len(batch) > self.weights.ndim - 1
 
     def fits(self, batch: torch.Size) -> bool:
-        """Whether the rule was made for members of a batch shape, or for its last dimensions."""
+        """Whether it may serve others than it was made for, with this batch shape or more."""
         own = self.weights.shape[1:]
-        return len(own) <= len(batch) and own == batch[len(batch) - len(own) :]
+        return not self.kinked and len(own) <= len(batch) and own == batch[len(batch) - len(own) :]
 
     def roughness(self, problem: Problem, *, forward: bool) -> float:
         """How many times too rough the rule is: to see both masses, to agree with its half."""
@@ -199,7 +205,10 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
         if isinstance(estimator, Sum):
             return rule(_sum_nodes(problem, estimator))
         if problem.event_shape.numel() == 1:
-            return rule(estimator.rule(sides))
+            member = problem.q if forward else problem.p
+            smooth = not getattr(problem.divergence, "kinks", ())  # of others, all rules are rough
+            kinked = smooth and any(each.sharp for each in landmarks(member))
+            return replace(rule(estimator.rule(sides)), kinked=kinked)
         return _best(
             (rule(nodes) for nodes in _trapezium_nodes(problem)),
             lambda: rule(estimator.rule(sides)),

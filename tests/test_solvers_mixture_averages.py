@@ -1,0 +1,24 @@
+"""Averages over nodes by numpy, and by torch where tensors are on another device."""
+
+import pytest
+import torch
+
+from kldiv.solvers import mixture_averages
+
+F64 = torch.float64
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("apart", [1.0, 200.0])
+def test_both_libraries_say_the_same(count, apart):
+    generator = torch.Generator().manual_seed(0)
+    logs, mean, inverse = torch.rand(3, count, 7, generator=generator, dtype=F64) + 0.5
+    loc, scale = torch.rand(2, 7, generator=generator, dtype=F64) + 0.5
+    nodes = torch.linspace(-5, 5, 21, dtype=F64)
+    basis = nodes ** torch.arange(3).unsqueeze(-1)
+    powers = (-nodes.square() / 2).exp() * nodes ** torch.arange(5).unsqueeze(-1)
+    parts, tables = (logs, apart * mean, inverse, loc, scale), (basis, powers)
+    space = torch.empty(count + 1, 21, 7, dtype=F64)
+    by_torch = mixture_averages._averages(torch, parts, tables, space)
+    for found, expected in zip(mixture_averages.averages(parts, tables), by_torch, strict=True):
+        torch.testing.assert_close(found, expected)
