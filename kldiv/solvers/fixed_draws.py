@@ -27,7 +27,7 @@ from kldiv.solvers.curvature_pairs import CurvaturePairs
 from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.held_vectors import HeldVectors
 from kldiv.solvers.limited_memory import LimitedMemory
-from kldiv.solvers.line_search import State
+from kldiv.solvers.line_search import State, chosen
 from kldiv.solvers.natural_steps import nearer
 from kldiv.solvers.normal_draws import NormalDraws
 from kldiv.solvers.objective import Objective
@@ -148,7 +148,8 @@ class _Search:
         state, metric = self.surface.begin(self.surface.point(moved))
         if moved is not starts and not bool((state[1] <= self.recorder.steps[0].loss).all()):
             point = self.surface.point(starts)
-            lower = _lower(state, (point, *self.surface.value_and_gradient(point)))
+            begun = point, *self.surface.value_and_gradient(point)
+            lower = chosen(state[1] < begun[1], state, begun)
             state, metric = self.surface.begin(lower[0])
         self.state, self.pairs = state, CurvaturePairs(_MEMORY, metric)
         self.home = torch.arange(len(starts), device=starts.device)
@@ -251,14 +252,3 @@ def _nearer(objective: Objective, starts: Tensor, recorder: Recorder) -> tuple[T
         return nearer(objective, starts, recorder)
     except (InvalidArgument, NotFinite):
         return starts, None
-
-
-def _lower(first: State, second: State) -> State:
-    """Of two states for each row the one that is lower."""
-    better = first[1] < second[1]
-    both = zip(first, second, strict=True)
-    point, loss, gradient = (
-        torch.where(better if one.ndim == better.ndim else better.unsqueeze(-1), one, two)
-        for one, two in both
-    )
-    return point, loss, gradient
