@@ -26,7 +26,7 @@ GOAL = Goal(
         )
     ],
     "about 15 steps of eager torch lead to 1e-3 nats, the first on 512 draws, the last on 4096, "
-    "each of some 300 calls, of which the target's are a quarter; a whole call of kldiv goes on until "
+    "each of some 300 calls, of which the target's are a quarter; a whole call goes on until "
     "draws that it has not seen tell that it is there. The time of JAX excludes compilation. The "
     "banana is integrated in the plane.",
 )

@@ -220,8 +220,8 @@ class _Search:
         return float(torch.cat([others, lowest]).max())
 
     def growth(self, tolerance: float) -> int:
-        """How many times as many draws are likely to leave no more than that to be gained."""
-        needed = (self.missing(tolerance) / self.grown ** (_RATE - 1)) ** (1 / _RATE)
+        """How many times as many draws are likely to leave half of that to be gained."""
+        needed = (2 * self.missing(tolerance) / self.grown ** (_RATE - 1)) ** (1 / _RATE)
         return next((growth for growth in _GROWTHS if needed <= growth), _GROWTHS[-1])
 
     def record(self) -> None:
