@@ -88,6 +88,11 @@ def _besides(run: Run, ends: Endpoints, unit: str) -> str:
 
 
 def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str) -> str:
+    if bool(ends.at_best(ends.loss).isposinf().any()):
+        return (
+            f"Not converged: after {steps} steps other draws fall where the target is 0, so that "
+            "the divergence is infinite; try the other direction or another family."
+        )
     unseen = 0.0 if ends.excess is None else float(ends.at_best(ends.excess).max())
     if unseen > EXCESS:
         return (

@@ -124,6 +124,28 @@ def test_a_start_from_which_bold_steps_overflow_is_no_hindrance():
     torch.testing.assert_close(found.q.mean, torch.full((3,), 50.0, dtype=F64), rtol=1e-2, atol=0)
 
 
+def test_a_density_that_overflows_at_unit_scale_is_begun_at_narrower_ones():
+    def steep(x):
+        return -(100 * (x - 0.02).square()).exp().sum(-1)
+
+    target = kldiv.Target(steep, event_shape=(5,))
+    assert steep(torch.full((5,), 3.0)) == -math.inf
+    found = kldiv.fit(target, "diagonal_normal", direction="reverse")
+    assert found.converged
+    torch.testing.assert_close(found.q.mean, torch.full((5,), 0.02, dtype=F64), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["diagonal_normal", "full_normal"])
+def test_narrower_starts_do_not_hide_an_infinite_divergence(family):
+    def boxed(x):
+        return torch.where(x.abs().amax(-1) < 1, 0.0 * x.sum(-1), -torch.inf)
+
+    with pytest.warns(kldiv.ConvergenceWarning, match="so that the divergence is infinite"):
+        found = kldiv.fit(kldiv.Target(boxed, event_shape=(3,)), family, direction="reverse")
+    assert not found.converged
+    assert found.divergence.value == math.inf
+
+
 def test_every_minimum_that_starts_reach_is_kept_and_has_enough_draws():
     def two(x):
         first, second = (-(x - shift).square().sum(-1) for shift in (4.0, -4.0))

@@ -87,6 +87,16 @@ def test_the_metric_is_the_inverse_of_the_curvature_at_a_normal_target_in_the_fa
         assert float(gradient[0, index]) == pytest.approx(1e-4 / float(inverse), rel=1e-3)
 
 
+@pytest.mark.parametrize("family", ["isotropic_normal", "diagonal_normal"])
+def test_a_newton_step_of_the_mean_ends_at_that_of_a_normal_target(family):
+    draws = on_draws(NORMAL, family)
+    (point, _, gradient), metric = draws.begin(points(draws))
+    step = -(metric @ gradient.unsqueeze(-1)).squeeze(-1)
+    step[..., SIZE:] = 0
+    loc = draws.parameters(draws.moved(point, step))["loc"]
+    torch.testing.assert_close(loc, NORMAL.loc.expand(2, -1))
+
+
 def test_a_saddle_between_two_modes_shows():
     def two(x):
         return torch.logaddexp(-(x - 3).square().sum(-1), -(x + 3).square().sum(-1))
@@ -124,6 +134,19 @@ def test_a_step_is_cut_in_the_mean_and_in_the_scales_apart():
     found = draws.bounded(step)
     assert (found[..., SIZE:] == 0.5).all()
     assert (found[..., :SIZE] < 100).all()
+
+
+def test_fewer_draws_are_begun_with_where_each_takes_more_numbers():
+    def by_rows(count):
+        rows = torch.ones(SIZE, count, dtype=F64)
+        return kldiv.Target(lambda x: -(x @ rows).exp().sum(-1), event_shape=(SIZE,))
+
+    counts = []
+    for rows in (10, 100, 10_000):
+        draws = on_draws(by_rows(rows), "diagonal_normal")
+        counts.append(draws.at_once(torch.zeros(1, 2 * SIZE, dtype=F64)))
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] >= 4 * counts[1] >= counts[1] > counts[2] >= 1
 
 
 def test_a_log_density_without_a_gradient_is_refused():

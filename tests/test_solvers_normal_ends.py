@@ -83,8 +83,8 @@ def test_it_takes_as_many_gradients_as_determine_it_and_some_draws(size, draws):
     mean, precision = vector(size, 100.0)
     target = quadratic(mean, precision)
     found = kldiv.fit(target, "full_normal", direction="reverse", starts=1)
-    sigma = 2 * size if size <= 64 else size + 1
-    assert found.evaluations == sigma + draws
+    width, sigma = 9, 2 * size if size <= 64 else size + 1
+    assert found.evaluations == width + sigma + draws
     assert found.converged
     assert SAID in found.verdict
     assert float(found.diagnostics["natural_gradient_norm"]) < 1e-9

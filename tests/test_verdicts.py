@@ -27,10 +27,11 @@ def verdict(
     solver="quasi_newton",
     decrement=0.0,
     signs=(1, 1),
+    loss=1.0,
     **run,
 ):
     theta = torch.zeros(starts, 2, dtype=F64)
-    loss = torch.ones(starts, dtype=F64)
+    loss = torch.full((starts,), loss, dtype=F64)
     gradient = torch.tensor([[3.0, 4.0]], dtype=F64).expand(starts, 2)
     ends = Endpoints(
         theta,
@@ -110,6 +111,11 @@ def test_a_fit_on_a_slope_says_how_steep_it_is_and_what_is_left_to_gain():
 def test_a_gain_larger_than_the_loss_itself_is_unknown():
     # the loss is 1, and what may be gained must be less than 1 more
     assert "an unknown amount still to be gained" in verdict(converged=False, decrement=3.0)
+
+
+def test_a_divergence_that_other_draws_show_to_be_infinite_is_told():
+    told = verdict(converged=False, loss=float("inf"))
+    assert told.startswith("Not converged: after 7 steps other draws fall where the target is 0")
 
 
 def test_a_saddle_is_told_from_a_slope():

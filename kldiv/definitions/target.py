@@ -226,10 +226,7 @@ class Target:
 
 
 class DistributionTarget(Target):
-    """A torch distribution as a target: normalised, with a sampler where it has one.
-
-    What is still to be checked of a large one is, before it is copied in float64.
-    """
+    """A torch distribution, to be checked when it is copied in float64, as a target."""
 
     def __init__(
         self, distribution: Distribution, check: Callable[[], None] = lambda: None

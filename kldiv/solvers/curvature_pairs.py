@@ -17,16 +17,17 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
 from torch import Tensor
 
-__all__ = ["CurvaturePairs"]
+__all__ = ["CurvaturePairs", "inverse_of"]
 
 _FIRST = 0.5  # the longest component of a step of which nothing is known
 _POSITIVE = 1e-12  # of the product of two lengths: a curvature that is more than rounding
+_LEAST = 0.05  # of a curvature of 1: less is not believed of a place that a step leads away from
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,14 @@ class CurvaturePairs:
 
     Arguments:
         memory: How many are remembered.
-        metric: The diagonal of M, with shape :math:`(P)`, or ``None`` where nothing is known.
+        metric: The matrix M, with shape :math:`(S, *, P, P)`, or its diagonal, with shape
+            :math:`(P)`, or ``None`` where nothing is known.
         steps: The steps, with shape :math:`(S, *, m, P)`; 0 where they are of no use to a row.
         changes: The changes of the gradient, likewise.
+        basis: The steps, and the products of M with the changes, with shape
+            :math:`(S, *, 2m, P)`.
+        middle: What is between the two factors of the formula made of these, with shape
+            :math:`(S, *, 2m, 2m)`.
         scale: The factor :math:`\gamma`, with shape :math:`(S, *, 1)`, NaN where it is unknown.
     """
 
@@ -45,22 +51,36 @@ class CurvaturePairs:
     metric: Tensor | None = None
     steps: Tensor | None = None
     changes: Tensor | None = None
+    basis: Tensor | None = None
+    middle: Tensor | None = None
     scale: Tensor | None = None
 
     def with_pair(self, step: Tensor, change: Tensor) -> CurvaturePairs:
         """One step more; a row whose curvature is not positive forgets it."""
+        raised = self._raised(change)
         curvature = (step * change).sum(-1, keepdim=True)
-        size = (change * self._times_metric(change)).sum(-1, keepdim=True)
-        bound = step.norm(dim=-1, keepdim=True) * change.norm(dim=-1, keepdim=True)
+        scale = curvature / (change * raised).sum(-1, keepdim=True)
+        bound = torch.linalg.vector_norm(step, dim=-1, keepdim=True)
+        bound = bound * torch.linalg.vector_norm(change, dim=-1, keepdim=True)
         usable = curvature > _POSITIVE * bound
-        fresh = torch.where(
-            usable, curvature / size, torch.nan if self.scale is None else self.scale
-        )
-        step, change = (torch.where(usable, each, 0.0).unsqueeze(-2) for each in (step, change))
-        if self.steps is not None and self.changes is not None:
-            step = torch.cat([self.steps, step], -2)[..., -self.memory :, :]
-            change = torch.cat([self.changes, change], -2)[..., -self.memory :, :]
-        return replace(self, steps=step, changes=change, scale=fresh)
+        if not bool(usable.all()):
+            known = torch.nan if self.scale is None else self.scale
+            scale = torch.where(usable, scale, known)
+            step, change, raised = (
+                torch.where(usable, each, 0.0) for each in (step, change, raised)
+            )
+        rows = [each.unsqueeze(-2) for each in (step, change, raised)]
+        if self.steps is not None and self.changes is not None and self.basis is not None:
+            first = max(self.steps.shape[-2] + 1 - self.memory, 0)
+            olds = self.steps, self.changes, self.basis[..., self.steps.shape[-2] :, :]
+            rows = [
+                torch.cat([old[..., first:, :], new], -2)
+                for old, new in zip(olds, rows, strict=True)
+            ]
+        steps, changes, raised = rows
+        basis = torch.cat([steps, raised], -2)
+        middle = _middle(basis @ changes.mT, scale.nan_to_num(1.0).unsqueeze(-1))
+        return CurvaturePairs(self.memory, self.metric, steps, changes, basis, middle, scale)
 
     def forgotten(self) -> CurvaturePairs:
         """Nothing but the metric."""
@@ -68,35 +88,61 @@ class CurvaturePairs:
 
     def pick(self, rows: Tensor) -> CurvaturePairs:
         """What is known of some rows."""
-        if self.steps is None or self.changes is None or self.scale is None:
-            return self
-        parts = (each[rows] for each in (self.steps, self.changes, self.scale))
-        return CurvaturePairs(self.memory, self.metric, *parts)
+        parts = self.steps, self.changes, self.basis, self.middle, self.scale
+        metric = self.metric
+        metric = metric if metric is None or metric.ndim == 1 else metric[rows]
+        picked = (each if each is None else each[rows] for each in parts)
+        return CurvaturePairs(self.memory, metric, *picked)
 
     def times(self, gradient: Tensor) -> Tensor:
         """The product of H with gradients, with shape (S, *, P)."""
-        scale = self._scale(gradient)
-        first = scale * self._times_metric(gradient)
-        if self.steps is None or self.changes is None:
+        first = self._scale(gradient) * self._raised(gradient)
+        if self.basis is None or self.middle is None:
             return first
-        scaled = scale.unsqueeze(-1) * self._times_metric(self.changes)
-        inner = self.steps @ self.changes.mT
-        own = inner.diagonal(dim1=-2, dim2=-1)
-        upper = inner.triu() + torch.diag_embed((own == 0).to(own))
-        column = gradient.unsqueeze(-1)
-        along = torch.linalg.solve_triangular(upper, self.steps @ column, upper=True)
-        bent = own.unsqueeze(-1) * along + self.changes @ (scaled.mT @ along) - scaled @ column
-        back = torch.linalg.solve_triangular(upper.mT, bent, upper=False)
-        found: Tensor = first + (self.steps.mT @ back - scaled.mT @ along).squeeze(-1)
-        return found
+        along = self.basis @ gradient.unsqueeze(-1)
+        return first + (self.basis.mT @ (self.middle @ along)).squeeze(-1)
 
-    def _times_metric(self, vectors: Tensor) -> Tensor:
-        return vectors if self.metric is None else self.metric * vectors
+    def _raised(self, vector: Tensor) -> Tensor:
+        """The product of M with vectors."""
+        if self.metric is None:
+            return vector
+        if self.metric.ndim == 1:
+            return self.metric * vector
+        return (self.metric @ vector.unsqueeze(-1)).squeeze(-1)
 
     def _scale(self, gradient: Tensor) -> Tensor:
         """The factor; with nothing known, such that the first step is of bearable length."""
-        guess = torch.ones_like(gradient[..., :1])
         if self.metric is None:
             longest = gradient.abs().amax(-1, keepdim=True).clamp_min(1e-300)
             guess = (_FIRST / longest).clamp_max(1.0)
+        else:
+            guess = torch.ones((), dtype=gradient.dtype, device=gradient.device)
         return guess if self.scale is None else torch.where(self.scale.isnan(), guess, self.scale)
+
+
+def inverse_of(matrix: Tensor) -> Tensor:
+    """The inverses of symmetric matrices, the identity where one is not well positive."""
+    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    _, info = torch.linalg.cholesky_ex(matrix - _LEAST * identity)
+    good = (info == 0) & matrix.isfinite().all(-1).all(-1)
+    root, _ = torch.linalg.cholesky_ex(torch.where(good[..., None, None], matrix, identity))
+    return torch.cholesky_inverse(root)
+
+
+def _middle(inner: Tensor, scale: Tensor) -> Tensor:
+    r"""The matrix in the middle of the formula.
+
+    Arguments:
+        inner: Above :math:`S Y^\top` and below :math:`Y M Y^\top`, with shape
+            :math:`(S, *, 2m, m)`.
+        scale: The factor :math:`\gamma`, with shape :math:`(S, *, 1, 1)`.
+    """
+    products, squares = inner.tensor_split(2, -2)
+    own = products.diagonal(dim1=-2, dim2=-1)
+    identity = torch.eye(own.shape[-1], dtype=own.dtype, device=own.device)
+    upper = products.triu() + torch.diag_embed((own == 0).to(own))
+    inverse = torch.linalg.solve_triangular(upper, identity, upper=True)
+    corner = inverse.mT @ (torch.diag_embed(own) + scale * squares) @ inverse
+    side = -scale * inverse
+    below = torch.cat([side, torch.zeros_like(side)], -1)
+    return torch.cat([torch.cat([corner, side.mT], -1), below], -2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from kldiv.solvers.lanczos import signature_of_many
+from kldiv.solvers.line_search import State
 from kldiv.solvers.objective import Objective
 
 __all__ = ["HeldVectors"]
@@ -17,15 +18,22 @@ class HeldVectors:
         objective: The objective.
     """
 
-    metric: Tensor | None = None
     by_rows = True
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
 
+    def at_once(self, theta: Tensor) -> int:
+        """How many draws take hardly longer than one: more than one are not known to."""
+        return 1
+
     def hold(self, count: int, seed: int) -> None:
         """From now on these are the draws."""
         self.objective.hold(count, seed)
+
+    def begin(self, point: Tensor) -> tuple[State, None]:
+        """The state at points; nothing is known of the Hessian there."""
+        return (point, *self.value_and_gradient(point)), None
 
     def point(self, theta: Tensor) -> Tensor:
         """The points of real vectors."""

@@ -9,7 +9,7 @@ import torch
 
 from torch import Tensor
 
-__all__ = ["Moved", "State", "Surface", "backtrack", "lower"]
+__all__ = ["Moved", "State", "Surface", "backtrack", "chosen"]
 
 _ARMIJO = 1e-4
 _HALVINGS = 25
@@ -71,35 +71,31 @@ def backtrack(surface: Surface, state: State, direction: Tensor, active: Tensor)
     """
     point, loss, gradient = state
     slope, noise = (direction * gradient).sum(-1), _NOISE * (1 + loss.abs())
-    length, waiting = active.to(loss.dtype), active.clone()
-    moved, new_loss, new_gradient = state
+    length, waiting, moved = active.to(loss.dtype), active, state
     for _ in range(_HALVINGS):
         trial = surface.moved(point, length.unsqueeze(-1) * direction)
-        trial = torch.where(waiting.unsqueeze(-1), trial, moved)
-        trial_loss, trial_gradient = _evaluated(surface, trial, waiting, (new_loss, new_gradient))
+        if not bool(waiting.all()):
+            trial = torch.where(waiting.unsqueeze(-1), trial, moved[0])
+        trial_loss, trial_gradient = _evaluated(surface, trial, waiting, moved[1:])
         enough = trial_loss <= loss + _ARMIJO * length * slope + noise
         taken = waiting & enough & trial_gradient.isfinite().all(-1)
-        moved = torch.where(taken.unsqueeze(-1), trial, moved)
-        new_loss = torch.where(taken, trial_loss, new_loss)
-        new_gradient = torch.where(taken.unsqueeze(-1), trial_gradient, new_gradient)
+        moved = chosen(taken, (trial, trial_loss, trial_gradient), moved)
         waiting = waiting & ~taken
         if not waiting.any():
             break
         length = torch.where(waiting, length / 2, length)
-    fell = active & ~waiting & (moved != point).any(-1)
+    fell = active & ~waiting & (moved[0] != point).any(-1)
     step = (length * fell).unsqueeze(-1) * direction
-    return Moved(moved, new_loss, new_gradient, step, fell | ~active)
+    return Moved(*moved, step, fell | ~active)
 
 
-def lower(first: State, second: State) -> State:
-    """Of two states for each row the one that is lower."""
-    better = first[1] < second[1]
-    both = zip(first, second, strict=True)
-    point, loss, gradient = (
-        torch.where(better if one.ndim == better.ndim else better.unsqueeze(-1), one, two)
-        for one, two in both
-    )
-    return point, loss, gradient
+def chosen(first: Tensor, one: State, other: State) -> State:
+    """Of two states the first for each row where that is said, else the other."""
+    if bool(first.all()):
+        return one
+    wide = first.unsqueeze(-1)
+    point, gradient = (torch.where(wide, one[part], other[part]) for part in (0, 2))
+    return point, torch.where(first, one[1], other[1]), gradient
 
 
 def _evaluated(

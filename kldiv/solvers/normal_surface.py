@@ -123,12 +123,12 @@ class NormalSurface(ABC):
 
     def bounded(self, step: Tensor) -> Tensor:
         """Steps of the mean and of the scales, each of a length that a density may bear."""
-        parts = zip(step.split([self.size, step.shape[-1] - self.size], -1), _LONGEST, strict=True)
-        sizes = (
-            part * (most / part.abs().amax(-1, keepdim=True).clamp_min(1e-300)).clamp_max(1)
-            for part, most in parts
-        )
-        return torch.cat(tuple(sizes), -1)
+        excesses = step.abs() / self._longest
+        if bool((excesses <= 1).all()):
+            return step
+        most = [part.amax(-1, keepdim=True) for part in excesses.tensor_split([self.size], -1)]
+        parts = zip(step.tensor_split([self.size], -1), most, strict=True)
+        return torch.cat([part / longest.clamp_min(1) for part, longest in parts], -1)
 
     @torch.no_grad()
     def value_and_gradient(self, point: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,6 +151,14 @@ class NormalSurface(ABC):
         gradient = -torch.cat([shift, change], -1)
         found = loss.isfinite().unsqueeze(-1) & self._moves
         return loss, torch.where(found, gradient, 0.0)
+
+    @cached_property
+    def _longest(self) -> Tensor:
+        """The longest component that a step may have, with shape (P)."""
+        shift, change = _LONGEST
+        found = torch.full_like(self.metric, change)
+        found[: self.size] = shift
+        return found
 
     @cached_property
     def _free(self) -> slice:

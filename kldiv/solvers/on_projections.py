@@ -14,7 +14,7 @@ from kldiv.estimators import Quadrature
 from kldiv.solvers.curvature_pairs import CurvaturePairs
 from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.limited_memory import LimitedMemory
-from kldiv.solvers.line_search import State, lower
+from kldiv.solvers.line_search import State, chosen
 from kldiv.solvers.normal_charts import chart_of
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.optima import EXCESS
@@ -114,7 +114,7 @@ class _Search:
             averages = surface.averages(loc, root)
             found = point, *surface.seen(point, averages)
             gain = self.state[1] - found[1]
-            self.state = lower(found, self.state)
+            self.state = chosen(found[1] < self.state[1], found, self.state)
             self.record()
             if self.recorder.stopped or fixed or not bool((gain > _MUCH).any()):
                 return

@@ -28,7 +28,7 @@ __all__ = [
     "why_none_move",
 ]
 
-_EACH = 4  # points for each dimension, at least: fewer have no covariance of full rank
+_EACH = 3  # points for each dimension, at least: fewer have no covariance of full rank
 
 
 def points_of(member: Distribution, count: int, seed: int) -> Tensor:
