@@ -167,7 +167,7 @@ class FDivergence(IntegralDivergence):
     To write one, define :meth:`generator`. Everything else is derived: values with errors,
     gradients, batches, fits. Override :meth:`integrand` where the generator would overflow or
     cancel, and declare :attr:`at_zero` and :attr:`slope_at_infinity` where the limits cannot be
-    read off the generator numerically. It is counted in nats unless :attr:`unit` says otherwise:
+    read off the generator numerically. It is counted in nats unless ``unit`` says otherwise:
     where :math:`f` has no logarithm, it is a plain number.
 
     References:

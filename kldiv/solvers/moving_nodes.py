@@ -42,7 +42,7 @@ from kldiv.solvers.run import Recorder, Run
 __all__ = ["MovingNodes"]
 
 _ROUGHLY = 1e-4  # nats left to be gained, where more nodes may still change the objective
-_FULLY = 1e-12
+_FULLY = 1e-14, 1e-12  # the latter in crowds
 _FEW, _MANY = 12, 60  # steps on nodes that are not believed, and on those that are
 _ROUND = 3  # steps after which rows of many blocks that still move are put together anew
 _GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it
@@ -211,7 +211,7 @@ class _Search:
             moving = moving[live & (self.trusted[moving] | (taken < _FEW))]
             for block in self.blocks(moving, tables):
                 part, rows = self.state.pick(block), self.rows.pick(block)
-                tolerance = torch.where(self.trusted[block], _FULLY, _ROUGHLY)
+                tolerance = torch.where(self.trusted[block], _FULLY[self.many], _ROUGHLY)
                 for cost in newton(rows, self.chart, tables, part, tolerance, most):
                     self.evaluations += cost
                     if alone:
