@@ -172,7 +172,9 @@ def test_a_fit_holds_its_draws_fixed(direction):
 
 def test_a_family_whose_draws_do_not_move_is_refused():
     with pytest.raises(kldiv.NotAvailable, match="do not move with them"):
-        kldiv.fit(torch.ones(30).cumsum(0), "gamma", Energy(), estimator=kldiv.Samples(points=50))
+        kldiv.fit(
+            torch.ones(30).cumsum(0), "student_t", Energy(), estimator=kldiv.Samples(points=50)
+        )
 
 
 def test_batch_shapes_of_distributions_broadcast():

@@ -6,7 +6,7 @@ import pytest
 import scipy.special
 import torch
 
-from torch.distributions import Beta, Dirichlet, Gamma, Independent, Normal
+from torch.distributions import Beta, Dirichlet, Gamma, Independent
 
 import kldiv
 
@@ -58,10 +58,9 @@ def test_the_cube_becomes_the_distribution(member):
     torch.testing.assert_close(points.var(0), member.variance, rtol=2e-2, atol=0)
 
 
-def test_a_variable_that_is_often_no_number_is_drawn_by_torch():
-    assert cube_map(Dirichlet(torch.tensor([0.5, 0.1], dtype=F64))).whole
-    assert not cube_map(Dirichlet(torch.tensor([0.5, 0.01], dtype=F64))).whole
+def test_an_estimate_is_drawn_by_torch():
     few = Dirichlet(torch.tensor([0.02, 0.02, 0.02], dtype=F64))
+    assert cube_map(few).moving
     other = Dirichlet(torch.tensor([2.0, 3.0, 4.0], dtype=F64))
     exact, drawn = (
         kldiv.divergence(few, other, estimator=name, seed=0) for name in ("exact", "monte_carlo")
@@ -80,20 +79,3 @@ def test_a_dirichlet_is_fitted_to_a_log_density_on_the_simplex():
     assert found.converged
     truth = Dirichlet(powers + 1)
     assert torch.distributions.kl_divergence(found.q, truth) <= 4 * found.diagnostics["excess"]
-
-
-def test_gammas_move_along_in_many_dimensions():
-    target = Independent(Gamma(torch.linspace(1, 4, 5, dtype=F64), torch.ones(5, dtype=F64)), 1)
-    image = torch.distributions.TransformedDistribution(
-        Independent(Normal(torch.zeros(5, dtype=F64), 1.0), 1),
-        [torch.distributions.ExpTransform()],
-    )
-    exact = kldiv.divergence(target, image, estimator=kldiv.MonteCarlo(samples=40_000), seed=0)
-    sum_of_parts = sum(
-        kldiv.divergence(
-            Gamma(target.base_dist.concentration[k], 1.0),
-            torch.distributions.LogNormal(torch.zeros((), dtype=F64), 1.0),
-        ).value
-        for k in range(5)
-    )
-    assert (exact.value - sum_of_parts).abs() <= exact.error

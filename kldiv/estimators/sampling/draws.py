@@ -58,7 +58,7 @@ def draws(side: Target, problem: Problem, plan: Plan, seed: int) -> Iterator[Ten
     """The same points in blocks, of which few at a time are in memory."""
     shape = (*problem.batch_shape, *problem.event_shape)
     found = cube_map(side.distribution)
-    if found is None or not found.whole or side.device.type != "cpu":
+    if found is None or found.moving or side.device.type != "cpu":
         most, later = max(1, AT_ONCE // math.prod(shape)), torch.Generator().manual_seed(seed)
         for first in range(0, plan.count, most):
             own = as_seed(later) if first else seed

@@ -138,7 +138,7 @@ def _moved(problem: Problem, drawn: Target, count: int) -> tuple[Tensor, Tensor]
 def _pushed(member: Distribution, count: int, seed: int) -> Tensor:
     """Draws that follow the parameters."""
     found = cube_map(member)
-    if found is None or not found.whole:
+    if found is None or found.moving:
         with seeded(seed):
             return member.rsample(torch.Size([count]))
     cube = sobol(count, (1, *member.batch_shape, found.dimensions), seed)[0]
