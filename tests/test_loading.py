@@ -172,7 +172,8 @@ def test_what_was_loaded_can_be_saved_and_loaded_once_more(case, path, tmp_path)
 
 
 def test_what_was_loaded_can_be_measured_and_drawn(path):
-    found = kldiv.fit("bimodal", "laplace", "jensen_shannon(weight=0.3)", starts=1)
+    start = {"loc": 9.0, "scale": 1.0}
+    found = kldiv.fit("bimodal", "laplace", "jensen_shannon(weight=0.3)", starts=start)
     found.save(path)
     again = kldiv.load_fit(path)
     value = kldiv.divergence(again.target, again.q, again.objective)

@@ -138,3 +138,12 @@ def test_many_parameters_do_without_a_hessian_at_the_start():
     target = torch.distributions.Categorical(weights)
     found = kldiv.fit(target, "categorical", "squared_hellinger", solver=QuasiNewton(steps=500))
     assert torch.allclose(found.parameters["probs"], weights / weights.sum(), atol=1e-5)
+
+
+def test_a_saddle_between_two_modes_is_no_optimum():
+    """At the symmetric place every gradient vanishes; to both sides the divergence falls."""
+    with pytest.warns(kldiv.ConvergenceWarning, match="negative eigenvalues"):
+        found = kldiv.fit("bimodal", "laplace", "jensen_shannon(weight=0.3)", starts=1)
+    assert float(found.parameters["loc"]) == pytest.approx(2.5, abs=1e-6)
+    assert not found.converged
+    assert found.optima == ()
