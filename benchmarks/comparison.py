@@ -28,6 +28,8 @@ __all__ = [
     "until",
 ]
 
+_SHORT = 0.1  # seconds that short calls take together
+
 Record = dict[str, object]
 """``case``, ``method``, ``seconds``, ``evaluations`` and whatever else was measured."""
 
@@ -222,7 +224,10 @@ def called(function: Callable[[], object]) -> tuple[float, object]:
 
 
 def median_seconds(function: Callable[[], object], calls: int = 7, warm: int = 1) -> float:
-    """The median of the seconds of some calls, after others that warm up."""
+    """The median of the seconds of some calls, many if they are short, after others to warm up."""
     for _ in range(warm):
         function()
-    return statistics.median(called(function)[0] for _ in range(calls))
+    seconds = [called(function)[0] for _ in range(calls)]
+    while sum(seconds) < _SHORT:
+        seconds.append(called(function)[0])
+    return statistics.median(seconds)
