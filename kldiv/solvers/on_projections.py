@@ -10,7 +10,6 @@ from torch import Tensor
 
 from kldiv.definitions.projected_target import ProjectedTarget
 from kldiv.estimate import Estimate
-from kldiv.estimators import Quadrature
 from kldiv.solvers.curvature_pairs import CurvaturePairs
 from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.limited_memory import LimitedMemory
@@ -151,7 +150,7 @@ class _Search:
         error = unseen + _ROUNDING * (1 + loss.abs())
         steps, known = recorder.steps, objective.by_quadrature
         if known:  # on a line or a plane
-            mass, doubt = Quadrature().mass(objective.target)
+            mass, doubt = objective.under.mass
             loss, error = loss + mass.log(), error + doubt / mass
             steps = [replace(step, loss=step.loss + mass.log()) for step in steps]
         count = objective.evaluations
