@@ -6,8 +6,10 @@ import torch
 
 from torch import Tensor
 
-from kldiv.solvers.newton_rows import Rows, State, evaluate
-from kldiv.solvers.normal_charts import NormalChart, Tables
+from kldiv.solvers.newton_rows import Rows, evaluate
+from kldiv.solvers.normal_charts import NormalChart
+from kldiv.solvers.normal_tables import Tables
+from kldiv.solvers.row_states import State
 
 __all__ = ["between_nodes"]
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
 from torch import Tensor
 
-from kldiv.definitions.target import Target
-from kldiv.estimators.integrals.landmarks import landmarks
+from kldiv.estimators.integrals.landmarks import Landmark
+from kldiv.solvers.arrays import Numbers
 
-__all__ = ["LEVELS", "by_level", "finest_scale", "first_levels", "sees"]
+__all__ = ["LEVELS", "breadth", "by_level", "finest_scale", "first_levels", "sees", "widest"]
 
 Level = tuple[float, float]
 """The spacing of nodes, and how far they reach."""
@@ -20,6 +20,10 @@ LEVELS = {
     2: ((0.8, 5.0), *((0.6 / 2**k, 8.25) for k in range(4))),
 }
 """Ever finer ones, by the number of coordinates."""
+_SPACINGS = {
+    size: torch.tensor([spacing for spacing, _ in levels], dtype=torch.float64)
+    for size, levels in LEVELS.items()
+}
 _SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
 
 
@@ -34,13 +38,25 @@ def by_level(numbers: Tensor, levels: Sequence[Level]) -> Iterator[tuple[Level, 
         yield levels[number], (numbers == number).nonzero()[:, 0]
 
 
-def finest_scale(target: Target) -> Tensor:
-    """The least scale of a target in any direction, with the target's batch shape."""
+def finest_scale(marks: Iterable[Landmark]) -> Tensor:
+    """The least scale of a target's landmarks in any direction, with its batch shape."""
     scales = []
-    for each in landmarks(target):
+    for each in marks:
         tilt = torch.zeros(()) if each.correlation is None else each.correlation
         scales.append(each.scale.amin(-1) * (1 - tilt.square()).sqrt())
     return torch.stack(scales).amin(0)
+
+
+def breadth(root: Numbers) -> Numbers:
+    """The largest standard deviation of a coordinate, of members with these factors."""
+    if root.shape[-1] == 1:
+        return abs(root[..., 0, 0])
+    return root.norm(dim=-1).amax(-1)
+
+
+def widest(spacing: float | Tensor, finest: Tensor) -> Tensor:
+    """How broad members may be whose nodes miss nothing of their targets."""
+    return _SEEN * finest / spacing
 
 
 def sees(spacing: float | Tensor, root: Tensor, finest: Tensor) -> Tensor:
@@ -51,13 +67,13 @@ def sees(spacing: float | Tensor, root: Tensor, finest: Tensor) -> Tensor:
         root: The factors of the members' covariances, with shape :math:`(R, D, D)`.
         finest: The least scale of the target of each, with shape :math:`(R)`.
     """
-    found: Tensor = spacing * root.norm(dim=-1).amax(-1) <= _SEEN * finest
+    found: Tensor = breadth(root) <= widest(spacing, finest)
     return found
 
 
 def first_levels(root: Tensor, finest: Tensor) -> Tensor:
     """The least level with which each member sees its target, and that another can confirm."""
-    levels = LEVELS[root.shape[-1]]
-    unseen = [~sees(spacing, root, finest) for spacing, _ in levels]
-    found: Tensor = torch.stack(unseen).sum(0).clamp_max(len(levels) - 2)
+    spacings = _SPACINGS[root.shape[-1]].to(root)
+    unseen = breadth(root).unsqueeze(-1) > widest(spacings, finest.unsqueeze(-1))
+    found: Tensor = unseen.sum(-1).clamp_max(len(spacings) - 2)
     return found
