@@ -57,7 +57,7 @@ def test_single_precision_seen_from_members_says_about_the_same(case):
 def test_blocks_of_the_cache_leave_no_trace():
     one = mixture_slopes(as_target(mixtures(0.7, 1.0), "target"))
     few, slopes = one.averages(LOC, SCALE, TABLES)
-    many = one.pick(torch.arange(3).repeat(4000)).arrays()
+    many = one.pick(torch.arange(3).repeat(4000)).at_hand()
     where = LOC.repeat(4000).numpy(), SCALE.repeat(4000).numpy()
     average, pulls = many.averages(*where, tuple(each.numpy() for each in TABLES))
     torch.testing.assert_close(torch.from_numpy(average), few.repeat(4000))

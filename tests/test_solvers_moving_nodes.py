@@ -16,6 +16,7 @@ from torch.distributions import (
 import kldiv
 
 from kldiv.definitions.parameters import Parameter
+from kldiv.solvers import mixture_slopes, node_search, row_states
 from kldiv.solvers.newton_rows import Rows, evaluate, newton
 from kldiv.solvers.normal_charts import chart_of
 from kldiv.solvers.row_states import Rest
@@ -107,6 +108,18 @@ def test_rows_that_have_settled_stay_while_the_others_move():
     sum(newton(rows, chart, tables, state, rest, 20))
     assert torch.equal(state.loc[:2], loc[:2])
     assert torch.allclose(state.loc[2:], state.loc[2], atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_tensors_as_on_another_device_end_where_arrays_do(case, monkeypatch):
+    target, family = CASES[case]
+    expected = kldiv.fit(target, family, direction="reverse")
+    for module in (node_search, row_states, mixture_slopes):
+        monkeypatch.setattr(module, "at_hand", lambda tensor: tensor)
+    found = kldiv.fit(target, family, direction="reverse")
+    assert found.evaluations == expected.evaluations
+    torch.testing.assert_close(found.divergence.value, expected.divergence.value)
+    torch.testing.assert_close(found.parameters, expected.parameters)
 
 
 def test_no_row_goes_on_where_its_nodes_no_longer_see_the_target():

@@ -1,7 +1,7 @@
 """The same few calls on tensors and on arrays of numpy.
 
-A call of numpy's on some ten numbers takes a fraction of the time of one of torch's, so that small
-fits on a processor go by numpy, in the same memory; those on another device go by torch.
+A call of numpy's on some ten numbers takes a fraction of the time of one of torch's, so that what
+many small steps need is kept in arrays on a processor, and in tensors on another device.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ import torch
 
 from torch import Tensor
 
-__all__ = ["Numbers", "as_array", "as_tensor", "library_of", "taken"]
+__all__ = [
+    "Numbers",
+    "as_array",
+    "as_single",
+    "as_tensor",
+    "at_hand",
+    "library_of",
+    "taken",
+    "where_true",
+]
 
 Numbers: TypeAlias = Any
 """An array of numpy or a tensor."""
@@ -33,6 +42,21 @@ def as_array(numbers: Numbers) -> Numbers:
 def as_tensor(numbers: Numbers) -> Tensor:
     """The way back."""
     return numbers if isinstance(numbers, Tensor) else torch.from_numpy(numbers)
+
+
+def as_single(numbers: Numbers) -> Numbers:
+    """The same in single precision."""
+    return numbers.float() if isinstance(numbers, Tensor) else numbers.astype(np.float32)
+
+
+def at_hand(numbers: Tensor) -> Numbers:
+    """An array of what is on a processor; a tensor of what is elsewhere."""
+    return numbers.numpy() if numbers.device.type == "cpu" else numbers
+
+
+def where_true(mask: Numbers) -> Numbers:
+    """The numbers of those for which it holds."""
+    return mask.nonzero()[:, 0] if isinstance(mask, Tensor) else mask.nonzero()[0]
 
 
 def taken(numbers: Numbers, index: Numbers, axis: int = 0) -> Numbers:

@@ -11,7 +11,6 @@ References:
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from torch import Tensor
@@ -57,18 +56,20 @@ def damped_step(matrix: Numbers, gradient: Numbers, damping: Numbers) -> tuple[N
     r"""The step :math:`-(|\mathcal H| + \lambda I)^{-1} g`, and half the decrement's square.
 
     Arguments:
-        matrix: Hessians, with shape :math:`(R, P, P)`; they and the others are tensors or, for
-            one or two parameters, arrays of numpy.
+        matrix: Hessians, with shape :math:`(R, P, P)`; they and the others are tensors or arrays
+            of numpy.
         gradient: With shape :math:`(R, P)`.
         damping: The :math:`\lambda`, with shape :math:`(R)`.
     """
-    if matrix.shape[-1] <= 2:
-        damped = _damped_in_two if matrix.shape[-1] == 2 else _damped_in_one
-        if not isinstance(matrix, Tensor) or matrix.device.type != "cpu":
-            return damped(matrix, gradient, damping)
-        with np.errstate(all="ignore"):
-            step, left = damped(*map(as_array, (matrix, gradient, damping)))
-        return as_tensor(step), as_tensor(left)
+    if matrix.shape[-1] == 1:
+        return _damped_in_one(matrix, gradient, damping)
+    if matrix.shape[-1] == 2:
+        return _damped_in_two(matrix, gradient, damping)
+    step, left = _damped(*map(as_tensor, (matrix, gradient, damping)))
+    return (step, left) if isinstance(matrix, Tensor) else (as_array(step), as_array(left))
+
+
+def _damped(matrix: Tensor, gradient: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
     values, vectors = _eigen(matrix)
     size = torch.maximum(values.abs(), _least(values))
     along = (vectors.mT @ gradient.nan_to_num().unsqueeze(-1)).squeeze(-1)

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 
 import torch
 
-from torch import Tensor
 from torch.distributions import MixtureSameFamily, Normal
 
 from kldiv.definitions.target import Target
-from kldiv.solvers.arrays import Numbers, as_array, taken
+from kldiv.solvers.arrays import Numbers, as_single, at_hand, taken
 from kldiv.solvers.mixture_averages import averages
 
 __all__ = ["MixtureSlopes", "mixture_slopes"]
@@ -49,14 +48,13 @@ class MixtureSlopes:
         """Some of the mixtures."""
         return MixtureSlopes(*(taken(each, index, 1) for each in self._parts()))
 
-    def arrays(self) -> MixtureSlopes:
-        """The same on arrays of numpy."""
-        return MixtureSlopes(*map(as_array, self._parts()))
+    def at_hand(self) -> MixtureSlopes:
+        """The same in arrays of numpy, where they are on a processor."""
+        return MixtureSlopes(*map(at_hand, self._parts()))
 
-    def single(self, loc: Tensor) -> MixtureSlopes:
+    def single(self, loc: Numbers) -> MixtureSlopes:
         """The same in single precision, seen from a point of each mixture."""
-        parts = self.logs, self.loc - loc, self.inverse
-        return MixtureSlopes(*(each.float() for each in parts))
+        return MixtureSlopes(*map(as_single, (self.logs, self.loc - loc, self.inverse)))
 
     def averages(
         self, loc: Numbers, scale: Numbers, tables: tuple[Numbers, Numbers]

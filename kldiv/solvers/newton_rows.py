@@ -18,7 +18,7 @@ from torch import Tensor
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.elements import Elements, log_density_at
 from kldiv.numerics import NORMAL_ENTROPY
-from kldiv.solvers.arrays import Numbers, as_array, library_of, taken
+from kldiv.solvers.arrays import Numbers, as_single, as_tensor, library_of, taken, where_true
 from kldiv.solvers.curvature import damped_step
 from kldiv.solvers.mixture_slopes import MixtureSlopes, mixture_slopes
 from kldiv.solvers.node_levels import breadth
@@ -47,37 +47,28 @@ class Rows:
 
     Arguments:
         target: The target, of a batch of problems.
-        log_mass: What its normaliser is, with shape :math:`(B)`.
-        problem: Which problem each row belongs to, with shape :math:`(R)`.
+        log_mass: What its normaliser is, a tensor of shape :math:`(B)`.
+        problem: Which problem each row belongs to, with shape :math:`(R)`, in an array of numpy
+            on a processor.
         formula: How their slopes are had without autograd, ``None`` where they are not.
     """
 
     target: Target
     log_mass: Tensor
-    problem: Tensor
+    problem: Numbers
     formula: MixtureSlopes | None = None
 
     @staticmethod
-    def of(target: Target, log_mass: Tensor, problem: Tensor) -> Rows:
+    def of(target: Target, log_mass: Tensor, problem: Numbers) -> Rows:
         """Rows, with the formula for their slopes where there is one."""
         formula = mixture_slopes(target)
-        formula = None if formula is None else formula.pick(problem)
+        formula = None if formula is None else formula.at_hand().pick(problem)
         return Rows(target, log_mass, problem, formula)
 
     def pick(self, index: Numbers) -> Rows:
         """Some of the rows."""
         formula = None if self.formula is None else self.formula.pick(index)
         return Rows(self.target, self.log_mass, taken(self.problem, index), formula)
-
-    @property
-    def by_numpy(self) -> bool:
-        """Whether they are moved by calls of numpy alone."""
-        return self.formula is not None and self.problem.device.type == "cpu"
-
-    def arrays(self) -> Rows:
-        """The same, those that are moved by numpy, with a formula on its arrays."""
-        formula = None if self.formula is None else self.formula.arrays()
-        return Rows(self.target, self.log_mass, as_array(self.problem), formula)
 
     def slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""Log densities at points (K, R, D), and their gradients, not finite where unknown."""
@@ -88,31 +79,27 @@ class Rows:
             if not log_p.requires_grad:
                 return log_p, torch.full_like(x, torch.nan)
             (slope,) = torch.autograd.grad(log_p.sum(), x)
-        return log_p.detach() - self.log_mass[self.problem], slope
+        return log_p.detach() - self.log_mass[as_tensor(self.problem)], slope
 
     def _log_prob(self, points: Tensor) -> Tensor:
         batch = self.target.batch_shape
         if not batch:
             return self.target.log_prob(points)
-        elements = Elements(self.problem, batch)
+        elements = Elements(as_tensor(self.problem), batch)
         return log_density_at(self.target, points, elements)
 
 
-def evaluate(rows: Rows, chart: NormalChart, tables: Tables, loc: Tensor, root: Tensor) -> State:
+def evaluate(rows: Rows, chart: NormalChart, tables: Tables, loc: Numbers, root: Numbers) -> State:
     """The divergence of rows, and its derivatives, on nodes that follow them."""
-    if rows.by_numpy:
-        with np.errstate(all="ignore"):
-            found = _evaluated(rows.arrays(), chart, tables, loc.numpy(), root.numpy())
-        return found.tensors()
-    return _evaluated(rows, chart, tables, loc, root)
-
-
-def _evaluated(
-    rows: Rows, chart: NormalChart, tables: Tables, loc: Numbers, root: Numbers
-) -> State:
-    """The same in the arrays that are given."""
     if rows.formula is not None:
         return _written_out(rows.formula, chart, tables, loc, root)
+    found = _by_autograd(rows, chart, tables, as_tensor(loc), as_tensor(root))
+    return found if isinstance(loc, Tensor) else found.arrays()
+
+
+def _by_autograd(
+    rows: Rows, chart: NormalChart, tables: Tables, loc: Tensor, root: Tensor
+) -> State:
     z, weights = tables.nodes, tables.weights
     x = loc + (root @ z.mT).permute(2, 0, 1)
     log_p, slope = rows.slopes(x)
@@ -136,7 +123,8 @@ def _written_out(
     """The same for scalars, whose derivatives are averages of slopes times powers of a node."""
     library, scale = library_of(loc), root[:, 0, 0]
     powers = tables.powers if isinstance(loc, Tensor) else tables.arrays
-    log_p, pulls = formula.averages(loc[:, 0], scale, powers)
+    with np.errstate(all="ignore"):
+        log_p, pulls = formula.averages(loc[:, 0], scale, powers)
     derivatives = _constant(_OF_PULLS, pulls) @ pulls + _constant(_OF_SCALE, pulls)
     gradient, hessian = derivatives[:2].T, derivatives[2:].T.reshape(-1, 2, 2)
     free = chart.free
@@ -168,10 +156,11 @@ def approach(rows: Rows, chart: NormalChart, tables: Tables, state: State) -> in
     if rows.formula is None:
         return 0
     nearby = replace(rows, formula=rows.formula.single(state.loc[:, 0]))
-    tables, rough = tables.to(state.loc.device, torch.float32), state.single()
+    tables, rough = tables.to(tables.nodes.device, torch.float32), state.single()
     points = sum(newton(nearby, chart, tables, rough, Rest.below(_SINGLE, rough.loss), _FAR))
     state.loc = state.loc + rough.loc
-    state.root = state.root * (rough.root.double() / state.root.float()).nan_to_num(1.0)
+    grown = rough.root / as_single(state.root)
+    state.root = state.root * library_of(grown).nan_to_num(grown, nan=1.0)
     return points
 
 
@@ -191,23 +180,19 @@ def newton(
     Yields:
         The number of points at which log densities were evaluated in a step.
     """
-    whole = state
-    if rows.by_numpy:
-        rows, rest, whole = rows.arrays(), rest.arrays(), state.arrays()
-    library = library_of(whole.loss)
-    active, here = library.argwhere(whole.damping >= 0)[:, 0], whole
+    library, here = library_of(state.loss), state
+    active = where_true(state.damping >= 0)
     for _ in range(most):
         with np.errstate(all="ignore"):
             step, live = _step(here, rest)
-            whole.damping[active] = library.where(live, here.damping, torch.inf)
-            moving = library.argwhere(live)[:, 0]
+            state.damping[active] = library.where(live, here.damping, torch.inf)
+            moving = where_true(live)
             if len(moving) < _THIN * len(live):
                 active, step, live = active[moving], step[moving], live[moving]
                 rows, rest, here = rows.pick(moving), rest.pick(moving), here.pick(moving)
             if len(moving):
                 here = _moved(rows, chart, tables, here, library.where(live[:, None], step, 0.0))
-                whole.put(active, here)
-        vars(state).update(vars(whole.tensors()))
+                state.put(active, here)
         if not len(moving):
             return
         yield len(tables.weights) * len(active)
@@ -226,10 +211,10 @@ def _moved(rows: Rows, chart: NormalChart, tables: Tables, here: State, step: Nu
     library = library_of(step)
     noise = _NOISE * library.finfo(step.dtype).eps
     places = chart.moved(here.loc, here.root, _bounded(step, chart.shifts))
-    trial = _evaluated(rows, chart, tables, *places)
+    trial = evaluate(rows, chart, tables, *places)
     fell = trial.loss <= here.loss + noise * (1 + abs(here.loss))
     damping = library.where(fell, _LESS * here.damping, _MORE * (here.damping + _LEAST))
-    back = library.argwhere(~fell)[:, 0]
+    back = where_true(~fell)
     if len(back):
         trial.put(back, here.pick(back))
     trial.damping = library.where(damping < _NONE, 0.0, damping)

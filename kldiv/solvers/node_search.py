@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from kldiv.estimate import Estimate
+from kldiv.solvers.arrays import Numbers, as_tensor, at_hand, library_of, taken, where_true
 from kldiv.solvers.between_nodes import between_nodes
 from kldiv.solvers.curvature import decrement, signature
 from kldiv.solvers.groups import homes
@@ -50,14 +51,14 @@ class NodeSearch:
     chart: NormalChart
     rows: Rows
     state: State
-    finest: Tensor
+    finest: Numbers
     shape: torch.Size
-    home: Tensor
-    trusted: Tensor
-    level: Tensor
-    doubt: Tensor
-    value: Tensor
-    error: Tensor
+    home: Numbers
+    trusted: Numbers
+    level: Numbers
+    doubt: Numbers
+    value: Numbers
+    error: Numbers
     evaluations: int = 0
     told: int = 0
 
@@ -69,32 +70,34 @@ class NodeSearch:
         target, shape = objective.target, starts.shape[:-1]
         found = chart.members(starts.flatten(0, -2))
         loc, root = (each.clone(memory_format=torch.contiguous_format) for each in found)
-        numbers = torch.arange(len(loc), device=loc.device)
         problems = target.batch_shape.numel()
         log_mass = doubt = loc.new_zeros(problems)
         if not target.normalized:
             mass, error = (each.reshape(-1) for each in objective.under.mass)
             log_mass, doubt = mass.log(), error / mass + _ROUNDING * mass.log().abs()
+        numbers = at_hand(torch.arange(len(loc), device=loc.device))
         rows = Rows.of(target, log_mass, numbers % problems)
-        finest = finest.expand(target.batch_shape).reshape(-1)[rows.problem]
-        unknown = torch.zeros_like(numbers, dtype=torch.bool)
+        finest = at_hand(finest.expand(target.batch_shape).reshape(-1))[rows.problem]
         state = State.unseen(loc, root, starts.shape[-1])
-        known = numbers, doubt, *torch.full((2, len(loc)), torch.inf).to(loc)
-        return cls(objective, chart, rows, state, finest, shape, numbers, unknown, *known)
+        unknown, nowhere = numbers < 0, state.loss + torch.inf
+        own = finest, shape, numbers, unknown, numbers, at_hand(doubt), nowhere, nowhere + 0
+        return cls(objective, chart, rows, state, *own)
 
     def run(self, recorder: Recorder) -> None:
         """Newton's method on few nodes, then on more, until more change nothing."""
         levels = LEVELS[self.chart.size]
-        first = self.level = first_levels(self.state.root, self.finest)
+        first = first_levels(self.state.root, self.finest)
+        self.level = first + 0
         for level, rows in by_level(first, levels):
             self.raise_to(rows, self.tables(level))
         self.record(recorder)
         if self.many and self.rows.formula is not None and not recorder.stopped:
-            first = self.level = self.approach(first)
+            first = self.approach(first)
+            self.level = first + 0
             self.record(recorder)
         for number, level in enumerate(levels):
             leading = ~self.trusted & (self.home == self.numbers)
-            moving = (leading & (first <= number)).nonzero()[:, 0]
+            moving = where_true(leading & (first <= number))
             if not len(moving):
                 continue
             self.look(moving, first[moving] < number, number)
@@ -102,13 +105,14 @@ class NodeSearch:
                 self.record(recorder)
                 if recorder.stopped:
                     return
-            first = torch.maximum(first, first_levels(self.state.root, self.finest))
+            first = library_of(first).maximum(first, first_levels(self.state.root, self.finest))
             self.gather()
             self.confirm(number)
 
     def tables(self, level: tuple[float, float], *, offset: float = 0.0) -> Tables:
         """The nodes of a level."""
-        return self.chart.tables(level, offset).to(self.home.device)
+        tables = self.chart.tables(level, offset)
+        return tables.to(self.home.device) if isinstance(self.home, Tensor) else tables
 
     @property
     def alone(self) -> bool:
@@ -121,11 +125,11 @@ class NodeSearch:
         return len(self.home) > _CROWD
 
     @cached_property
-    def numbers(self) -> Tensor:
+    def numbers(self) -> Numbers:
         """The numbers of all rows."""
-        return torch.arange(len(self.home), device=self.home.device)
+        return where_true(self.finest == self.finest)
 
-    def approach(self, first: Tensor) -> Tensor:
+    def approach(self, first: Numbers) -> Numbers:
         """Most of the way in single precision.
 
         Returns:
@@ -137,10 +141,10 @@ class NodeSearch:
             part, tables = self.state.pick(moving), self.tables((spacing, levels[0][1]))
             self.evaluations += approach(self.rows.pick(moving), self.chart, tables, part)
             self.state.put(moving, part)
-        seeing = first_levels(self.state.root, self.finest).clamp_min(1)
+        seeing = first_levels(self.state.root, self.finest).clip(1)
         for (spacing, reach), moving in by_level(seeing, levels):
             self.raise_to(moving, self.tables((2 * spacing, reach)))
-        self.state.damping.fill_(torch.inf)
+        self.state.damping[...] = torch.inf
         return seeing - 1
 
     def gather(self) -> None:
@@ -148,7 +152,7 @@ class NodeSearch:
         if self.alone:
             return
         state = self.state.pick(self.home)
-        self.home = homes(state.loc, state.root, self.shape[0])
+        self.home = at_hand(homes(as_tensor(state.loc), as_tensor(state.root), self.shape[0]))
         self.state, self.trusted = state.pick(self.home), self.trusted[self.home]
 
     def confirm(self, number: int) -> None:
@@ -156,38 +160,38 @@ class NodeSearch:
         if not self.objective.free:
             return
         believed = self.trusted & (self.level == number) & (self.home == self.numbers)
-        asked = believed.nonzero()[:, 0]
+        asked = where_true(believed)
         if not len(asked):
             return
         self.measure(asked)
-        rough = asked[self.error[asked] > _GAP * (1 + self.value[asked].abs())]
+        rough = asked[self.error[asked] > _GAP * (1 + abs(self.value[asked]))]
         if number + 1 < len(LEVELS[self.chart.size]):
             self.trusted[rough], self.error[rough] = False, torch.inf
 
-    def look(self, moving: Tensor, seen: Tensor, number: int) -> None:
+    def look(self, moving: Numbers, seen: Numbers, number: int) -> None:
         """Raises rows to a level: those that have been seen at a lower one are compared to it."""
         level = LEVELS[self.chart.size][number]
         if bool(seen.any()):
             self.compare(moving[seen], level)
         self.raise_to(moving[~seen & (self.level[moving] < number)], self.tables(level))
-        self.level = self.level.index_fill(0, moving, number)
+        self.level[moving] = number
 
-    def compare(self, moving: Tensor, level: tuple[float, float]) -> None:
+    def compare(self, moving: Numbers, level: tuple[float, float]) -> None:
         """More nodes, and whether they change little enough to be believed."""
         before = self.state.loss[moving]
         self.raise_to(moving, self.tables(level))
-        gap = (self.state.loss[moving] - before).abs()
+        gap = abs(self.state.loss[moving] - before)
         seen = sees(level[0], self.state.root[moving], self.finest[moving])
-        self.trusted[moving] = seen & (gap <= _GAP * (1 + before.abs()))
+        self.trusted[moving] = seen & (gap <= _GAP * (1 + abs(before)))
 
-    def descend(self, moving: Tensor, level: tuple[float, float]) -> Iterator[None]:
+    def descend(self, moving: Numbers, level: tuple[float, float]) -> Iterator[None]:
         """Newton's method for some rows; a step for each of a single block, else one for all."""
         tables = self.tables(level)
         alone = not self.many and len(self.blocks(moving, tables)) == 1
         most = _FEW if alone else _ROUND
-        for taken in range(0, _MANY, most):
-            live = self.state.damping[moving].isfinite()
-            moving = moving[live & (self.trusted[moving] | (taken < _FEW))]
+        for done in range(0, _MANY, most):
+            live = self.state.damping[moving] < torch.inf
+            moving = moving[live & (self.trusted[moving] | (done < _FEW))]
             if not len(moving):
                 break
             for block in self.blocks(moving, tables):
@@ -202,19 +206,19 @@ class NodeSearch:
         if not alone:
             yield
 
-    def part(self, block: Tensor) -> tuple[State, Rows]:
+    def part(self, block: Numbers) -> tuple[State, Rows]:
         """The state of a block of rows in their order, and what they are fitted to."""
         if len(block) == len(self.home):
             return self.state, self.rows
         return self.state.pick(block), self.rows.pick(block)
 
-    def rest(self, rows: Tensor, spacing: float) -> Rest:
+    def rest(self, rows: Numbers, spacing: float) -> Rest:
         """Where rows rest: on nodes that are not believed none goes far beyond what these see."""
-        trusted = self.trusted[rows]
-        tolerance = torch.where(trusted, _FULLY[self.many], _ROUGHLY).to(self.state.loss)
-        return Rest(tolerance, torch.where(trusted, torch.inf, widest(spacing, self.finest[rows])))
+        trusted, limit = self.trusted[rows], widest(spacing, self.finest[rows])
+        where, roughly = library_of(limit).where, 0 * limit + _ROUGHLY
+        return Rest(where(trusted, _FULLY[self.many], roughly), where(trusted, torch.inf, limit))
 
-    def raise_to(self, moving: Tensor, tables: Tables) -> None:
+    def raise_to(self, moving: Numbers, tables: Tables) -> None:
         """The state of some rows as other nodes see it."""
         for block in self.blocks(moving, tables):
             part, rows = self.part(block)
@@ -223,12 +227,11 @@ class NodeSearch:
 
     def end(self, recorder: Recorder) -> Run:
         """Where all rows have ended."""
-        state = self.state.pick(self.home)
+        home, state = as_tensor(self.home), self.state.pick(self.home).tensors()
         values = self.chart.parameters(state.loc, state.root)
         theta = self.chart.family.space.unconstrain(values, check=False)
-        left = decrement(self.state.hessian, self.state.gradient)
-        left = torch.where(self.trusted, left, torch.inf)[self.home]
-        signs = signature(self.state.hessian)[self.home]
+        left = decrement(state.hessian, state.gradient)
+        left = torch.where(as_tensor(self.trusted)[home], left, torch.inf)
         gradient = self.chart.real_gradient(state.root, state.gradient)
         return Run(
             theta.reshape(*self.shape, -1),
@@ -237,36 +240,36 @@ class NodeSearch:
             recorder.steps,
             recorder.stopped,
             decrement=left.reshape(self.shape),
-            signature=signs.reshape(*self.shape, -1),
+            signature=signature(state.hessian).reshape(*self.shape, -1),
             estimate=self.estimate() if self.objective.free else None,
         )
 
-    def measure(self, asked: Tensor) -> None:
+    def measure(self, asked: Numbers) -> None:
         """Values and errors of some rows, each from the nodes of its level and others between."""
         for level, own in by_level(self.level[asked], LEVELS[self.chart.size]):
             first, second = (self.tables(level, offset=part / 3) for part in (1, 2))
             for block in self.blocks(asked[own], first):
                 part, rows = self.part(block)
                 value, spread = between_nodes(rows, self.chart, part, (first, second))
-                rounding = _ROUNDING * (1 + part.loss.abs()) + self.doubt[rows.problem]
+                rounding = _ROUNDING * (1 + abs(part.loss)) + self.doubt[rows.problem]
                 self.value[block], self.error[block] = value, spread + rounding
                 self.evaluations += 2 * len(first.weights) * len(block)
 
     def estimate(self) -> Estimate | None:
         """The estimate that the nodes give, ``None`` where another one is worth its time."""
-        unknown = self.error.isinf() & (self.home == self.numbers)
-        self.measure(unknown.nonzero()[:, 0])
-        value, error = (each[self.home].reshape(self.shape) for each in (self.value, self.error))
+        self.measure(where_true((self.error == torch.inf) & (self.home == self.numbers)))
+        found = (as_tensor(taken(each, self.home)) for each in (self.value, self.error))
+        value, error = (each.reshape(self.shape) for each in found)
         few = len(self.home) <= _SINGLY * self.shape[0]
         if few and not bool((error <= _CLOSE * (1 + value.abs())).all()):
             return None
         return Estimate(value, error, "quadrature", evaluations=self.points)
 
-    def blocks(self, rows: Tensor, tables: Tables) -> Sequence[Tensor]:
+    def blocks(self, rows: Numbers, tables: Tables) -> Sequence[Numbers]:
         """Rows by so many that their nodes fit the cache; a formula sees to that by itself."""
-        whole = rows.device.type != "cpu" or self.rows.formula is not None
+        whole = isinstance(rows, Tensor) or self.rows.formula is not None
         most = max(1, (_LAUNCH if whole else _BLOCK) // len(tables.weights))
-        return rows.split(most) if len(rows) > most else (rows,) * (len(rows) > 0)
+        return [rows[low : low + most] for low in range(0, len(rows), most)]
 
     @property
     def points(self) -> int:
@@ -281,7 +284,7 @@ class NodeSearch:
     def record(self, recorder: Recorder) -> None:
         """Takes note of where all rows are."""
         self.tell()
-        state = self.state if self.alone else self.state.pick(self.home)
+        state = (self.state if self.alone else self.state.pick(self.home)).tensors()
         values = self.chart.parameters(state.loc, state.root)
         gradient = self.chart.real_gradient(state.root, state.gradient)
         recorder.record(

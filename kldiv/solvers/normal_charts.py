@@ -30,7 +30,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 from kldiv.definitions.family import Family
 from kldiv.definitions.parameters import Parameter, ParameterSpace
 from kldiv.definitions.triangles import gram, triangle_of, triangular, with_diagonal
-from kldiv.solvers.arrays import Numbers, library_of
+from kldiv.solvers.arrays import Numbers, as_array, as_tensor, library_of
 from kldiv.solvers.normal_tables import Tables, basis_of, tables_of
 
 __all__ = ["NormalChart", "chart_of"]
@@ -92,9 +92,13 @@ class NormalChart:
         }
 
     def moved(self, loc: Numbers, root: Numbers, step: Numbers) -> tuple[Numbers, Numbers]:
-        """Where a step in the chart leads; on a line arrays of numpy will do."""
+        """Where a step in the chart leads, in tensors or in arrays of numpy."""
         if self.size == 1:
             return self._moved_on_a_line(loc, root, step)
+        found = self._moved(*map(as_tensor, (loc, root, step)))
+        return found if isinstance(step, Tensor) else tuple(map(as_array, found))
+
+    def _moved(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         shifts, basis = basis_of(self.size, self.shape, *self._free)
         shift, change = step[..., : len(shifts)], step[..., len(shifts) :]
         if len(shifts):

@@ -8,7 +8,15 @@ import torch
 
 from torch import Tensor
 
-from kldiv.solvers.arrays import Numbers, as_array, as_tensor, taken
+from kldiv.solvers.arrays import (
+    Numbers,
+    as_array,
+    as_single,
+    as_tensor,
+    at_hand,
+    library_of,
+    taken,
+)
 
 __all__ = ["Rest", "State"]
 
@@ -36,10 +44,11 @@ class State:
 
     @staticmethod
     def unseen(loc: Tensor, root: Tensor, size: int) -> State:
-        """Rows of P parameters where nothing is known yet."""
+        """Rows of P parameters where nothing is known yet; in arrays on a processor."""
         loss, gradient = torch.full_like(loc[:, 0], torch.inf), loc.new_zeros(len(loc), size)
         hessian = loc.new_zeros(len(loc), size, size)
-        return State(loc, root, loss, gradient, hessian, torch.zeros_like(loss))
+        parts = loc, root, loss, gradient, hessian, torch.zeros_like(loss)
+        return State(*map(at_hand, parts))
 
     def pick(self, index: Numbers) -> State:
         """The state of some rows."""
@@ -56,17 +65,15 @@ class State:
 
     def single(self) -> State:
         """The state in single precision, means seen from where they are."""
-        loc, *others = self._parts()
-        return State(
-            torch.zeros_like(loc, dtype=torch.float32), *(each.float() for each in others)
-        )
+        loc, *others = map(as_single, self._parts())
+        return State(loc * 0, *others)
 
     def arrays(self) -> State:
         """The same in arrays of numpy."""
         return State(*map(as_array, self._parts()))
 
     def tensors(self) -> State:
-        """The way back."""
+        """The same in tensors."""
         return State(*map(as_tensor, self._parts()))
 
     def _parts(self) -> tuple[Numbers, ...]:
@@ -87,14 +94,11 @@ class Rest:
     widest: Numbers
 
     @staticmethod
-    def below(tolerance: float, like: Tensor) -> Rest:
+    def below(tolerance: float, like: Numbers) -> Rest:
         """The same tolerance for all, however broad they are."""
-        return Rest(torch.full_like(like, tolerance), torch.full_like(like, torch.inf))
+        library = library_of(like)
+        return Rest(library.full_like(like, tolerance), library.full_like(like, torch.inf))
 
     def pick(self, index: Numbers) -> Rest:
         """Those of some rows."""
         return Rest(taken(self.tolerance, index), taken(self.widest, index))
-
-    def arrays(self) -> Rest:
-        """The same in arrays of numpy."""
-        return Rest(as_array(self.tolerance), as_array(self.widest))
