@@ -29,6 +29,7 @@ SCALARS = {
 LOC, SCALE = double([0.3, -1.0, 2.0], [0.5, 1.0, 2.5])
 Z = torch.linspace(-6, 6, 25, dtype=F64)
 POWERS = 0.04 * Z ** torch.arange(5).unsqueeze(-1)
+TABLES = Z ** torch.arange(3).unsqueeze(-1), POWERS
 
 
 @pytest.mark.parametrize("case", SCALARS)
@@ -37,7 +38,7 @@ def test_averages_are_those_of_log_densities_and_slopes_at_nodes(case):
     x = (LOC + SCALE * Z.unsqueeze(-1)).requires_grad_()
     log_p = target.log_prob(x)
     (slope,) = torch.autograd.grad(log_p.sum(), x)
-    average, pulls = mixture_slopes(target).averages(LOC, SCALE, Z, POWERS)
+    average, pulls = mixture_slopes(target).averages(LOC, SCALE, TABLES)
     torch.testing.assert_close(average, POWERS[0] @ log_p.detach())
     torch.testing.assert_close(pulls, -SCALE * (POWERS[:4] @ slope))
 
@@ -45,9 +46,9 @@ def test_averages_are_those_of_log_densities_and_slopes_at_nodes(case):
 @pytest.mark.parametrize("case", SCALARS)
 def test_single_precision_seen_from_members_says_about_the_same(case):
     exact = mixture_slopes(as_target(SCALARS[case], "target"))
-    expected = exact.averages(LOC, SCALE, Z, POWERS)
-    single = [each.float() for each in (torch.zeros(3), SCALE, Z, POWERS)]
-    found = exact.single(LOC).averages(*single)
+    expected = exact.averages(LOC, SCALE, TABLES)
+    tables = tuple(each.float() for each in TABLES)
+    found = exact.single(LOC).averages(torch.zeros(3), SCALE.float(), tables)
     for rough, known in zip(found, expected, strict=True):
         assert rough.dtype == torch.float32
         torch.testing.assert_close(rough.double(), known, rtol=5e-3, atol=1e-3)
@@ -55,11 +56,12 @@ def test_single_precision_seen_from_members_says_about_the_same(case):
 
 def test_blocks_of_the_cache_leave_no_trace():
     one = mixture_slopes(as_target(mixtures(0.7, 1.0), "target"))
-    few, slopes = one.averages(LOC, SCALE, Z, POWERS)
-    many = one.pick(torch.arange(3).repeat(4000))
-    average, pulls = many.averages(LOC.repeat(4000), SCALE.repeat(4000), Z, POWERS)
-    torch.testing.assert_close(average, few.repeat(4000))
-    torch.testing.assert_close(pulls, slopes.repeat(1, 4000))
+    few, slopes = one.averages(LOC, SCALE, TABLES)
+    many = one.pick(torch.arange(3).repeat(4000)).at_hand()
+    where = LOC.repeat(4000).numpy(), SCALE.repeat(4000).numpy()
+    average, pulls = many.averages(*where, tuple(each.numpy() for each in TABLES))
+    torch.testing.assert_close(torch.from_numpy(average), few.repeat(4000))
+    torch.testing.assert_close(torch.from_numpy(pulls), slopes.repeat(1, 4000))
 
 
 def test_a_mixture_of_very_many_components_has_no_formula():

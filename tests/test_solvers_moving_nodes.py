@@ -16,8 +16,10 @@ from torch.distributions import (
 import kldiv
 
 from kldiv.definitions.parameters import Parameter
+from kldiv.solvers import mixture_slopes, node_search, row_states
 from kldiv.solvers.newton_rows import Rows, evaluate, newton
 from kldiv.solvers.normal_charts import chart_of
+from kldiv.solvers.row_states import Rest
 
 F64 = torch.float64
 REVERSE = {"direction": "reverse"}
@@ -100,11 +102,31 @@ def test_rows_that_have_settled_stay_while_the_others_move():
     rows = Rows.of(target, loc.new_zeros(1), torch.zeros(10, dtype=torch.long))
     tables = chart.tables((0.3, 8.25))
     state = evaluate(rows, chart, tables, loc, torch.ones_like(loc).unsqueeze(-1))
-    tolerance = torch.full_like(state.loss, 1e-12)
-    tolerance[0] = torch.inf
-    sum(newton(rows, chart, tables, state, tolerance, 20))
-    assert float(state.loc[0]) == -1
-    assert torch.allclose(state.loc[1:], state.loc[1], atol=1e-5)
+    rest = Rest.below(1e-12, state.loss)
+    rest.tolerance[0] = torch.inf
+    rest.widest[1] = 0.5
+    sum(newton(rows, chart, tables, state, rest, 20))
+    assert torch.equal(state.loc[:2], loc[:2])
+    assert torch.allclose(state.loc[2:], state.loc[2], atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_tensors_as_on_another_device_end_where_arrays_do(case, monkeypatch):
+    target, family = CASES[case]
+    expected = kldiv.fit(target, family, direction="reverse")
+    for module in (node_search, row_states, mixture_slopes):
+        monkeypatch.setattr(module, "at_hand", lambda tensor: tensor)
+    found = kldiv.fit(target, family, direction="reverse")
+    assert found.evaluations == expected.evaluations
+    torch.testing.assert_close(found.divergence.value, expected.divergence.value)
+    torch.testing.assert_close(found.parameters, expected.parameters)
+
+
+def test_no_row_goes_on_where_its_nodes_no_longer_see_the_target():
+    target = mixture([0.35, 0.65], [-2.0, 2.0], [0.8, 1.0])
+    found = kldiv.fit(target, "normal", direction="reverse", starts={"loc": 0.0, "scale": 1.0})
+    assert found.converged
+    assert float(found.history.loss.min()) > float(found.divergence.value) - 1e-6
 
 
 def test_a_saddle_is_never_a_minimum():

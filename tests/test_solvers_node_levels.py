@@ -5,6 +5,7 @@ import torch
 
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
+from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.resolving import as_target
 from kldiv.solvers.node_levels import LEVELS, by_level, finest_scale, first_levels, sees
 
@@ -12,7 +13,7 @@ from kldiv.solvers.node_levels import LEVELS, by_level, finest_scale, first_leve
 def test_the_finest_scale_is_that_of_the_narrowest_component():
     parts = Normal(torch.zeros(2, 2), torch.tensor([[1.0, 0.2], [3.0, 0.5]]))
     target = as_target(MixtureSameFamily(Categorical(torch.ones(2, 2)), parts), "target")
-    torch.testing.assert_close(finest_scale(target).float(), torch.tensor([0.2, 0.5]))
+    torch.testing.assert_close(finest_scale(landmarks(target)).float(), torch.tensor([0.2, 0.5]))
 
 
 @pytest.mark.parametrize("size", LEVELS)

@@ -21,7 +21,6 @@ from kldiv.definitions.target import DistributionTarget
 from kldiv.resolving import as_divergence, ladder
 from kldiv.solvers.curvature import decrement, hessian
 from kldiv.solvers.lanczos import decrement_of_many
-from kldiv.solvers.normal_charts import chart_of
 from kldiv.solvers.objective import Objective
 
 __all__ = ["natural_norm"]
@@ -35,7 +34,7 @@ def natural_norm(objective: Objective, theta: Tensor, gradient: Tensor) -> Tenso
 
     It is NaN where the family has no information, as where supports move with parameters.
     """
-    family, chart = objective.family, chart_of(objective.family)
+    family, chart = objective.family, objective.chart
     if chart is not None:
         return chart.natural_norm(chart.members(theta)[1], gradient)
     member = DistributionTarget(family.at(theta))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import torch
-
-from torch import Tensor
-
-from kldiv.solvers.newton_rows import Rows, State, evaluate
-from kldiv.solvers.normal_charts import NormalChart, Tables
+from kldiv.solvers.arrays import Numbers, library_of
+from kldiv.solvers.newton_rows import Rows, evaluate
+from kldiv.solvers.normal_charts import NormalChart
+from kldiv.solvers.normal_tables import Tables
+from kldiv.solvers.row_states import State
 
 __all__ = ["between_nodes"]
 
 
 def between_nodes(
     rows: Rows, chart: NormalChart, state: State, thirds: tuple[Tables, Tables]
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Numbers, Numbers]:
     r"""The divergences of rows once more, and how far three sums for them are apart.
 
     Their errors are as far apart as the real parts of three roots of unity, of which at least two
@@ -30,5 +29,6 @@ def between_nodes(
         Both with shape :math:`(R)`.
     """
     found = [evaluate(rows, chart, each, state.loc, state.root).loss for each in thirds]
-    sums = torch.stack([state.loss, *found])
-    return sums.mean(0), sums.amax(0) - sums.amin(0)
+    library = library_of(state.loss)
+    sums = library.stack([state.loss, *found])
+    return sums.mean(0), library.amax(sums, 0) - library.amin(sums, 0)

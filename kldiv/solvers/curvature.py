@@ -11,15 +11,11 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import ModuleType
-from typing import Any
-
-import numpy as np
 import torch
 
 from torch import Tensor
 
+from kldiv.solvers.arrays import Numbers, as_array, as_tensor, library_of
 from kldiv.solvers.objective import Objective
 
 __all__ = ["absolute_inverse", "damped_step", "decrement", "hessian", "newton_step", "signature"]
@@ -56,21 +52,24 @@ def absolute_inverse(matrix: Tensor) -> Tensor:
     return vectors @ (vectors / torch.maximum(magnitude, floor).unsqueeze(-2)).mT
 
 
-def damped_step(matrix: Tensor, gradient: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
+def damped_step(matrix: Numbers, gradient: Numbers, damping: Numbers) -> tuple[Numbers, Numbers]:
     r"""The step :math:`-(|\mathcal H| + \lambda I)^{-1} g`, and half the decrement's square.
 
     Arguments:
-        matrix: Hessians, with shape :math:`(R, P, P)`.
+        matrix: Hessians, with shape :math:`(R, P, P)`; they and the others are tensors or arrays
+            of numpy.
         gradient: With shape :math:`(R, P)`.
         damping: The :math:`\lambda`, with shape :math:`(R)`.
     """
-    parts = matrix, gradient, damping
-    if matrix.shape[-1] == 2 and matrix.device.type != "cpu":
-        return _damped_in_two(torch, parts)
+    if matrix.shape[-1] == 1:
+        return _damped_in_one(matrix, gradient, damping)
     if matrix.shape[-1] == 2:
-        with np.errstate(all="ignore"):
-            found = _damped_in_two(np, [each.numpy() for each in parts])
-        return torch.from_numpy(found[0]), torch.from_numpy(found[1])
+        return _damped_in_two(matrix, gradient, damping)
+    step, left = _damped(*map(as_tensor, (matrix, gradient, damping)))
+    return (step, left) if isinstance(matrix, Tensor) else (as_array(step), as_array(left))
+
+
+def _damped(matrix: Tensor, gradient: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
     values, vectors = _eigen(matrix)
     size = torch.maximum(values.abs(), _least(values))
     along = (vectors.mT @ gradient.nan_to_num().unsqueeze(-1)).squeeze(-1)
@@ -78,28 +77,31 @@ def damped_step(matrix: Tensor, gradient: Tensor, damping: Tensor) -> tuple[Tens
     return -step.squeeze(-1), (along.square() / size).sum(-1) / 2
 
 
-def _damped_in_two(library: ModuleType, parts: Sequence[Any]) -> tuple[Any, Any]:
-    """The same for two parameters, by formulas: :math:`|H|` is the root of :math:`H^2`.
+def _damped_in_one(
+    matrix: Numbers, gradient: Numbers, damping: Numbers
+) -> tuple[Numbers, Numbers]:
+    size = abs(matrix[:, 0]).clip(_FLAT)
+    return -gradient / (size + damping[:, None]), (gradient * gradient / size)[:, 0] / 2
 
-    Arguments:
-        library: Numpy, which takes less time for few numbers, or torch.
-        parts: Its arrays of what is given above.
-    """
-    matrix, gradient, damping = parts
+
+def _damped_in_two(
+    matrix: Numbers, gradient: Numbers, damping: Numbers
+) -> tuple[Numbers, Numbers]:
+    """By formulas: :math:`|H|` is the root of :math:`H^2`."""
     a, b, c = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 1]
     size = abs(a * c - b * b)
-    scale = ((a * a + 2 * b * b + c * c + 2 * size) ** 0.5).clip(min=1e-150)
+    scale = ((a * a + 2 * b * b + c * c + 2 * size) ** 0.5).clip(1e-150)
     a, b, c = (a * a + b * b + size) / scale, b * (a + c) / scale, (b * b + c * c + size) / scale
     floor = _FLAT * (a + c)
     first, second = gradient[:, 0], gradient[:, 1]
 
-    def solved(more: Any) -> tuple[Any, Any]:  # noqa: ANN401 (arrays of numpy or torch)
+    def solved(more: Numbers) -> tuple[Numbers, Numbers]:
         one, two = a + more, c + more
         determinant = one * two - b * b
         return (two * first - b * second) / determinant, (one * second - b * first) / determinant
 
     along = solved(floor)
-    step = library.stack(solved(floor + damping), -1)
+    step = library_of(matrix).stack(solved(floor + damping), -1)
     return -step, (along[0] * first + along[1] * second) / 2
 
 

@@ -16,25 +16,22 @@ import math
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
 from torch import Tensor
 
+from kldiv.solvers.arrays import Numbers
+
 __all__ = ["averages"]
 
-Numbers: TypeAlias = Any
-"""An array of numpy or a tensor."""
 _CACHE = 1 << 17  # numbers that fit the cache of a processor
 _ROOM = 3.0  # in the logarithm of the largest number, for a sum of exponentials
 
 
-def averages(parts: Sequence[Tensor], tables: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def averages(parts: Sequence[Numbers], tables: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
     r"""The averages of :math:`\log p` and of :math:`\gamma, \dots, \gamma z^3` under members.
-
-    On a processor numpy's functions take half the time of torch's.
 
     Arguments:
         parts: The logarithms of heights, the means and the inverse scales of the components, with
@@ -47,18 +44,18 @@ def averages(parts: Sequence[Tensor], tables: Sequence[Tensor]) -> tuple[Tensor,
         They, with shapes :math:`(B)` and :math:`(4, B)`.
     """
     (count, columns), nodes = parts[0].shape, tables[0].shape[1]
-    if parts[0].device.type != "cpu":
+    if isinstance(parts[0], Tensor):
         return _averages(torch, parts, tables, parts[0].new_empty(count + 1, nodes, columns))
-    arrays, grids = [each.numpy() for each in parts], [each.numpy() for each in tables]
     width = max(1, _CACHE // ((count + 1) * nodes))
-    space = np.empty((count + 1, nodes, min(width, columns)), arrays[0].dtype)
+    space = np.empty((count + 1, nodes, min(width, columns)), parts[0].dtype)
+    if columns <= width:
+        return _averages(np, parts, tables, space)
     found = []
-    with np.errstate(all="ignore"):
-        for low in range(0, columns, width):
-            own = [each[..., low : low + width] for each in arrays]
-            found.append(_averages(np, own, grids, space[..., : own[0].shape[-1]]))
+    for low in range(0, columns, width):
+        own = [each[..., low : low + width] for each in parts]
+        found.append(_averages(np, own, tables, space[..., : own[0].shape[-1]]))
     log_p, slopes = (np.concatenate(each, -1) for each in zip(*found, strict=True))
-    return torch.from_numpy(log_p), torch.from_numpy(slopes)
+    return log_p, slopes
 
 
 def _averages(

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 import torch
 
-from torch import Tensor
 from torch.distributions import MixtureSameFamily, Normal
 
 from kldiv.definitions.target import Target
+from kldiv.solvers.arrays import Numbers, as_single, at_hand, taken
 from kldiv.solvers.mixture_averages import averages
 
 __all__ = ["MixtureSlopes", "mixture_slopes"]
@@ -40,37 +40,40 @@ class MixtureSlopes:
         inverse: The inverses of their scales, with shape :math:`(m, B)`.
     """
 
-    logs: Tensor
-    loc: Tensor
-    inverse: Tensor
+    logs: Numbers
+    loc: Numbers
+    inverse: Numbers
 
-    def pick(self, index: Tensor) -> MixtureSlopes:
+    def pick(self, index: Numbers) -> MixtureSlopes:
         """Some of the mixtures."""
-        parts = self.logs, self.loc, self.inverse
-        return MixtureSlopes(*(each.index_select(1, index) for each in parts))
+        return MixtureSlopes(*(taken(each, index, 1) for each in self._parts()))
 
-    def single(self, loc: Tensor) -> MixtureSlopes:
+    def at_hand(self) -> MixtureSlopes:
+        """The same in arrays of numpy, where they are on a processor."""
+        return MixtureSlopes(*map(at_hand, self._parts()))
+
+    def single(self, loc: Numbers) -> MixtureSlopes:
         """The same in single precision, seen from a point of each mixture."""
-        parts = self.logs, self.loc - loc, self.inverse
-        return MixtureSlopes(*(each.float() for each in parts))
+        return MixtureSlopes(*map(as_single, (self.logs, self.loc - loc, self.inverse)))
 
     def averages(
-        self, loc: Tensor, scale: Tensor, nodes: Tensor, powers: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self, loc: Numbers, scale: Numbers, tables: tuple[Numbers, Numbers]
+    ) -> tuple[Numbers, Numbers]:
         r"""The averages of :math:`\log p` and of :math:`\gamma, \dots, \gamma z^3` under members.
 
         Arguments:
             loc: The means, with shape :math:`(B)`.
             scale: The scales, with shape :math:`(B)`.
-            nodes: Of the standard normal, with shape :math:`(K)`.
-            powers: Their weights times their powers, with shape :math:`(5, K)`.
+            tables: Powers of the nodes of the standard normal, as for
+                :func:`kldiv.solvers.mixture_averages.averages`.
 
         Returns:
             They, with shapes :math:`(B)` and :math:`(4, B)`.
         """
-        degrees = torch.arange(3, device=nodes.device).unsqueeze(-1)
-        parts = self.logs, self.loc, self.inverse, loc, scale
-        return averages(parts, (nodes**degrees, powers))
+        return averages((*self._parts(), loc, scale), tables)
+
+    def _parts(self) -> tuple[Numbers, ...]:
+        return self.logs, self.loc, self.inverse
 
 
 def mixture_slopes(target: Target) -> MixtureSlopes | None:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from kldiv.numerics import NORMAL_ENTROPY
-from kldiv.solvers.normal_charts import NormalChart, chart_of
+from kldiv.solvers.normal_charts import NormalChart
 from kldiv.solvers.normal_ends import normal_end, real_gradient
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.quadratic import Quadratic
@@ -51,7 +51,7 @@ def nearer(objective: Objective, theta: Tensor, recorder: Recorder) -> tuple[Ten
     """
     if objective.forward or objective.divergence.name != "kl":
         return theta, None
-    chart = chart_of(objective.family)
+    chart = objective.chart
     if chart is None or objective.family.fixed or not objective.target.event_shape:
         return theta, None
     with torch.no_grad():

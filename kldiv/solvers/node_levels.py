@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import torch
 
 from torch import Tensor
 
-from kldiv.definitions.target import Target
-from kldiv.estimators.integrals.landmarks import landmarks
+from kldiv.estimators.integrals.landmarks import Landmark
+from kldiv.solvers.arrays import Numbers, library_of, where_true
 
-__all__ = ["LEVELS", "by_level", "finest_scale", "first_levels", "sees"]
+__all__ = ["LEVELS", "breadth", "by_level", "finest_scale", "first_levels", "sees", "widest"]
 
 Level = tuple[float, float]
 """The spacing of nodes, and how far they reach."""
@@ -20,30 +21,46 @@ LEVELS = {
     2: ((0.8, 5.0), *((0.6 / 2**k, 8.25) for k in range(4))),
 }
 """Ever finer ones, by the number of coordinates."""
+_SPACINGS = {size: np.array([spacing for spacing, _ in LEVELS[size]]) for size in LEVELS}
 _SEEN = 1.0  # of the target's narrowest scale: nodes so far apart do not miss it
 
 
-def by_level(numbers: Tensor, levels: Sequence[Level]) -> Iterator[tuple[Level, Tensor]]:
+def by_level(numbers: Numbers, levels: Sequence[Level]) -> Iterator[tuple[Level, Numbers]]:
     """Each level that some rows are at, and which these are.
 
     Arguments:
         numbers: The number of the level of each row, with shape :math:`(R)`.
         levels: The levels.
     """
-    for number in numbers.unique().tolist():
-        yield levels[number], (numbers == number).nonzero()[:, 0]
+    for number, level in enumerate(levels):
+        rows = where_true(numbers == number)
+        if len(rows):
+            yield level, rows
 
 
-def finest_scale(target: Target) -> Tensor:
-    """The least scale of a target in any direction, with the target's batch shape."""
+def finest_scale(marks: Iterable[Landmark]) -> Tensor:
+    """The least scale of a target's landmarks in any direction, with its batch shape."""
     scales = []
-    for each in landmarks(target):
+    for each in marks:
         tilt = torch.zeros(()) if each.correlation is None else each.correlation
         scales.append(each.scale.amin(-1) * (1 - tilt.square()).sqrt())
     return torch.stack(scales).amin(0)
 
 
-def sees(spacing: float | Tensor, root: Tensor, finest: Tensor) -> Tensor:
+def breadth(root: Numbers) -> Numbers:
+    """The largest standard deviation of a coordinate, of members with these factors."""
+    if root.shape[-1] == 1:
+        return abs(root[..., 0, 0])
+    library = library_of(root)
+    return library.amax((root * root).sum(-1), -1) ** 0.5
+
+
+def widest(spacing: Numbers | float, finest: Numbers) -> Numbers:
+    """How broad members may be whose nodes miss nothing of their targets."""
+    return _SEEN * finest / spacing
+
+
+def sees(spacing: float, root: Numbers, finest: Numbers) -> Numbers:
     """Whether nodes of members miss nothing of a target.
 
     Arguments:
@@ -51,13 +68,13 @@ def sees(spacing: float | Tensor, root: Tensor, finest: Tensor) -> Tensor:
         root: The factors of the members' covariances, with shape :math:`(R, D, D)`.
         finest: The least scale of the target of each, with shape :math:`(R)`.
     """
-    found: Tensor = spacing * root.norm(dim=-1).amax(-1) <= _SEEN * finest
-    return found
+    return breadth(root) <= widest(spacing, finest)
 
 
-def first_levels(root: Tensor, finest: Tensor) -> Tensor:
+def first_levels(root: Numbers, finest: Numbers) -> Numbers:
     """The least level with which each member sees its target, and that another can confirm."""
-    levels = LEVELS[root.shape[-1]]
-    unseen = [~sees(spacing, root, finest) for spacing, _ in levels]
-    found: Tensor = torch.stack(unseen).sum(0).clamp_max(len(levels) - 2)
-    return found
+    spacings: Numbers = _SPACINGS[root.shape[-1]]
+    if isinstance(root, Tensor):
+        spacings = torch.from_numpy(spacings).to(root)
+    unseen = breadth(root)[:, None] > widest(spacings, finest[:, None])
+    return unseen.sum(-1).clip(max=len(spacings) - 2)

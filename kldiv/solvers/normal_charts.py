@@ -19,7 +19,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -30,42 +30,12 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 from kldiv.definitions.family import Family
 from kldiv.definitions.parameters import Parameter, ParameterSpace
 from kldiv.definitions.triangles import gram, triangle_of, triangular, with_diagonal
+from kldiv.solvers.arrays import Numbers, as_array, as_tensor, library_of
+from kldiv.solvers.normal_tables import Tables, basis_of, tables_of
 
-__all__ = ["NormalChart", "Tables", "chart_of"]
+__all__ = ["NormalChart", "chart_of"]
 
 _NAMES = {"loc", "scale"}, {"loc", "covariance_matrix"}
-
-
-@dataclass(frozen=True)
-class Tables:
-    r"""Nodes of the standard normal, and what the derivatives take from each.
-
-    Arguments:
-        nodes: With shape :math:`(K, D)`.
-        weights: With shape :math:`(K)` and sum 1.
-        slopes: What the gradient takes of :math:`\gamma`, with shape :math:`(P, KD)`.
-        bends: What the Hessian takes, with shape :math:`(P P, KD)`.
-        traces: The :math:`\operatorname{tr} B_i`, with shape :math:`(P)`.
-    """
-
-    nodes: Tensor
-    weights: Tensor
-    slopes: Tensor
-    bends: Tensor
-    traces: Tensor
-
-    @cached_property
-    def powers(self) -> Tensor:
-        r"""On a line, weights times powers of the nodes up to the fourth, :math:`(5, K)`."""
-        degrees = torch.arange(5, device=self.nodes.device).unsqueeze(-1)
-        return self.weights * self.nodes[:, 0] ** degrees
-
-    def to(self, device: torch.device, dtype: torch.dtype = torch.float64) -> Tables:
-        """The same on a device, in a precision."""
-        if device == self.nodes.device and dtype == self.nodes.dtype:
-            return self
-        parts = self.nodes, self.weights, self.slopes, self.bends, self.traces
-        return Tables(*(each.to(device, dtype) for each in parts))
 
 
 @dataclass(frozen=True)
@@ -121,11 +91,15 @@ class NormalChart:
             if name in self.space.parameters
         }
 
-    def moved(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        """Where a step in the chart leads."""
+    def moved(self, loc: Numbers, root: Numbers, step: Numbers) -> tuple[Numbers, Numbers]:
+        """Where a step in the chart leads, in tensors or in arrays of numpy."""
         if self.size == 1:
             return self._moved_on_a_line(loc, root, step)
-        shifts, basis = _basis(self.size, self.shape, *self._free)
+        found = self._moved(*map(as_tensor, (loc, root, step)))
+        return found if isinstance(step, Tensor) else tuple(map(as_array, found))
+
+    def _moved(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        shifts, basis = basis_of(self.size, self.shape, *self._free)
         shift, change = step[..., : len(shifts)], step[..., len(shifts) :]
         if len(shifts):
             loc = loc + (root @ shift.unsqueeze(-1)).squeeze(-1)
@@ -135,11 +109,13 @@ class NormalChart:
             root = root @ (grown + matrix.tril(-1))
         return loc, root
 
-    def _moved_on_a_line(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    def _moved_on_a_line(
+        self, loc: Numbers, root: Numbers, step: Numbers
+    ) -> tuple[Numbers, Numbers]:
         if self.shifts:
-            loc = torch.addcmul(loc, root[:, 0], step[:, :1])
+            loc = loc + root[:, 0] * step[:, :1]
         if step.shape[-1] > self.shifts:
-            root = root * step[:, -1:].exp().unsqueeze(-1)
+            root = root * library_of(step).exp(step[:, -1:, None])
         return loc, root
 
     def real_gradient(self, root: Tensor, gradient: Tensor) -> Tensor:
@@ -184,7 +160,7 @@ class NormalChart:
             grid: Their spacing, and how far they reach.
             offset: How far they are moved, as a share of the spacing.
         """
-        return _tables(self.size, self.shape, *self._free, grid, offset)
+        return tables_of(self.size, self.shape, *self._free, grid, offset)
 
     @cached_property
     def space(self) -> ParameterSpace:
@@ -249,51 +225,3 @@ def _by_names(family: Family, member: Distribution) -> NormalChart | None:
     scale = family.space.parameters.get("scale")
     single = scale is not None and not scale.shape and len(member.event_shape)
     return NormalChart(family, member.event_shape.numel(), "isotropic" if single else "diagonal")
-
-
-@lru_cache(maxsize=32)
-def _basis(size: int, shape: str, loc: bool, scale: bool) -> tuple[Tensor, Tensor]:
-    """The shifts (k, D) and the matrices (P - k, D, D) that the parameters stand for."""
-    identity = torch.eye(size, dtype=torch.float64)
-    shifts = identity if loc else identity[:0]
-    matrices = {
-        "isotropic": identity.unsqueeze(0),
-        "diagonal": torch.diag_embed(identity),
-        "full": _entries(size),
-    }[shape]
-    return shifts, matrices if scale else matrices[:0]
-
-
-def _entries(size: int) -> Tensor:
-    rows, columns = torch.tril_indices(size, size)
-    entries = torch.zeros(len(rows), size, size, dtype=torch.float64)
-    entries[torch.arange(len(rows)), rows, columns] = 1.0
-    return entries
-
-
-@lru_cache(maxsize=64)
-def _tables(
-    size: int, shape: str, loc: bool, scale: bool, grid: tuple[float, float], offset: float
-) -> Tables:
-    spacing, reach = grid
-    count = int(reach / spacing)
-    axis = spacing * (torch.arange(-count, count + 1, dtype=torch.float64) + offset)
-    z = torch.cartesian_prod(*[axis] * size).reshape(-1, size)
-    square = z.square().sum(-1)
-    z = z[square <= reach**2]
-    weights = (-z.square().sum(-1) / 2).exp()
-    weights = weights / weights.sum()
-    shifts, basis = _basis(size, shape, loc, scale)
-    generators = torch.cat([torch.zeros(len(shifts), size, size, dtype=torch.float64), basis])
-    traces = generators.diagonal(dim1=-2, dim2=-1).sum(-1)
-    still = shifts.unsqueeze(1).expand(-1, len(z), -1)
-    velocity = torch.cat([still, torch.einsum("pij,kj->pki", basis, z)])
-    inner = torch.einsum("kj,pkj->pk", z, velocity) - traces.unsqueeze(-1)
-    bends = torch.einsum("pki,qk->pqki", velocity, inner)
-    bends = bends - torch.einsum("pij,qkj->pqki", generators, velocity)
-    products = torch.einsum("pij,qjl->pqil", generators, generators)
-    bends = bends + torch.einsum("pqij,kj->pqki", (products + products.transpose(0, 1)) / 2, z)
-    bends = (bends + bends.transpose(0, 1)) / 2
-    slopes = (velocity * weights.unsqueeze(-1)).flatten(1)
-    bends = (bends * weights.unsqueeze(-1)).reshape(len(generators) ** 2, -1)
-    return Tables(z, weights, slopes, bends, traces)

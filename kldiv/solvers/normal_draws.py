@@ -16,7 +16,7 @@ from kldiv.estimators.sampling.quasi_random import AT_ONCE
 from kldiv.solvers.curvature_pairs import inverse_of
 from kldiv.solvers.lanczos import signature_by
 from kldiv.solvers.line_search import State
-from kldiv.solvers.normal_charts import NormalChart, chart_of
+from kldiv.solvers.normal_charts import NormalChart
 from kldiv.solvers.normal_surface import Averages, NormalSurface
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.slopes import log_density_and_slope
@@ -49,7 +49,7 @@ class NormalDraws(NormalSurface):
         """The same of an objective, ``None`` where it is another divergence or family."""
         if objective.forward or objective.divergence.name != "kl":
             return None
-        chart = chart_of(objective.family)
+        chart = objective.chart
         free = {"loc", "scale"}, {"loc", "covariance_matrix"}
         if chart is None or {*objective.family.space.parameters} not in free:
             return None

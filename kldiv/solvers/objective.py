@@ -23,6 +23,7 @@ from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature,
 from kldiv.estimators.sampling.draws import Plan, draw
 from kldiv.estimators.sampling.moving import points_of
 from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first, serves, why_not_held
+from kldiv.solvers.normal_charts import NormalChart, chart_of
 from kldiv.solvers.rules import Rule, has_moving_edges, rule_for
 from kldiv.solvers.under_target import UnderTarget
 
@@ -63,22 +64,18 @@ class Objective:
         self.gradients = 0
         self.tally = Tally(target)
         self._asked = estimator
+        self._draws = 0
         self._chosen: Estimator | None = None
         self._rule: Rule | None = None
-        self._draws = 0
         self._held: HeldDraws | None = None
         self._moves: bool | None = None
         self._projected: Projections | None = None
 
     def of(self, target: Target) -> Objective:
         """The same objective of another target."""
+        asked, seed = self._asked, self.seed
         return Objective(
-            target,
-            self.family,
-            self.divergence,
-            forward=self.forward,
-            estimator=self._asked,
-            seed=self.seed,
+            target, self.family, self.divergence, forward=self.forward, estimator=asked, seed=seed
         )
 
     @cached_property
@@ -91,6 +88,11 @@ class Objective:
         """The divergence at real vectors, or at first, as a problem for an estimator."""
         member = self.member if theta is None else self.family.at(theta)
         return self._problem(DistributionTarget(member))
+
+    @cached_property
+    def chart(self) -> NormalChart | None:
+        """The chart of its members where they are normal."""
+        return chart_of(self.family)
 
     def estimator(self, theta: Tensor | None = None) -> Estimator:
         """The estimator that is used, chosen once."""

@@ -14,7 +14,6 @@ from kldiv.solvers.curvature_pairs import CurvaturePairs
 from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.limited_memory import LimitedMemory
 from kldiv.solvers.line_search import State, chosen
-from kldiv.solvers.normal_charts import chart_of
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.optima import EXCESS
 from kldiv.solvers.projections import Projections
@@ -50,13 +49,13 @@ class OnProjections:
             )
         if not objective.free:
             return "another estimator was asked for"
-        if chart_of(objective.family) is None:
+        if objective.chart is None:
             return f"the members of {objective.family!r} are not normal"
         return None
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """Moves all rows until they settle, on more nodes until these change nothing."""
-        chart, target = chart_of(objective.family), objective.target
+        chart, target = objective.chart, objective.target
         if chart is None or not isinstance(target, ProjectedTarget):
             return LimitedMemory().solve(objective, starts, recorder)
         surface = Projections(objective, target, chart)
