@@ -209,6 +209,35 @@ def test_nan_among_many_logits_is_found():
         kldiv.divergence(right, wrong)
 
 
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_nan_is_found_where_the_other_side_has_no_category(dtype, side):
+    pair = [Categorical(logits=torch.zeros(LARGE, dtype=dtype)) for _ in range(2)]
+    pair[side].logits[7], pair[1 - side].logits[7] = math.nan, -math.inf
+    with pytest.raises(kldiv.InvalidArgument, match=f"^{'pq'[side]} = Categorical.*logits of"):
+        kldiv.divergence(*pair)
+
+
+@pytest.mark.parametrize("shift", [1e3, 1e6])
+def test_a_constant_in_the_logits_costs_no_digits(shift):
+    p, q = (torch.randn(2, LARGE, generator=torch.Generator().manual_seed(0)).double()).unbind()
+    moved = q + shift
+    found = kldiv.divergence(Categorical(logits=p), Categorical(logits=moved))
+    expected = kldiv.divergence(Categorical(logits=p), Categorical(logits=moved - shift))
+    assert float(found) == pytest.approx(float(expected), abs=float(found.error), rel=0)
+
+
+@pytest.mark.parametrize("height", [0.7, 1.1, 2.3])
+@pytest.mark.parametrize("count", [LARGE, 300_001, 1 << 20])
+def test_rounding_that_is_alike_for_all_categories_is_within_the_error(count, height):
+    steps = torch.zeros(count)
+    steps[::2] = height
+    p, q = Categorical(logits=torch.zeros(count)), Categorical(logits=steps)
+    found = kldiv.divergence(p, q)
+    wide = [Categorical(logits=side.logits.double()) for side in (p, q)]
+    assert abs(float(found) - float(kldiv.divergence(*wide))) <= float(found.error)
+
+
 def test_gradients_take_the_ordinary_way():
     p, q = pair((LARGE,), 1.0, torch.float32, "logits")
     theta = q.logits.clone().requires_grad_()

@@ -8,6 +8,10 @@ With weights :math:`a_i`, :math:`b_i` of sums A, B and :math:`d_i = \log(a_i / b
 
 where in the second form, of twice the work, nothing cancels. The first one, in the precision of
 the weights, is taken where the divergence is not small, the second one in float64 elsewhere.
+
+Logarithms are divided by their sums as well: what a constant was taken from, however large, sums
+to 1 only up to the rounding of that constant. In float32 a sum is taken in pairs, and its rounding
+is that of the exponentials, which is alike for all categories that weigh the same.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from kldiv.definitions.log_probability import was_given_probs
 __all__ = ["kl_of_large"]
 
 _NEAR = 0.02  # nats, below which sums of terms of both signs lose digits
+_UNITS = 8  # of rounding in a sum of exponentials
 
 
 @dataclass(frozen=True)
@@ -38,22 +43,21 @@ class _Weights:
 
     def divergence(self) -> tuple[Array, Array] | None:
         """The divergences of the rows and their rounding; ``None`` where one is not finite."""
-        value, rounding = self._plain(), 4 * np.finfo(self.p.dtype).eps
+        value, units = self._plain(), _UNITS
         if (value < _NEAR).any():
-            value, rounding = self._careful(), 0.0
+            value, units = self._careful(), 0
         if not np.isfinite(value).all():
             return None
         found = np.maximum(value, 0.0)
-        return found, rounding * (found + np.sqrt(found))
+        return found, units * np.finfo(self.p.dtype).eps * (1 + found)
 
     def _plain(self) -> Array:
         """By the first form, in the precision of the weights."""
-        exact = self.logs and self.p.dtype == np.float64  # torch has normalised logits
         mass, other, cross = np.zeros((3, len(self.p)))
-        work = np.empty((3, BLOCK), self.p.dtype)
+        work = np.empty((2, BLOCK), self.p.dtype)
         for rows, columns in blocks(*self.p.shape):
             a, b = self.p[rows, columns], self.q[rows, columns]
-            weight, gap, ratio = (each[: a.size].reshape(a.shape) for each in work)
+            weight, gap = (each[: a.size].reshape(a.shape) for each in work)
             if self.logs:
                 np.exp(a, out=weight)
                 np.subtract(b, a, out=gap)
@@ -66,11 +70,8 @@ class _Weights:
                 part = _dot(weight, gap)
             cross[rows] -= part
             mass[rows] += _sum(weight)
-            if not self.logs:
-                other[rows] += _sum(b)
-            elif not exact:
-                other[rows] += _sum(np.exp(b, out=ratio))
-        return cross / mass + np.log((1 if exact else other) / mass)
+            other[rows] += _sum(np.exp(b, out=gap) if self.logs else b)
+        return cross / mass + np.log(other / mass)
 
     def _careful(self) -> Array:
         """By the second form, in float64."""
@@ -117,7 +118,9 @@ def kl_of_large(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | Non
 
 
 def _dot(first: Array, second: Array) -> Array:
-    """The products of rows."""
+    """The products of rows; in float32 their terms are added in pairs."""
+    if first.dtype == np.float32:
+        return _sum(first * second)
     found: Array = first @ second[0] if len(first) == 1 else np.einsum("ij,ij->i", first, second)
     return found
 
