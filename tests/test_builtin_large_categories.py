@@ -13,7 +13,7 @@ import kldiv
 
 from kldiv import blocks
 from kldiv.blocks import LARGE
-from kldiv.builtin.closed_forms import categories, large_sums
+from kldiv.builtin.closed_forms import categories, large_pairs, large_side
 from kldiv.builtin.closed_forms.large_categories import kl_of_large
 
 SHAPES = [(LARGE,), (3, LARGE // 2), (LARGE // 5, 6)]
@@ -31,7 +31,7 @@ def pair(shape, gap, dtype, kind):
 
 def ordinary(p, q):
     """The divergence as that of few categories is computed."""
-    with mock.patch.object(categories, "kl_of_large", return_value=None):
+    with mock.patch.object(large_pairs, "kl_of_large", return_value=None):
         return kldiv.divergence(p, q)
 
 
@@ -96,7 +96,7 @@ COUNT = 3000
 @pytest.fixture
 def small_blocks():
     """Some thousand categories are many, and taken in blocks of some hundred."""
-    with mock.patch.object(large_sums, "LARGE", COUNT), mock.patch.object(blocks, "BLOCK", 400):
+    with mock.patch.object(large_side, "LARGE", COUNT), mock.patch.object(blocks, "BLOCK", 400):
         yield
 
 

@@ -24,12 +24,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from kldiv.blocks import BLOCK, LARGE, Array, arrays_of, blocks
+from kldiv.blocks import BLOCK, LARGE, Array, arrays_of, blocks, dot
 from kldiv.definitions.log_probability import was_given_probs
 
 __all__ = ["kl_of_large"]
 
 _NEAR = 0.02  # nats, below which sums of terms of both signs lose digits
+_ROUNDING = 1e-13  # of logarithms, which a close pair feels the more
 _UNITS = 8  # of rounding in a sum of exponentials
 
 
@@ -49,7 +50,8 @@ class _Weights:
         if not np.isfinite(value).all():
             return None
         found = np.maximum(value, 0.0)
-        return found, units * np.finfo(self.p.dtype).eps * (1 + found)
+        rounding = _ROUNDING * (found + np.sqrt(found))
+        return found, rounding + units * np.finfo(self.p.dtype).eps * (1 + found)
 
     def _plain(self) -> Array:
         """By the first form, in the precision of the weights."""
@@ -64,13 +66,13 @@ class _Weights:
             else:
                 weight = a
                 np.log(np.divide(b, a, out=gap), out=gap)
-            part = _dot(weight, gap)
+            part = dot(weight, gap)
             if not np.isfinite(part).all():  # 0 log 0
                 gap[weight == 0] = 0
-                part = _dot(weight, gap)
+                part = dot(weight, gap)
             cross[rows] -= part
-            mass[rows] += _sum(weight)
-            other[rows] += _sum(np.exp(b, out=gap) if self.logs else b)
+            mass[rows] += weight.sum(-1)
+            other[rows] += (np.exp(b, out=gap) if self.logs else b).sum(-1)
         return cross / mass + np.log(other / mass)
 
     def _careful(self) -> Array:
@@ -82,9 +84,9 @@ class _Weights:
             weight = np.exp(a) if self.logs else a
             surplus = np.expm1(gap) if self.logs else gap / a
             change = gap if self.logs else np.log1p(surplus)
-            mass[rows] += _sum(weight)
-            excess[rows] += _dot(weight, surplus)
-            cross[rows] += _dot(weight, surplus - change)
+            mass[rows] += weight.sum(-1)
+            excess[rows] += dot(weight, surplus)
+            cross[rows] += dot(weight, surplus - change)
         ratio = excess / mass
         return cross / mass - (ratio - np.log1p(ratio))
 
@@ -115,17 +117,3 @@ def kl_of_large(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | Non
         return None
     value, rounding = (torch.from_numpy(each).reshape(p.batch_shape) for each in found)
     return value, rounding
-
-
-def _dot(first: Array, second: Array) -> Array:
-    """The products of rows; in float32 their terms are added in pairs."""
-    if first.dtype == np.float32:
-        return _sum(first * second)
-    found: Array = first @ second[0] if len(first) == 1 else np.einsum("ij,ij->i", first, second)
-    return found
-
-
-def _sum(rows: Array) -> Array:
-    """The sums of rows."""
-    found: Array = rows.sum(-1)
-    return found

@@ -1,0 +1,98 @@
+"""The probabilities of some of many categories, and the sums that divergences share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from kldiv.blocks import Array, dot
+from kldiv.builtin.closed_forms.large_side import LargeSide
+
+__all__ = ["BUFFERS", "LargeBlock"]
+
+BUFFERS = 5
+"""How many buffers a block needs."""
+
+
+class LargeBlock:
+    """The probabilities of both sides in a block; what is made of them is made once.
+
+    Arguments:
+        sides: The two sides.
+        place: The block.
+        scaled: Whether the probabilities are to be normalised.
+        buffers: Memory to work in, a row for each buffer.
+    """
+
+    def __init__(
+        self,
+        sides: Sequence[LargeSide],
+        place: tuple[slice, slice],
+        buffers: Array,
+        *,
+        scaled: bool,
+    ) -> None:
+        shape = sides[0].given[place].shape
+        memory = [each[: shape[0] * shape[1]].reshape(shape) for each in buffers]
+        *both, self._log_u, self._u, self._spare = memory
+        given = [
+            side.read(place, out, scaled=scaled) for side, out in zip(sides, both, strict=True)
+        ]
+        self._by_logs = all(side.logs for side in sides)
+        if self._by_logs:
+            np.subtract(given[0], given[1], out=self._log_u)
+        self.p, self.q = (
+            np.exp(numbers, out=out) if side.logs else numbers
+            for side, numbers, out in zip(sides, given, both, strict=True)
+        )
+
+    @cached_property
+    def ratio(self) -> Array:
+        """The ratio u of p to q."""
+        ratio: Array = np.divide(self.p, self.q, out=self._u)
+        return ratio
+
+    @cached_property
+    def log_ratio(self) -> Array:
+        """Its logarithm."""
+        return self._log_u if self._by_logs else np.log(self.ratio, out=self._log_u)
+
+    @cached_property
+    def cross(self) -> Array:
+        r"""The sums of :math:`p \log u`."""
+        return dot(self.p, self.log_ratio)
+
+    @cached_property
+    def reverse(self) -> Array:
+        r"""The sums of :math:`-q \log u`."""
+        return -dot(self.q, self.log_ratio)
+
+    def power(self, order: float) -> Array:
+        r"""The sums of :math:`p^\alpha q^{1 - \alpha}`."""
+        if order == 2:
+            return dot(self.p, self.ratio)
+        if order == 0.5:
+            return dot(self.q, np.sqrt(self.ratio, out=self._spare))
+        np.multiply(self.log_ratio, order, out=self._spare)
+        return dot(self.q, np.exp(self._spare, out=self._spare))
+
+    def of_mixture(self, weight: float) -> tuple[Array, Array]:
+        r"""The sums of :math:`p\,l` and :math:`q\,l`, :math:`l = \log((1 - w) u + w)`."""
+        np.multiply(self.ratio, 1 - weight, out=self._spare)
+        np.add(self._spare, weight, out=self._spare)
+        np.log(self._spare, out=self._spare)
+        return dot(self.p, self._spare), dot(self.q, self._spare)
+
+    def overlap(self, multiple: float) -> Array:
+        r"""The sums of :math:`\min(p, \gamma q)`."""
+        other = self.q if multiple == 1 else np.multiply(self.q, multiple, out=self._spare)
+        shared: Array = np.minimum(self.p, other, out=self._spare).sum(-1)
+        return shared
+
+    def harmonic(self) -> Array:
+        r"""The sums of :math:`p q / (p + q)`."""
+        np.add(self.ratio, 1, out=self._spare)
+        mean: Array = np.divide(self.p, self._spare, out=self._spare).sum(-1)
+        return mean
