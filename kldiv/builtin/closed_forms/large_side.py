@@ -9,7 +9,7 @@ import numpy as np
 
 from torch.distributions import Categorical, Distribution
 
-from kldiv.blocks import LARGE, Array, arrays_of, blocks
+from kldiv.blocks import BLOCK, LARGE, Array, arrays_of, blocks
 from kldiv.definitions.log_probability import was_given_probs
 
 __all__ = ["LargeSide", "is_large"]
@@ -47,32 +47,33 @@ class LargeSide:
         if not self.logs:
             found: Array = np.log(self.given.sum(-1, keepdims=True, dtype=np.float64))
             return found
-        mass = np.zeros((len(self.given), 1))
+        mass, buffer = np.zeros((len(self.given), 1)), np.empty(BLOCK)
         for place in blocks(*self.given.shape):
-            mass[place[0]] += np.exp(self.given[place], dtype=np.float64).sum(-1, keepdims=True)
+            block = _in_double(self.given[place], buffer)
+            mass[place[0]] += np.exp(block, out=block).sum(-1, keepdims=True)
         return np.log(mass)
 
-    def read(self, place: tuple[slice, slice], out: Array, *, scaled: bool) -> Array:
-        """Its numbers in a block in float64, the memory to write to or as they are.
+    def read(self, place: tuple[slice, slice], buffer: Array, *, scaled: bool) -> Array:
+        """Its numbers in a block in float64, as they are or in a buffer.
 
         Arguments:
             place: The block.
-            out: Memory of its shape.
+            buffer: Memory to write to.
             scaled: Whether they are to be normalised.
         """
-        block: Array = self.given[place]
+        given: Array = self.given[place]
+        if given.dtype == np.float64 and not scaled:
+            return given
+        block = _in_double(given, buffer)
         if scaled and self.logs:
-            return np.subtract(block, self.log_mass[place[0]], out=out)
-        if scaled:
-            return np.multiply(block, np.exp(-self.log_mass[place[0]]), out=out)
-        if block.dtype == np.float64:
-            return block
-        np.copyto(out, block)
-        return out
+            block -= self.log_mass[place[0]]
+        elif scaled:
+            block *= np.exp(-self.log_mass[place[0]])
+        return block
 
     def log_probabilities(self, place: tuple[slice, slice]) -> Array:
         """Those of a block, normalised, in float64."""
-        block = self.given[place].astype(np.float64)
+        block: Array = self.given[place].astype(np.float64)
         if not self.logs:
             np.log(block, out=block)
         block -= self.log_mass[place[0]]
@@ -85,3 +86,10 @@ def is_large(p: Distribution, q: Distribution) -> bool:
     if first is None or second is None or p.batch_shape != q.batch_shape:
         return False
     return first.given.shape == second.given.shape and first.given.size >= LARGE
+
+
+def _in_double(numbers: Array, buffer: Array) -> Array:
+    """A copy in float64 in a buffer."""
+    copy: Array = buffer[: numbers.size].reshape(numbers.shape)
+    np.copyto(copy, numbers)
+    return copy

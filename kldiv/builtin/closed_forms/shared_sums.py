@@ -18,6 +18,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,11 @@ class Sums(ABC):
     scaled = False
     """Whether the probabilities have to sum to 1."""
 
+    @property
+    def roots(self) -> bool:
+        """Whether square roots are summed."""
+        return False
+
     @abstractmethod
     def of(self, block: LargeBlock) -> Sequence[Array]:
         """The sums over a block."""
@@ -88,6 +94,11 @@ class _OfRenyi(Sums):
 
     order: float
     form: OfAdditive
+
+    @property
+    def roots(self) -> bool:
+        """Those of order one half are."""
+        return self.order == 0.5
 
     def of(self, block: LargeBlock) -> Sequence[Array]:
         """The cross entropy less the entropy, or the integral of the power."""
@@ -202,12 +213,14 @@ class _OfTriangle(_Scaled):
     """The triangular discrimination."""
 
     def of(self, block: LargeBlock) -> Sequence[Array]:
-        """A quarter of what it lacks of its largest value."""
+        """A quarter of what it lacks of the two masses."""
         return (block.harmonic(),)
 
     def total(self, masses: Masses, *sums: Array) -> Array:
         """What it does not lack."""
-        return masses.p + masses.q - 4 * sums[0]
+        (lack,) = sums
+        value: Array = masses.p + masses.q - 4 * lack
+        return value
 
 
 def sums_of(divergence: Divergence) -> Sums | None:
@@ -232,20 +245,23 @@ def shared_sums(kinds: Sequence[Sums], sides: Sequence[LargeSide]) -> list[Pair 
         Both of each, a number for each row; ``None`` for those that are too small or not finite.
     """
     scaled = any(each.scaled for each in kinds) and not all(side.normalised for side in sides)
+    roots = any(each.roots for each in kinds)
     shape = sides[0].given.shape
     buffers = np.empty((BUFFERS, BLOCK))
-    totals = [np.zeros((each.number, shape[0])) for each in kinds]
-    masses, least = np.zeros((2, shape[0])), np.inf
+    totals, least = np.zeros((2 + sum(each.number for each in kinds), shape[0])), np.inf
     for place in blocks(*shape):
-        block = LargeBlock(sides, place, buffers, scaled=scaled)
+        block = LargeBlock(sides, place, buffers, scaled=scaled, roots=roots)
         least = min(least, block.p.min(), block.q.min())
         if not least > _LEAST:
             return [None] * len(kinds)
-        masses[:, place[0]] += block.p.sum(-1), block.q.sum(-1)
-        for index, kind in enumerate(kinds):
-            totals[index][:, place[0]] += kind.of(block)
-    found = Masses(masses[0], masses[1], _ROUNDING * (1 - np.log(least)))
-    pairs = (kind.estimate(found, *sums) for kind, sums in zip(kinds, totals, strict=True))
+        parts = [block.p.sum(-1), block.q.sum(-1)]
+        for kind in kinds:
+            parts += kind.of(block)
+        totals[:, place[0]] += parts
+    mass_p, mass_q, *sums = totals
+    masses = Masses(mass_p, mass_q, _ROUNDING * (1 - np.log(least)))
+    left = iter(sums)
+    pairs = [kind.estimate(masses, *islice(left, kind.number)) for kind in kinds]
     return [pair if _is_usable(*pair) else None for pair in pairs]
 
 
