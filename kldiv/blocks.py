@@ -66,7 +66,7 @@ def dot(first: Array, second: Array) -> Array:
     if first.dtype == np.float32:
         found: Array = (first * second).sum(-1)
     elif len(first) == 1:
-        found = first @ second[0]
+        found = first.dot(second[0])
     else:
         found = np.einsum("ij,ij->i", first, second)
     return found

@@ -37,7 +37,7 @@ class LargeBlock:
         roots: bool,
     ) -> None:
         shape = sides[0].given[place].shape
-        memory = [each[: shape[0] * shape[1]].reshape(shape) for each in buffers]
+        memory = buffers[:, : shape[0] * shape[1]].reshape(-1, *shape)
         first, second, self._log_u, self._u, self._root, self._spare = memory
         p, q = (
             side.read(place, buffer, scaled=scaled)
@@ -52,6 +52,16 @@ class LargeBlock:
             self.p = np.multiply(self.q, self.ratio, out=first)
         else:
             self.p = np.exp(p, out=first) if sides[0].logs else p
+
+    @cached_property
+    def mass_p(self) -> Array:
+        """The sums of p."""
+        return _sum(self.p)
+
+    @cached_property
+    def mass_q(self) -> Array:
+        """The sums of q."""
+        return _sum(self.q)
 
     @cached_property
     def ratio(self) -> Array:
@@ -92,19 +102,22 @@ class LargeBlock:
 
     def of_mixture(self, weight: float) -> tuple[Array, Array]:
         r"""The sums of :math:`p\,l` and :math:`q\,l`, :math:`l = \log((1 - w) u + w)`."""
-        np.multiply(self.ratio, 1 - weight, out=self._spare)
-        np.add(self._spare, weight, out=self._spare)
-        np.log(self._spare, out=self._spare)
-        return dot(self.p, self._spare), dot(self.q, self._spare)
+        share = np.float64(1 - weight)
+        np.log(np.add(self.ratio, weight / share, out=self._spare), out=self._spare)
+        of_p, of_q = dot(self.p, self._spare), dot(self.q, self._spare)
+        return of_p + np.log(share) * self.mass_p, of_q + np.log(share) * self.mass_q
 
     def overlap(self, multiple: float) -> Array:
         r"""The sums of :math:`\min(p, \gamma q)`."""
         other = self.q if multiple == 1 else np.multiply(self.q, multiple, out=self._spare)
-        shared: Array = np.minimum(self.p, other, out=self._spare).sum(-1)
-        return shared
+        return _sum(np.minimum(self.p, other, out=self._spare))
 
     def harmonic(self) -> Array:
         r"""The sums of :math:`p q / (p + q)`."""
         np.add(self.ratio, 1, out=self._spare)
-        mean: Array = np.divide(self.p, self._spare, out=self._spare).sum(-1)
-        return mean
+        return _sum(np.divide(self.p, self._spare, out=self._spare))
+
+
+def _sum(rows: Array) -> Array:
+    found: Array = rows.sum(-1)
+    return found

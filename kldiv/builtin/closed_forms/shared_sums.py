@@ -38,7 +38,7 @@ from kldiv.definitions.divergence import Divergence, OfAdditive
 __all__ = ["Sums", "shared_sums", "sums_of"]
 
 _NEAR = 0.02  # below which sums of terms of both signs lose digits
-_ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of a sum, for logarithms of size 1
+_ROUNDING = 32 * float(np.finfo(np.float64).eps)  # of a sum, for logarithms of size 1
 _LEAST = 1e-130  # a probability of which quotients and their squares are numbers
 _APART = 0.05  # of an order from 1, by which the logarithm of an integral is divided
 _LOOSE = 1e-12  # of the logarithm of a mass that is taken for 1
@@ -254,7 +254,7 @@ def shared_sums(kinds: Sequence[Sums], sides: Sequence[LargeSide]) -> list[Pair 
         least = min(least, block.p.min(), block.q.min())
         if not least > _LEAST:
             return [None] * len(kinds)
-        parts = [block.p.sum(-1), block.q.sum(-1)]
+        parts = [block.mass_p, block.mass_q]
         for kind in kinds:
             parts += kind.of(block)
         totals[:, place[0]] += parts
