@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
 
-__all__ = ["BLOCK", "LARGE", "Array", "arrays_of", "blocks"]
+__all__ = ["BLOCK", "LARGE", "Array", "arrays_of", "blocks", "dot"]
 
 Array = NDArray[Any]
 
@@ -58,3 +59,14 @@ def blocks(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
     for row in range(0, rows, high):
         for column in range(0, columns, BLOCK):
             yield slice(row, min(row + high, rows)), slice(column, min(column + BLOCK, columns))
+
+
+def dot(first: Array, second: Array) -> Array:
+    """The products of rows; in float32 their terms are added in pairs."""
+    if first.dtype == np.float32:
+        found: Array = (first * second).sum(-1)
+    elif len(first) == 1:
+        found = first.dot(second[0])
+    else:
+        found = np.einsum("ij,ij->i", first, second)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,12 @@ class ArrayRule(ABC):
         In float64, or in that precision with what it rounds away counted as error. ``None``
         where the ordinary way is the right one.
         """
+
+    def together(
+        self, p: Distribution, q: Distribution, divergences: Sequence[Divergence]
+    ) -> Sequence[tuple[Tensor, Tensor] | None]:
+        """The same of several divergences, what they have in common done once."""
+        return [self.of_arrays(p, q, each) for each in divergences]
 
 
 @dataclass(frozen=True)

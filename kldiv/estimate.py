@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,9 +14,11 @@ from torch import Tensor
 
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.numerics import total
-from kldiv.tables import with_unit
+from kldiv.tables import html_table, numbers_text, text_table, with_unit
 
-__all__ = ["Estimate", "finished"]
+__all__ = ["Estimate", "Estimates", "finished"]
+
+_HEADERS = ("divergence", "value", "error", "method")
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,32 @@ class Estimate:
         )
         because = f": {self.reason}" if self.reason and not self.value.isfinite().all() else ""
         return f"Estimate({text}, {origin}{because})"
+
+
+class Estimates(dict[str, Estimate]):
+    """Estimates of several divergences of one pair, by the divergences' names: shown as a table.
+
+    Example:
+        >>> import kldiv
+        >>> from torch.distributions import Normal
+        >>> kldiv.divergence(Normal(0.0, 1.0), Normal(1.0, 1.0), ["kl", "hellinger"])
+        divergence  value      error    method
+        ----------  ---------  -------  ------
+        kl          0.5 nats   6.0e-08  exact
+        hellinger   0.3427872  4.1e-08  exact
+    """
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        for name, estimate in self.items():
+            constant = " + constant" if estimate.up_to_constant else ""
+            value = with_unit(numbers_text(estimate.value.detach()) + constant, estimate.unit)
+            yield name, value, f"{float(estimate.error.max()):.1e}", estimate.method
+
+    def __repr__(self) -> str:
+        return text_table(_HEADERS, self._rows())
+
+    def _repr_html_(self) -> str:
+        return html_table(_HEADERS, self._rows())
 
 
 def finished(estimate: Estimate, unit: str, dtype: torch.dtype) -> Estimate:

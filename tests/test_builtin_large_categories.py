@@ -13,7 +13,7 @@ import kldiv
 
 from kldiv import blocks
 from kldiv.blocks import LARGE
-from kldiv.builtin.closed_forms import categories, large_sums
+from kldiv.builtin.closed_forms import categories, large_pairs, large_side
 from kldiv.builtin.closed_forms.large_categories import kl_of_large
 
 SHAPES = [(LARGE,), (3, LARGE // 2), (LARGE // 5, 6)]
@@ -31,7 +31,7 @@ def pair(shape, gap, dtype, kind):
 
 def ordinary(p, q):
     """The divergence as that of few categories is computed."""
-    with mock.patch.object(categories, "kl_of_large", return_value=None):
+    with mock.patch.object(large_pairs, "kl_of_large", return_value=None):
         return kldiv.divergence(p, q)
 
 
@@ -96,7 +96,7 @@ COUNT = 3000
 @pytest.fixture
 def small_blocks():
     """Some thousand categories are many, and taken in blocks of some hundred."""
-    with mock.patch.object(large_sums, "LARGE", COUNT), mock.patch.object(blocks, "BLOCK", 400):
+    with mock.patch.object(large_side, "LARGE", COUNT), mock.patch.object(blocks, "BLOCK", 400):
         yield
 
 
@@ -207,6 +207,49 @@ def test_nan_among_many_logits_is_found():
     right = Categorical(logits=torch.zeros(LARGE))
     with pytest.raises(kldiv.InvalidArgument, match="logits of Categorical must be finite"):
         kldiv.divergence(right, wrong)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_nan_is_found_where_the_other_side_has_no_category(dtype, side):
+    pair = [Categorical(logits=torch.zeros(LARGE, dtype=dtype)) for _ in range(2)]
+    pair[side].logits[7], pair[1 - side].logits[7] = math.nan, -math.inf
+    with pytest.raises(kldiv.InvalidArgument, match=f"^{'pq'[side]} = Categorical.*logits of"):
+        kldiv.divergence(*pair)
+
+
+@pytest.mark.parametrize("shift", [1e3, 1e6])
+def test_a_constant_in_the_logits_costs_no_digits(shift):
+    p, q = (torch.randn(2, LARGE, generator=torch.Generator().manual_seed(0)).double()).unbind()
+    moved = q + shift
+    found = kldiv.divergence(Categorical(logits=p), Categorical(logits=moved))
+    expected = kldiv.divergence(Categorical(logits=p), Categorical(logits=moved - shift))
+    assert float(found) == pytest.approx(float(expected), abs=float(found.error), rel=0)
+
+
+@pytest.mark.parametrize("height", [0.7, 1.1, 2.3])
+@pytest.mark.parametrize("count", [LARGE, 300_001, 1 << 20])
+def test_rounding_that_is_alike_for_all_categories_is_within_the_error(count, height):
+    steps = torch.zeros(count)
+    steps[::2] = height
+    p, q = Categorical(logits=torch.zeros(count)), Categorical(logits=steps)
+    found = kldiv.divergence(p, q)
+    wide = [Categorical(logits=side.logits.double()) for side in (p, q)]
+    assert abs(float(found) - float(kldiv.divergence(*wide))) <= float(found.error)
+
+
+@pytest.mark.parametrize("height", [0.7, 1.1, 2.3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_categories_that_are_alike_count_as_one(dtype, height):
+    steps = torch.tensor([height, 0.0], dtype=dtype)
+    many = [
+        Categorical(logits=side.repeat(LARGE // 2)) for side in (torch.zeros_like(steps), steps)
+    ]
+    few = [Categorical(logits=side.logits[:2].double()) for side in many]
+    for name, found in kldiv.divergence(*many, OTHERS[:-1]).items():
+        expected = kldiv.divergence(*few, name)
+        apart = abs(float(found) - float(expected))
+        assert apart <= float(found.error) + float(expected.error), name
 
 
 def test_gradients_take_the_ordinary_way():

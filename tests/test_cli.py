@@ -176,6 +176,17 @@ def test_an_evaluation_can_be_had_as_json(run, calls):
     assert found["method"] == "quadrature"
 
 
+def test_several_divergences_are_a_table_or_an_object_of_them(run):
+    arguments = ("eval", "normal", "normal(loc=1.0)", "-d", "kl", "-d", "chi2")
+    lines = run(*arguments).splitlines()
+    assert lines[0].split() == ["divergence", "value", "error", "method"]
+    assert [line.split()[:2] for line in lines[2:]] == [["kl", "0.5"], ["chi2", "1.718282"]]
+    found = json.loads(run(*arguments, "--json"))
+    assert list(found) == ["kl", "chi2"]
+    assert found["kl"] == json.loads(run(*arguments[:-2], "--json"))
+    assert "after 'kl'" in run(*arguments, "-d", "kl", status=2)
+
+
 def test_infinity_is_text_in_json(run, monkeypatch):
     infinite = Estimate(torch.tensor(torch.inf), torch.tensor(0.0), "sum", reason="no mass")
     monkeypatch.setitem(vars(kldiv), "divergence", lambda *_, **__: infinite)

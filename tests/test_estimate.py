@@ -8,7 +8,7 @@ import torch
 
 import kldiv
 
-from kldiv import Estimate
+from kldiv.estimate import Estimate, Estimates
 
 
 def estimate(value, error=0.0, method="exact", **more):
@@ -83,3 +83,16 @@ def test_an_estimate_cannot_be_changed():
 )
 def test_its_text_tells_the_value_the_error_and_the_origin(made, text):
     assert repr(made) == text
+
+
+def test_several_estimates_are_shown_as_a_table():
+    several = Estimates(
+        kl=estimate([0.0, 2.0], [0.1, 0.2]), chi2=estimate(0.5, unit="", up_to_constant=True)
+    )
+    assert repr(several).splitlines() == [
+        "divergence  value           error    method",
+        "----------  --------------  -------  ------",
+        "kl          [0, 2] nats     2.0e-01  exact",
+        "chi2        0.5 + constant  0.0e+00  exact",
+    ]
+    assert "<td>[0, 2] nats</td>" in several._repr_html_()

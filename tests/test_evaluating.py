@@ -241,6 +241,82 @@ def test_bad_input_is_one_error_that_names_argument_value_and_remedy(case):
             kldiv.explain(*arguments)
 
 
+SEVERAL = {
+    "closed forms and quadrature": (NORMAL, Laplace(one(1.0), 2.0), {}),
+    "a batch": (Normal(double(0.0, 1.0), 1.0), StudentT(one(4.0)), {}),
+    "categories": (Categorical(double(0.2, 0.8)), Categorical(double(0.5, 0.5)), {}),
+    "a series": (Poisson(one(2.0)), Poisson(one(3.0)), {"estimator": "sum"}),
+    "chance": (NORMAL, Laplace(one(1.0), 2.0), {"estimator": "monte_carlo", "seed": 3}),
+    "samples": (torch.randn(50, 1).double(), torch.randn(60, 1).double(), {"seed": 1}),
+    "names": ("normal", "laplace(scale=2.0)", {"estimator": kldiv.Quadrature(rtol=1e-6)}),
+}
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_several_divergences_are_each_what_they_are_alone(case):
+    p, q, options = SEVERAL[case]
+    wanted = ["renyi(alpha=0.5)", "kl", "alpha(alpha=0.5)"]
+    found = kldiv.divergence(p, q, wanted, **options)
+    assert list(found) == wanted
+    for name, estimate in found.items():
+        alone = kldiv.divergence(p, q, name, **options)
+        assert repr(estimate) == repr(alone)
+        torch.testing.assert_close(estimate.value, alone.value, rtol=0, atol=0)
+        torch.testing.assert_close(estimate.error, alone.error, rtol=0, atol=0)
+
+
+def test_several_may_be_names_classes_and_objects():
+    chi2 = kldiv.divergences["chi2"].load()
+    found = kldiv.divergence(NORMAL, NORMAL, ("Total-Variation", chi2, Gap()))
+    assert list(found) == ["Total-Variation", "chi2", "gap"]
+    assert found["gap"].unit == "apples"
+
+
+def test_a_module_is_asked_for_its_distribution_once_for_several():
+    class Member(torch.nn.Module):
+        calls = 0
+
+        def forward(self):
+            self.calls += 1
+            return NORMAL
+
+    member = Member()
+    kldiv.divergence(member, Laplace(one(0.0), 1.0), ["kl", "chi2", "hellinger"])
+    assert member.calls == 1
+
+
+def test_a_single_divergence_in_a_list_is_still_a_list():
+    found = kldiv.divergence(NORMAL, NORMAL, ["kl"])
+    assert isinstance(found, dict)
+    assert float(found["kl"]) == 0
+
+
+WRONG_LISTS = {
+    "empty": ([], ValueError, r"must name at least one, got \[\]"),
+    "twice": (["kl", "kl"], ValueError, "two of one name, got 'kl' after 'kl'; leave one"),
+    "in capitals": (["kl", "KL"], ValueError, "got 'KL' after 'kl'"),
+    "by its default": (
+        ["jensen_shannon", "jensen_shannon(weight=0.5)"],
+        ValueError,
+        "after 'jensen_shannon'",
+    ),
+    "a name and an object": (["gap", Gap()], LookupError, "unknown divergence 'gap'"),
+    "objects of one name": ([Gap(), Gap()], ValueError, "got 'gap' after 'gap'"),
+    "unknown": (["kl", "helinger"], LookupError, "'helinger'.*did you mean 'hellinger'"),
+    "a list": (["kl", ["chi2"]], TypeError, r"divergence must be .* got \['chi2'\]"),
+    "a number": (("kl", 7), TypeError, "divergence must be .* got 7"),
+    "no order": ({"kl", "chi2"}, TypeError, "divergence must be .* got {"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_LISTS)
+def test_a_list_that_is_none_of_divergences_is_one_error(case):
+    given, builtin, message = WRONG_LISTS[case]
+    with pytest.raises(kldiv.KldivError, match=message) as raised:
+        kldiv.divergence(NORMAL, NORMAL, given)
+    assert isinstance(raised.value, builtin)
+
+
 def test_a_tolerance_not_met_carries_the_estimate_through_pickle():
     tight = kldiv.Quadrature(rtol=1e-12, max_evaluations=100)
     with pytest.raises(kldiv.ToleranceNotMet) as raised:

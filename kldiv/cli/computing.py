@@ -33,14 +33,28 @@ _estimator_option = click.option(
 @main.command("eval")
 @click.argument("p")
 @click.argument("q")
-@_divergence_option
+@click.option(
+    "-d",
+    "--divergence",
+    "names",
+    multiple=True,
+    default=("kl",),
+    show_default=True,
+    metavar="NAME",
+    help="The divergence; may be given several times.",
+)
 @_estimator_option
 @click.option("--seed", type=int, help="The seed, where chance has a part.")
 @json_option
 def evaluate(
-    p: str, q: str, *, divergence: str, estimator: str, seed: int | None, as_json: bool
+    p: str, q: str, *, names: tuple[str, ...], estimator: str, seed: int | None, as_json: bool
 ) -> None:
     """Evaluates the divergence of P from Q, such as "normal(loc=0, scale=1)"."""
+    if len(names) > 1:
+        found = kldiv.divergence(p, q, names, estimator=estimator, seed=seed)
+        click.echo(json_text(found) if as_json else repr(found))
+        return
+    (divergence,) = names
     estimate = kldiv.divergence(p, q, divergence, estimator=estimator, seed=seed)
     if as_json:
         click.echo(json_text(estimate))

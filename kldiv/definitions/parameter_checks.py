@@ -9,6 +9,7 @@ from textwrap import shorten
 
 from torch import Tensor
 from torch.distributions import (
+    Categorical,
     Distribution,
     Independent,
     MixtureSameFamily,
@@ -52,14 +53,17 @@ def check_parameters(distribution: Distribution, argument: str) -> None:
 def may_wait(distribution: Distribution) -> bool:
     """Whether the check may be left until a copy is made, if ever one is.
 
-    So it may for large normals that torch has checked: infinity, which is left to be found, does
-    not pass through the closed forms that need no copy unseen.
+    So it may for large normals and categorical distributions that torch has checked, and for
+    logits, of which any will do: infinity and NaN, which are left to be found, do not pass through
+    the closed forms that need no copy unseen.
     """
     part = distribution
     while isinstance(part, Independent):
         part = part.base_dist
-    known = type(part) in (Normal, MultivariateNormal) and bool(part._validate_args)
-    return known and is_late(distribution)
+    kind = type(part)
+    checked = bool(part._validate_args) and kind in (Categorical, MultivariateNormal, Normal)
+    logits = kind is Categorical and vars(part).get("logits") is vars(part)["_param"]
+    return (checked or logits) and is_late(distribution)
 
 
 def _is_allowed(distribution: Distribution, name: str, value: Tensor) -> bool:

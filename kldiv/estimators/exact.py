@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -26,10 +26,11 @@ from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem
 from kldiv.numerics import total
 
-__all__ = ["Exact"]
+__all__ = ["Exact", "prepare"]
 
 _EPS = torch.finfo(torch.float64).eps
 _NUDGE = 4 * _EPS
+_PREPARED = "arrays"
 _CAUTION = 8.0  # a rounding error may be some times what two tries show of it
 
 
@@ -63,7 +64,8 @@ class Exact:
         known, divergence = problem.notes.get(self.name), problem.divergence
         p, q = problem.p.given, problem.q.given
         if isinstance(known, ArrayRule) and p is not None and q is not None:
-            found = known.of_arrays(p, q, divergence)
+            prepared = problem.notes.get(_PREPARED)
+            found = prepared[0] if prepared else known.of_arrays(p, q, divergence)
             if found is not None:
                 return self._estimate(problem, *found)
         p, q = problem.p.distribution, problem.q.distribution
@@ -91,6 +93,25 @@ class Exact:
         self, divergence: Divergence, p: Distribution, q: Distribution
     ) -> Iterator[Rule]:
         return (rule for rule in (*self.rules, _TORCH) if rule.covers(divergence, p, q))
+
+
+def prepare(problems: Sequence[tuple[Exact, Problem]]) -> None:
+    """Lets rules for arrays take the problems of one pair together, as far as they cover them.
+
+    Arguments:
+        problems: Problems of the same two sides, each with what is to estimate it.
+    """
+    groups: dict[int, list[Problem]] = {}
+    for exact, problem in problems:
+        exact.why_not(problem)
+        rule = problem.notes.get(exact.name)
+        if isinstance(rule, ArrayRule):
+            groups.setdefault(id(rule), []).append(problem)
+    for group in groups.values():
+        rule, (p, q) = group[0].notes[Exact.name], (group[0].p.given, group[0].q.given)
+        found = rule.together(p, q, [problem.divergence for problem in group])
+        for problem, one in zip(group, found, strict=True):
+            problem.notes[_PREPARED] = (one,)
 
 
 class _RegisteredWithTorch:

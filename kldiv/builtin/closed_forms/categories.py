@@ -7,7 +7,7 @@ divergence is a sum over the categories, in the form in which nothing cancels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,8 +24,8 @@ from torch.distributions import (
 )
 
 from kldiv.blocks import BLOCK, LARGE
-from kldiv.builtin.closed_forms.large_categories import kl_of_large
-from kldiv.builtin.closed_forms.large_sums import f_divergence_of_large, is_large
+from kldiv.builtin.closed_forms.large_pairs import divergences_of_large
+from kldiv.builtin.closed_forms.large_side import is_large
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.divergences.chernoff import Chernoff, ChernoffOfOrder
 from kldiv.builtin.divergences.kl import KL
@@ -136,15 +136,16 @@ class CategoriesRule(ArrayRule):
         self, p: Distribution, q: Distribution, divergence: Divergence
     ) -> tuple[Tensor, Tensor] | None:
         """That of many categories, in blocks."""
-        if not (isinstance(divergence, FDivergence) and is_large(p, q)):
-            return None
-        if type(divergence) is not KL:
-            return f_divergence_of_large(divergence, p, q)
-        found = kl_of_large(p, q)
-        if found is None:
-            return None
-        value, rounding = found
-        return value, rounding + _ROUNDING * (value + value.sqrt())
+        (found,) = self.together(p, q, [divergence])
+        return found
+
+    def together(
+        self, p: Distribution, q: Distribution, divergences: Sequence[Divergence]
+    ) -> Sequence[tuple[Tensor, Tensor] | None]:
+        """Those of many categories, in one pass over them."""
+        if not is_large(p, q):
+            return [None for _ in divergences]
+        return divergences_of_large(divergences, p, q)
 
     def error_of(
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence

@@ -8,6 +8,10 @@ With weights :math:`a_i`, :math:`b_i` of sums A, B and :math:`d_i = \log(a_i / b
 
 where in the second form, of twice the work, nothing cancels. The first one, in the precision of
 the weights, is taken where the divergence is not small, the second one in float64 elsewhere.
+
+Logarithms are divided by their sums as well: what a constant was taken from, however large, sums
+to 1 only up to the rounding of that constant. In float32 a sum is taken in pairs, and its rounding
+is that of the exponentials, which is alike for all categories that weigh the same.
 """
 
 from __future__ import annotations
@@ -20,12 +24,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from kldiv.blocks import BLOCK, LARGE, Array, arrays_of, blocks
+from kldiv.blocks import BLOCK, LARGE, Array, arrays_of, blocks, dot
 from kldiv.definitions.log_probability import was_given_probs
 
 __all__ = ["kl_of_large"]
 
 _NEAR = 0.02  # nats, below which sums of terms of both signs lose digits
+_ROUNDING = 1e-13  # of logarithms, which a close pair feels the more
+_UNITS = 8  # of rounding in a sum of exponentials
 
 
 @dataclass(frozen=True)
@@ -38,39 +44,36 @@ class _Weights:
 
     def divergence(self) -> tuple[Array, Array] | None:
         """The divergences of the rows and their rounding; ``None`` where one is not finite."""
-        value, rounding = self._plain(), 4 * np.finfo(self.p.dtype).eps
+        value, units = self._plain(), _UNITS
         if (value < _NEAR).any():
-            value, rounding = self._careful(), 0.0
+            value, units = self._careful(), 0
         if not np.isfinite(value).all():
             return None
         found = np.maximum(value, 0.0)
-        return found, rounding * (found + np.sqrt(found))
+        rounding = _ROUNDING * (found + np.sqrt(found))
+        return found, rounding + units * np.finfo(self.p.dtype).eps * (1 + found)
 
     def _plain(self) -> Array:
         """By the first form, in the precision of the weights."""
-        exact = self.logs and self.p.dtype == np.float64  # torch has normalised logits
         mass, other, cross = np.zeros((3, len(self.p)))
-        work = np.empty((3, BLOCK), self.p.dtype)
+        work = np.empty((2, BLOCK), self.p.dtype)
         for rows, columns in blocks(*self.p.shape):
             a, b = self.p[rows, columns], self.q[rows, columns]
-            weight, gap, ratio = (each[: a.size].reshape(a.shape) for each in work)
+            weight, gap = (each[: a.size].reshape(a.shape) for each in work)
             if self.logs:
                 np.exp(a, out=weight)
                 np.subtract(b, a, out=gap)
             else:
                 weight = a
                 np.log(np.divide(b, a, out=gap), out=gap)
-            part = _dot(weight, gap)
+            part = dot(weight, gap)
             if not np.isfinite(part).all():  # 0 log 0
                 gap[weight == 0] = 0
-                part = _dot(weight, gap)
+                part = dot(weight, gap)
             cross[rows] -= part
-            mass[rows] += _sum(weight)
-            if not self.logs:
-                other[rows] += _sum(b)
-            elif not exact:
-                other[rows] += _sum(np.exp(b, out=ratio))
-        return cross / mass + np.log((1 if exact else other) / mass)
+            mass[rows] += weight.sum(-1)
+            other[rows] += (np.exp(b, out=gap) if self.logs else b).sum(-1)
+        return cross / mass + np.log(other / mass)
 
     def _careful(self) -> Array:
         """By the second form, in float64."""
@@ -81,9 +84,9 @@ class _Weights:
             weight = np.exp(a) if self.logs else a
             surplus = np.expm1(gap) if self.logs else gap / a
             change = gap if self.logs else np.log1p(surplus)
-            mass[rows] += _sum(weight)
-            excess[rows] += _dot(weight, surplus)
-            cross[rows] += _dot(weight, surplus - change)
+            mass[rows] += weight.sum(-1)
+            excess[rows] += dot(weight, surplus)
+            cross[rows] += dot(weight, surplus - change)
         ratio = excess / mass
         return cross / mass - (ratio - np.log1p(ratio))
 
@@ -114,15 +117,3 @@ def kl_of_large(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | Non
         return None
     value, rounding = (torch.from_numpy(each).reshape(p.batch_shape) for each in found)
     return value, rounding
-
-
-def _dot(first: Array, second: Array) -> Array:
-    """The products of rows."""
-    found: Array = first @ second[0] if len(first) == 1 else np.einsum("ij,ij->i", first, second)
-    return found
-
-
-def _sum(rows: Array) -> Array:
-    """The sums of rows."""
-    found: Array = rows.sum(-1)
-    return found
