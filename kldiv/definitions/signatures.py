@@ -41,6 +41,12 @@ def constraints_of(
             if name != keep:
                 del chosen[name]
     defaults = inspect.signature(distribution_class).parameters
+    for name, parameter in defaults.items():
+        if name not in found and parameter.default is parameter.empty:
+            raise InvalidType(
+                f"{distribution_class.__name__} needs {name}, of which its arg_constraints say "
+                "nothing; wrap it in a kldiv.Family"
+            )
     for name, constraint in list(chosen.items()):
         if name in fixed or name not in defaults:
             continue
