@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from torch import Generator
 
 from kldiv.definitions.divergence import Divergence
@@ -59,6 +61,8 @@ def divergence(
     """
     problem = _problem(p, q, divergence, as_seed(seed))
     chosen = as_estimator(estimator, problem.divergence)
+    if 0 in problem.batch_shape:
+        return _of_nothing(problem)
     found = chosen.estimate(problem) if isinstance(chosen, Ladder) else _by(chosen, problem)
     if found.undefined:
         raise NotFinite(
@@ -93,6 +97,12 @@ def explain(
     """
     problem = _problem(p, q, divergence, seed=0)
     return ladder(problem.divergence).explain(problem)
+
+
+def _of_nothing(problem: Problem) -> Estimate:
+    """The divergences of an empty batch."""
+    none = torch.zeros(problem.batch_shape, dtype=problem.dtype, device=problem.p.device)
+    return Estimate(none, none, "exact", unit=problem.divergence.unit)
 
 
 def _by(estimator: Estimator, problem: Problem) -> Estimate:
