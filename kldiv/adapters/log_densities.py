@@ -61,7 +61,8 @@ def _johnson_unbounded(x: Array, a: Array, b: Array) -> Array:
 
 def _johnson_bounded(x: Array, a: Array, b: Array) -> Array:
     slope = np.log(b) - np.log(x) - np.log1p(-x)
-    return _OF_A_NORMAL + slope - (a + b * special.logit(x)) ** 2 / 2
+    found: Array = _OF_A_NORMAL + slope - (a + b * special.logit(x)) ** 2 / 2
+    return found
 
 
 def _levy(x: Array) -> Array:
@@ -78,19 +79,20 @@ def _moyal(x: Array) -> Array:
 
 def _normal_inverse_gauss(x: Array, a: Array, b: Array) -> Array:
     far = np.hypot(1, x)
-    bessel = np.log(special.k1e(a * far)) - a * far + b * x
+    bessel: Array = np.log(special.k1e(a * far)) - a * far + b * x
     return np.log(a / math.pi) + np.sqrt((a - b) * (a + b)) + bessel - np.log(far)
 
 
 def _rice(x: Array, b: Array) -> Array:
-    return np.log(x) - (x - b) ** 2 / 2 + np.log(special.i0e(x * b))
+    bessel: Array = np.log(special.i0e(x * b))
+    return np.log(x) - (x - b) ** 2 / 2 + bessel
 
 
 def _skewed_t(x: Array, a: Array, b: Array) -> Array:
     far = np.hypot(x, np.sqrt(a + b))
     near = np.log(a + b) - np.log(far) - np.log(far + np.abs(x))  # of 1 - |x| / far
     up, down = (np.where(side >= 0, np.log1p(np.abs(x) / far), near) for side in (x, -x))
-    constant = (a + b - 1) * math.log(2) + special.betaln(a, b) + np.log(a + b) / 2
+    constant: Array = (a + b - 1) * math.log(2) + special.betaln(a, b) + np.log(a + b) / 2
     return (a + 0.5) * up + (b + 0.5) * down - constant
 
 
