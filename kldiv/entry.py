@@ -66,3 +66,6 @@ class Entry:
             return self.item.load()
         except PluginError as error:
             raise PluginError(f"{self.name!r} of plugin {self.plugin!r}: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"Entry({self.qualified_name} {self.version}: {self.summary})"

@@ -91,6 +91,8 @@ class Estimate:
 
     def __repr__(self) -> str:
         unit = with_unit(" + constant" if self.up_to_constant else "", self.unit)
+        if self.value.numel() == 0:
+            return f"Estimate({tuple(self.value.shape)} values, {self.method})"
         error = float(self.error.max())
         bound = {0.0: "", math.inf: " ± ∞"}.get(error, f" ± {error:.1e}")
         if self.value.numel() == 1:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias, overload
 
+import torch
+
 from torch import Generator
 
 from kldiv.definitions.divergence import Divergence
@@ -104,7 +106,8 @@ def _together(
     leading = {
         name: each.rungs[0] if isinstance(each, Ladder) else each for name, each in chosen.items()
     }
-    prepare([(each, problems[name]) for name, each in leading.items() if isinstance(each, Exact)])
+    rungs = [(each, problems[name]) for name, each in leading.items() if isinstance(each, Exact)]
+    prepare([(rung, problem) for rung, problem in rungs if 0 not in problem.batch_shape])
     return Estimates({name: _estimated(chosen[name], problems[name]) for name in wanted})
 
 
@@ -131,6 +134,8 @@ def _by_name(divergences: Sequence[Wanted]) -> dict[str, Divergence]:
 
 def _estimated(chosen: Estimator | Ladder, problem: Problem) -> Estimate:
     """What an estimator or the ladder gives, in the precision of the inputs."""
+    if 0 in problem.batch_shape:
+        return _of_nothing(problem)
     found = chosen.estimate(problem) if isinstance(chosen, Ladder) else _by(chosen, problem)
     if found.undefined:
         raise NotFinite(
@@ -165,6 +170,12 @@ def explain(
     """
     problem = _problem(p, q, divergence, seed=0)
     return ladder(problem.divergence).explain(problem)
+
+
+def _of_nothing(problem: Problem) -> Estimate:
+    """The divergences of an empty batch."""
+    none = torch.zeros(problem.batch_shape, dtype=problem.dtype, device=problem.p.device)
+    return Estimate(none, none, "exact", unit=problem.divergence.unit)
 
 
 def _by(estimator: Estimator, problem: Problem) -> Estimate:

@@ -51,6 +51,7 @@ DISCRETE = {
     "geom": scipy.stats.geom([0.2, 0.9]),
     "geom from 0": scipy.stats.geom(0.2, loc=-1),
     "nbinom": scipy.stats.nbinom(2.5, [0.2, 0.9]),
+    "planck": scipy.stats.planck(TWO),
     "poisson": scipy.stats.poisson(TWO),
     "poisson moved": scipy.stats.poisson(TWO, loc=2),
 }

@@ -75,7 +75,7 @@ def test_parameters_are_the_fields_in_their_order_and_show_in_the_text():
     assert Power(3.0).parameters == {"order": 3.0, "shift": 0.0}
     assert str(Power(2.5)) == "power(order=2.5, shift=0)"
     assert LeCam().parameters == {}
-    assert str(LeCam()) == "le_cam"
+    assert str(LeCam()) == repr(LeCam()) == "le_cam"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from torch.distributions import (
     Normal,
     Pareto,
     Poisson,
+    RelaxedBernoulli,
     StudentT,
     Uniform,
     VonMises,
@@ -283,9 +284,23 @@ def test_a_family_is_taken_as_it_is_and_a_function_that_makes_one_is_called():
     assert isinstance(as_family(lambda: family), TorchFamily)
 
 
+def too_heavy():
+    raise TypeError("too heavy")
+
+
+def test_a_class_that_needs_what_is_no_parameter_is_no_family():
+    with pytest.raises(kldiv.InvalidType, match=r"RelaxedBernoulli needs temperature, .* wrap it"):
+        Family.of(RelaxedBernoulli)
+
+
 def test_what_a_function_needs_and_what_it_returns_is_checked():
-    with pytest.raises(kldiv.InvalidArgument, match=r"cannot be made with no argument: .*missing"):
-        as_family(lambda size: Box())
+    def box(size):
+        return Box()
+
+    with pytest.raises(kldiv.InvalidArgument, match=r"'box' needs size: write 'box\(size=…\)'"):
+        as_family(box)
+    with pytest.raises(kldiv.InvalidArgument, match=r"cannot be made with {}: too heavy"):
+        as_family(too_heavy)
     with pytest.raises(kldiv.InvalidType, match=r"a family must be a class .* got <function"):
         as_family(lambda: 3.0)
 

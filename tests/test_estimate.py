@@ -73,6 +73,7 @@ def test_an_estimate_cannot_be_changed():
         ),
         (estimate(0.5, 0.1, unit="units of x"), "Estimate(0.5 units of x ± 1.0e-01, exact)"),
         (estimate(0.5, 0.1, unit=""), "Estimate(0.5 ± 1.0e-01, exact)"),
+        (estimate([]), "Estimate((0,) values, exact)"),
         (estimate([0.0, 2.0]), "Estimate((2,) values in [0, 2] nats, exact)"),
         (
             estimate(1.0, 0.5, "samples", up_to_constant=True),

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from torch.distributions import (
+    Categorical,
     Gumbel,
     Independent,
     Laplace,
@@ -39,6 +40,20 @@ def test_a_formula_of_torch_that_is_nan_gives_way_to_the_sum():
     assert abs(float(found) - 3) <= float(found.error) <= 1e-12
     with pytest.raises(kldiv.NotFinite, match="estimator 'exact' gives NaN"):
         kldiv.divergence(p, q, estimator="exact")
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "truth"),
+    [
+        ([0.25, 0.75], [0.25, 0.25, 0.5], 0.75 * math.log(3)),
+        ([0.25, 0.25, 0.5], [0.25, 0.75], math.inf),
+        ([1.0], [0.25, 0.75], math.log(4)),
+        ([0.25, 0.75], [1.0], math.inf),
+    ],
+)
+def test_categoricals_of_several_sizes_have_the_divergence_of_the_larger_support(p, q, truth):
+    found = kldiv.divergence(one(Categorical, p), one(Categorical, q))
+    assert float(found) == pytest.approx(truth, rel=1e-12)
 
 
 def test_without_a_closed_form_it_says_so_and_the_next_one_is_taken():

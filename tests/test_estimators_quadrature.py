@@ -93,6 +93,14 @@ def test_two_normals_apart_are_right_however_near_or_far(gap):
     assert float(found.error) <= 1e-8 * gap**2 / 2 + 1e-13 * gap + 1e-28
 
 
+@pytest.mark.parametrize("divergence", ["kl", "chi2", "neyman_chi2", "jensen_shannon"])
+@pytest.mark.parametrize("gap", [4e-16, 1e-15, 2e-15, 1e-14, 1e-12])
+def test_two_densities_with_finite_ends_are_right_however_near(gap, divergence):
+    first, second = (Beta(one(2.5 + shift), one(3.0 + shift)) for shift in (0.0, gap))
+    found = kldiv.divergence(first, second, divergence, estimator="quadrature")
+    assert 0 <= float(found.value) <= 1e-20
+
+
 def test_a_needle_among_hills_is_found():
     hills = MixtureSameFamily(
         Categorical(double(0.499, 0.002, 0.499)), Normal(double(-40, 3, 90), double(5, 1e-5, 9))

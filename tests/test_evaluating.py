@@ -52,6 +52,15 @@ def test_an_estimate_is_in_the_unit_of_its_divergence(dtype):
         kldiv.divergence(p, q, Gap(), estimator=kldiv.MonteCarlo(samples=100, rtol=1e-9))
 
 
+@pytest.mark.parametrize("divergence", ["kl", "jensen_shannon", "squared_l2", "fisher"])
+@pytest.mark.parametrize("estimator", ["auto", "quadrature", "monte_carlo"])
+def test_an_empty_batch_has_an_empty_estimate(divergence, estimator):
+    p, q = Normal(torch.zeros(3, 0), 1.0), StudentT(torch.ones(0), 1.0)
+    found = kldiv.divergence(p, q, divergence, estimator=estimator)
+    assert found.value.shape == found.error.shape == (3, 0)
+    assert found.value.dtype == torch.float32
+
+
 def test_the_first_experiment_is_the_same_number_four_ways():
     p, q = double(0.5, 0.5), double(0.7, 0.3)
     by_hand = float((p * (p / q).log()).sum())

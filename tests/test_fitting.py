@@ -10,6 +10,7 @@ import torch
 from torch.distributions import (
     Bernoulli,
     Categorical,
+    Cauchy,
     Gamma,
     Independent,
     Laplace,
@@ -463,6 +464,12 @@ BAD = {
     ),
     "family of counts": (("bimodal", "poisson"), {}, ValueError, "is discrete|is continuous"),
     "supports": (("normal", "gamma"), {}, ArithmeticError, "not finite at any start.*direction"),
+    "tails": (
+        ("bimodal", Cauchy),
+        {"direction": "reverse"},
+        ArithmeticError,
+        "not finite at any start.*other direction",
+    ),
     "empty data": ((torch.zeros(0), "normal"), {}, ValueError, "samples must not be empty"),
     "data outside": (([-1.0, 2.0], "gamma"), {}, ArithmeticError, "not finite at any start"),
     "data in reverse": (([1.0, 2.0], "normal"), FREE, NotImplementedError, "q is a sample"),

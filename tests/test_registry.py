@@ -65,6 +65,7 @@ def test_an_entry_tells_what_is_known_of_its_item(registry):
     assert (entry.summary, entry.tags) == ("Mine.", ("classic",))
     assert entry.qualified_name == "kldiv:kl"
     assert entry.load() is Lazy
+    assert repr(entry) == "Entry(kldiv:kl 1.0: Mine.)"
 
 
 def test_a_class_is_described_by_its_docstring_and_signature(registry):

@@ -145,6 +145,13 @@ def test_a_place_that_cannot_be_written_is_an_error_that_names_it(where, tmp_pat
     assert isinstance(caught.value, ValueError)
 
 
+def test_a_device_or_a_pipe_is_not_replaced_by_a_file(path):
+    os.mkfifo(path)
+    with pytest.raises(kldiv.InvalidFile, match="is no file that can be replaced"):
+        write_file(path, DOCUMENT, TENSORS)
+    assert path.is_fifo()
+
+
 def test_no_file_is_also_what_python_says_of_it(path):
     with pytest.raises(FileNotFoundError, match="there is no file") as caught:
         read_file(path)

@@ -16,6 +16,7 @@ from kldiv.saving.missing import (
 )
 
 TARGET = MissingTarget("Target(mine)", (3,), (2,), torch.float32)
+SCALAR = MissingTarget("Target(yours)", (), (), torch.float64)
 FAMILY = MissingFamily("flow(layers=3)")
 MEMBER = MissingDistribution((), (2,))
 DIVERGENCE = MissingDivergence("mine(a=1)")
@@ -23,6 +24,7 @@ NORMAL = Normal(torch.tensor(0.0, dtype=torch.float64), 1.0)
 
 ASKED = {
     "a density": ("target", lambda: TARGET.log_prob(torch.zeros(3, 2))),
+    "a target's divergence": ("target", lambda: kldiv.divergence(SCALAR, NORMAL)),
     "a family's member": ("family", lambda: FAMILY.at(torch.zeros(2))),
     "a family's parameters": ("family", lambda: FAMILY.space),
     "a member's density": ("family", lambda: MEMBER.log_prob(torch.zeros(2))),

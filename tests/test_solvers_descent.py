@@ -372,3 +372,9 @@ def test_a_flow_in_the_plane_is_no_matter_for_quadrature():
     said = kldiv.explain("banana", Bent())
     assert said.method == "monte_carlo"
     assert "a flow, whose density has more bends" in said.rejected["quadrature"]
+
+
+def test_an_optimizer_that_ended_by_its_own_tolerances_takes_no_more_steps():
+    found = kldiv.fit("bimodal", "normal", direction="reverse", solver=torch.optim.LBFGS)
+    assert found.converged
+    assert len(found.history) < 100

@@ -7,6 +7,7 @@ import torch
 
 from torch.distributions import (
     Categorical,
+    Cauchy,
     Independent,
     Laplace,
     MixtureSameFamily,
@@ -49,6 +50,18 @@ def test_at_its_own_member_a_rule_is_the_divergence(divergence, forward):
     )
     assert good
     assert float(value) == pytest.approx(float(kldiv.divergence(*pair, divergence)), rel=1e-8)
+
+
+def test_a_sum_over_nodes_is_infinite_where_the_integral_diverges():
+    target = MixtureSameFamily(Categorical(one([1.0, 1.0])), Normal(one([-5.0, 5.0]), one(1.0)))
+    members = Cauchy(one([0.0, 3.0]), one(1.0))
+    problem = Problem(as_divergence("kl"), as_target(members, "p"), as_target(target, "q"))
+    rule = rule_for(problem, Quadrature(), forward=False)
+    plain, _ = rule.divergence(problem.divergence, problem.p, forward=False)
+    assert plain.isfinite().all()  # the nodes end somewhere
+    assert (
+        rule.first(problem.divergence, problem, Quadrature(rtol=1e-9), forward=False).isinf().all()
+    )
 
 
 def test_a_rule_serves_the_neighbours_of_its_member_and_says_where_it_does_not():

@@ -3,6 +3,7 @@
 import re
 import time
 
+import numpy as np
 import pytest
 import torch
 
@@ -68,7 +69,14 @@ def test_a_callback_that_returns_true_stops_and_is_not_called_again():
     assert recorder.stopped == "the callback stopped it at step 1"
 
 
-@pytest.mark.parametrize("answer", [None, False, 1, "yes"])
+@pytest.mark.parametrize("answer", [np.True_, torch.tensor(True), torch.tensor(2.0) > 1])
+def test_true_may_be_that_of_an_array(answer):
+    recorder = Recorder(lambda step: answer)
+    record(recorder, [1.0])
+    assert recorder.stopped == "the callback stopped it at step 0"
+
+
+@pytest.mark.parametrize("answer", [None, False, 1, "yes", np.False_, torch.tensor(1.0)])
 def test_any_other_answer_goes_on(answer):
     recorder = Recorder(lambda step: answer)
     record(recorder, [1.0])

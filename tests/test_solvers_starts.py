@@ -1,11 +1,12 @@
 """Starts are told by name or found where the target is, and are refused where they are none."""
 
+import numpy as np
 import pytest
 import torch
 
 from torch.distributions import Normal, Uniform
 
-from kldiv.errors import InvalidArgument, InvalidType, NotFinite
+from kldiv.errors import InvalidArgument, InvalidType, NotFinite, ShapeMismatch
 from kldiv.solvers.starts import check_finite, first_points
 from tests.objectives import objective_of
 
@@ -40,12 +41,22 @@ def test_more_starts_keep_the_first_and_follow_the_seed():
         (0, InvalidArgument, "starts must be positive, got 0"),
         ([], InvalidArgument, "starts must not be empty"),
         ("many", InvalidType, "a number, parameters by name or a sequence of these, got 'many'"),
+        (True, InvalidType, "starts must be a number, parameters by name .* got True"),
+        (
+            {"loc": [0.0, 1.0], "scale": 1.0},
+            ShapeMismatch,
+            r"the batch shape of the target, \(\), got \(2,\); several starts are a sequence",
+        ),
         ([1.0], InvalidType, r"a number, parameters by name or a sequence of these, got \[1.0\]"),
     ],
 )
 def test_what_is_no_start_is_refused(starts, error, message):
     with pytest.raises(error, match=message):
         first_points(objective_of(normal()), starts, single=False)
+
+
+def test_an_integer_of_numpy_is_a_number_of_starts():
+    assert len(first_points(objective_of(normal()), np.int64(3), single=False)) == 3
 
 
 def test_starts_that_are_all_infinite_are_refused_with_the_remedy():

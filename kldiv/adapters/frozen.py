@@ -28,6 +28,7 @@ from torch.distributions import (
 )
 
 from kldiv.adapters.kernel_density import KernelDensity
+from kldiv.adapters.log_densities import log_density_of
 from kldiv.adapters.multivariate_t import MultivariateT
 from kldiv.adapters.translations import translated
 from kldiv.adapters.univariate import ModernScipyDistribution, ScipyDistribution
@@ -91,6 +92,9 @@ def _classic(frozen: Any) -> Distribution:  # noqa: ANN401
         found = translated(kind.__name__, ordered)
         if found is not None:
             return found
+        ends, discrete = frozen.support(), not hasattr(frozen, "logpdf")
+        log_density = log_density_of(kind.__name__, ordered, ends, discrete=discrete)
+        return ScipyDistribution(frozen, label, log_density)
     return ScipyDistribution(frozen, label)
 
 

@@ -73,6 +73,7 @@ _COUNTS: Mapping[str, Make] = {
     "binom_gen": Binomial,
     "geom_gen": lambda p: _moved(Geometric(p), torch.ones_like(p)),
     "nbinom_gen": lambda n, p: NegativeBinomial(n, logits=torch.log1p(-p) - p.log()),
+    "planck_gen": lambda rate: Geometric(-torch.expm1(-rate)),
     "poisson_gen": Poisson,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,18 @@ class ScipyDistribution(NumpyDistribution):
     Arguments:
         frozen: The object of scipy.
         label: What it is called.
+        log_density: Its log density, where there is a better one than scipy's.
     """
 
-    def __init__(self, frozen: Any, label: str) -> None:  # noqa: ANN401 (scipy has no types)
+    def __init__(
+        self,
+        frozen: Any,  # noqa: ANN401 (scipy has no types)
+        label: str,
+        log_density: Callable[[Array], Array] | None = None,
+    ) -> None:
         self._frozen = frozen
         discrete = self._is_discrete()
-        self._log = frozen.logpmf if discrete else frozen.logpdf
+        self._log = log_density or (frozen.logpmf if discrete else frozen.logpdf)
         super().__init__(label, *frozen.support(), discrete=discrete)
         edges = getattr(getattr(frozen, "dist", None), "_hbins", ())  # of an rv_histogram
         self.cuts = tuple(torch.as_tensor(edges, dtype=torch.float64))
@@ -44,7 +51,7 @@ class ScipyDistribution(NumpyDistribution):
         return self._as_batch(self._frozen.var())
 
     def log_density(self, x: Array) -> Array:
-        """Scipy's ``logpdf`` or ``logpmf``."""
+        """The log density, or the logarithm of the probability."""
         return np.asarray(self._log(x))
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> Array:

@@ -105,6 +105,8 @@ class Divergence:
         arguments = ", ".join(f"{name}={_text(value)}" for name, value in self.parameters.items())
         return f"{self.name}({arguments})" if arguments else self.name
 
+    __repr__ = __str__
+
 
 def _text(value: object) -> str:
     """A parameter's value as it is shown: numbers short, all else as it is written."""

@@ -22,6 +22,7 @@ from kldiv.definitions.place import Place
 from kldiv.definitions.signatures import constraints_of, event_dims_of
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, InvalidType, ShapeMismatch
+from kldiv.specs import Spec
 
 __all__ = ["Family", "Place", "TorchFamily", "as_family"]
 
@@ -283,7 +284,7 @@ def as_family(item: object, arguments: Mapping[str, Any] | None = None) -> Famil
         return item
     if isinstance(item, type) and issubclass(item, Distribution):
         return TorchFamily(item, **arguments)
-    made = item if isinstance(item, nn.Module) or not callable(item) else _made(item, arguments)
+    made = _made(item, arguments) if callable(item) and not isinstance(item, nn.Module) else item
     if isinstance(made, Family) and made is not item:
         return made
     raise InvalidType(
@@ -294,7 +295,6 @@ def as_family(item: object, arguments: Mapping[str, Any] | None = None) -> Famil
 
 def _made(item: Callable[..., object], arguments: Mapping[str, object]) -> object:
     try:
-        return item(**arguments)
+        return Spec(None, snake_case(getattr(item, "__name__", "it")), arguments).call(item)
     except TypeError as error:
-        given = ", ".join(arguments) or "no argument"
-        raise InvalidArgument(f"{item!r} cannot be made with {given}: {error}") from error
+        raise InvalidArgument(f"{item!r} cannot be made with {arguments}: {error}") from error

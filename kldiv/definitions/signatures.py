@@ -41,6 +41,7 @@ def constraints_of(
             if name != keep:
                 del chosen[name]
     defaults = inspect.signature(distribution_class).parameters
+    _check_needs(distribution_class, [*found])
     for name, constraint in list(chosen.items()):
         if name in fixed or name not in defaults:
             continue
@@ -51,6 +52,15 @@ def constraints_of(
                 f"{distribution_class.__name__} must be given {name}=, it cannot be fitted"
             )
     return {name: constraint for name, constraint in chosen.items() if name in defaults}
+
+
+def _check_needs(distribution_class: type[Distribution], stated: list[str]) -> None:
+    for name, parameter in inspect.signature(distribution_class).parameters.items():
+        if name not in stated and parameter.default is parameter.empty:
+            raise InvalidType(
+                f"{distribution_class.__name__} needs {name}, of which its arg_constraints say "
+                "nothing; wrap it in a kldiv.Family"
+            )
 
 
 def _no_bijection(constraint: Constraint) -> bool:

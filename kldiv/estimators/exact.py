@@ -16,7 +16,7 @@ from itertools import chain
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution, ExponentialFamily, Independent, kl
+from torch.distributions import Categorical, Distribution, ExponentialFamily, Independent, kl
 
 from kldiv.closed_form import ArrayRule, Rule
 from kldiv.definitions.divergence import Divergence
@@ -118,7 +118,7 @@ class _RegisteredWithTorch:
     """The pairs of ``torch.distributions.kl_divergence``."""
 
     def covers(self, divergence: Divergence, p: Distribution, q: Distribution) -> bool:
-        return divergence.name == "kl" and has_registered_kl(p, q)
+        return divergence.name == "kl" and has_registered_kl(p, q) and _as_many(p, q)
 
     def function(self, p: Distribution, q: Distribution, divergence: Divergence) -> Tensor:
         try:
@@ -133,6 +133,13 @@ class _RegisteredWithTorch:
 
 
 _TORCH = _RegisteredWithTorch()
+
+
+def _as_many(p: Distribution, q: Distribution) -> bool:
+    """Whether both have the same number of categories, which torch takes for granted."""
+    if not (isinstance(p, Categorical) and isinstance(q, Categorical)):
+        return True
+    return p.param_shape[-1] == q.param_shape[-1]
 
 
 def has_registered_kl(p: Distribution, q: Distribution) -> bool:

@@ -72,6 +72,8 @@ class Ladder:
         try:
             estimate = rung.estimate(problem)
         except NotAvailable:  # a closed form may decline
+            if later.explain(problem).method is None:
+                raise
             return later.estimate(problem)
         if not estimate.undefined or later.explain(problem).method is None:
             return estimate

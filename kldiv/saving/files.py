@@ -44,6 +44,8 @@ def write_file(
     from safetensors.torch import save
 
     place = Path(os.path.realpath(_checked(path)))  # a link stays a link
+    if place.exists() and not (place.is_file() or place.is_dir()):  # a device, a pipe
+        raise InvalidFile(f"{os.fspath(path)!r} is no file that can be replaced; give another")
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     content = save(dict(tensors), {_KEY: text})
     try:

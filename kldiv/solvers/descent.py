@@ -129,7 +129,7 @@ class Descent:
             if outside is not None:
                 moved.put(before)
                 recorder.stopped = _left(recorder, outside)
-            if recorder.stopped or self._vanished(recorder):
+            if recorder.stopped or self._vanished(recorder) or self._stands(moved, before):
                 return ""
             if watch and watch.over(recorder.steps[-1].loss):
                 return watch.end()
@@ -137,6 +137,12 @@ class Descent:
 
     def _vanished(self, recorder: Recorder) -> bool:
         return self.steps is None and bool((recorder.steps[-1].gradient_norm < 1e-8).all())
+
+    def _stands(self, moved: _Moved, before: dict[str, Tensor]) -> bool:
+        """Whether the optimizer has ended by its own tolerances: no later step differs."""
+        if self.steps is not None or moved.objective.stochastic:
+            return False
+        return all(torch.equal(value, before[name]) for name, value in moved.named().items())
 
     def _watch(self, moved: _Moved, optimizer: torch.optim.Optimizer) -> _Watch | None:
         """What sees that noise, or a network, leaves nothing more to be gained."""

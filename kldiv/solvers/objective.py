@@ -280,10 +280,9 @@ class Objective:
     def _by_rule(
         self, problem: Problem, estimator: Quadrature | Sum, divergence: IntegralDivergence
     ) -> Tensor:
-        member = problem.q if self.forward else problem.p
         self._rule = rule_for(problem, estimator, forward=self.forward)
         self.evaluations += self._rule.points.shape[0]
-        return self._rule.divergence(divergence, member, forward=self.forward)[0]
+        return self._rule.first(divergence, problem, estimator, forward=self.forward)
 
     def _problem(self, q: Target) -> Problem:
         first, second = (self.target, q) if self.forward else (q, self.target)

@@ -45,6 +45,7 @@ _PLANE_EVALUATIONS = 150_000  # in two dimensions, where the trapezium rule has 
 _PLANE_RTOL = 1e-7  # for it
 _NEARLY = 30.0  # times too rough: no other rule in the plane is much better
 _NEIGHBOURS = 3.0  # times rougher than where it was made a rule may be elsewhere
+_ABSURD = 1e12  # nats: a sum over nodes as large may stand for an integral that diverges
 _BETTER = 3.0, 10.0  # times less rough: what finer grids and adaptive rules must be
 
 
@@ -116,6 +117,23 @@ class Rule:
         with torch.no_grad():
             doubts = torch.maximum(*self._doubts(values, integrals, log_q))
         return self._combined(divergence, integrals, forward=forward), doubts <= self.slack
+
+    def first(
+        self,
+        divergence: IntegralDivergence,
+        problem: Problem,
+        estimator: Quadrature | Sum,
+        *,
+        forward: bool,
+    ) -> Tensor:
+        """The divergence of those it was made for, infinite also where only the nodes end."""
+        member = problem.q if forward else problem.p
+        loss, _ = self.divergence(divergence, member, forward=forward)
+        if bool((loss.detach() > _ABSURD).any()):
+            with torch.no_grad():
+                truth = replace(estimator, rtol=None).estimate(problem).value
+            loss = torch.where(truth.isinf(), torch.inf, loss)
+        return loss
 
     def _values(
         self, divergence: IntegralDivergence, member: Target, *, forward: bool

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Never, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Never, Protocol, runtime_checkable
 
 import torch
 
@@ -141,7 +141,7 @@ class Recorder:
         if self._bar is not None:
             self._bar.set_postfix_str(_state(step), refresh=False)
             self._bar.update()
-        if self.callback is not None and not self.stopped and self.callback(step) is True:
+        if self.callback is not None and not self.stopped and _is_true(self.callback(step)):
             self.stopped = f"the callback stopped it at step {step.index}"
 
     def best(self) -> dict[str, Tensor]:
@@ -173,6 +173,11 @@ class Recorder:
             if self._bar is not None:
                 self._bar.close()
                 self._bar = None
+
+
+def _is_true(answer: Any) -> bool:  # noqa: ANN401 (a callback may return anything)
+    """Whether a callback said ``True``, also as numpy and torch say it of a comparison."""
+    return answer is True or (getattr(answer, "shape", None) == () and answer.item() is True)
 
 
 def _state(step: Step) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 
 import torch
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from kldiv.definitions.family import Family
 from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.parameters import as_parameter
-from kldiv.errors import InvalidArgument, InvalidType, NotFinite
+from kldiv.errors import InvalidArgument, InvalidType, NotFinite, ShapeMismatch
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import draws, places
 
@@ -35,15 +36,16 @@ def first_points(objective: Objective, starts: Starts, *, single: bool) -> Tenso
     Raises:
         InvalidType: If ``starts`` is neither a number nor parameters by name.
         InvalidArgument: If there are none, or one does not fit the family.
+        ShapeMismatch: If the batch shape of one is not that of the target.
     """
     if isinstance(starts, Mapping):
         starts = [starts]
-    if starts is None or isinstance(starts, int):
-        vectors = _found(objective, starts, single=single)
+    if starts is None or (isinstance(starts, Integral) and not isinstance(starts, bool)):
+        wanted = None if starts is None else int(starts)
+        vectors = _found(objective, wanted, single=single)
     else:
         vectors = _given(objective.family, starts)
-    batch = objective.target.batch_shape
-    stacked = torch.stack([vector.expand((*batch, vector.shape[-1])) for vector in vectors])
+    stacked = torch.stack([_expanded(each, objective.target.batch_shape) for each in vectors])
     return stacked.to(objective.target.device)
 
 
@@ -65,9 +67,18 @@ def check_finite(objective: Objective, loss: Tensor) -> None:
         )
 
 
-def _given(family: Family, starts: Sequence[Mapping[str, object]]) -> list[Tensor]:
-    by_name = isinstance(starts, Sequence) and all(isinstance(each, Mapping) for each in starts)
-    if not by_name:
+def _expanded(start: Tensor, batch: torch.Size) -> Tensor:
+    try:
+        return start.expand((*batch, start.shape[-1]))
+    except RuntimeError as error:
+        raise ShapeMismatch(
+            f"a start must have the batch shape of the target, {tuple(batch)}, got "
+            f"{tuple(start.shape[:-1])}; several starts are a sequence of parameters by name"
+        ) from error
+
+
+def _given(family: Family, starts: object) -> list[Tensor]:
+    if not (isinstance(starts, Sequence) and all(isinstance(each, Mapping) for each in starts)):
         raise InvalidType(
             f"starts must be a number, parameters by name or a sequence of these, got {starts!r}"
         )

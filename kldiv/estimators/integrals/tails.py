@@ -8,7 +8,8 @@ place is finite where
 
 the slope of the integrand on doubly logarithmic paper. It is taken at the outermost place at which
 the integrand is still known: further out its logarithm, a difference of log densities, is only
-rounding.
+rounding. Where all of it is rounding, as of densities that are equal, the integral is finite if
+that of the rounding is.
 """
 
 from __future__ import annotations
@@ -86,7 +87,9 @@ class _Side:
         outward = self.outward.expand_as(self.log_g)
         step = torch.take_along_dim(outward, last, 1) - torch.take_along_dim(outward, before, 1)
         slope = (high - low) / step
-        rises = slope > -_FLAT - 2 * (doubt + more) / step
+        at_most = slope + (doubt.log1p() - more.log1p()) / step  # with all rounding added
+        rounding = (torch.maximum(doubt, more) > _DOUBTFUL) & (at_most < -_FLAT)
+        rises = (slope > -_FLAT - 2 * (doubt + more) / step) & ~rounding
         rises = rises & (low > -torch.inf) & (step > 0)
         rises = rises | torch.take_along_dim(self.endless, last, 1)
         return (rises & ~vanished & live.any(1, keepdim=True)).squeeze(1)
