@@ -38,6 +38,7 @@ from kldiv.builtin.closed_forms.gaussian_direct import (
     fisher_gaussian_gaussian,
     largest_log_ratio,
 )
+from kldiv.builtin.closed_forms.normal_matrices import comparison_condition
 from kldiv.builtin.closed_forms.normal_scalars import kl_of_scalars
 from kldiv.builtin.closed_forms.normal_vectors import kl_of_vectors
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
@@ -224,14 +225,12 @@ def _factor_rounding(factor: Tensor) -> Tensor:
 def _condition(factor: Tensor) -> Tensor:
     r"""The largest entry of :math:`|L^{-1}| |L| \mathbf 1`, with shape :math:`(*)`.
 
-    Or a bound that costs less, with the comparison matrix of L in its place, where it is small.
+    Or a bound that costs less, where it is small.
     """
-    magnitude = factor.abs()
-    rows = magnitude.sum(-1, keepdim=True)
-    comparison = 2 * torch.diag_embed(magnitude.diagonal(dim1=-2, dim2=-1)) - magnitude
-    found: Tensor = torch.linalg.solve_triangular(comparison, rows, upper=False).amax((-2, -1))
+    found = comparison_condition(factor)
     coarse = ~(found < _SMALL)
     if coarse.any():
+        rows = factor.abs().sum(-1, keepdim=True)
         identity = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
         inverse = torch.linalg.solve_triangular(factor[coarse], identity, upper=False)
         found = found.masked_scatter(coarse, (inverse.abs() @ rows[coarse]).amax((-2, -1)))
