@@ -27,12 +27,13 @@ from kldiv.blocks import BLOCK, LARGE
 from kldiv.builtin.closed_forms.large_categories import kl_of_large
 from kldiv.builtin.closed_forms.large_sums import f_divergence_of_large, is_large
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
+from kldiv.builtin.closed_forms.scalar_arrays import bernoulli, kl_of_arrays
 from kldiv.builtin.divergences.chernoff import Chernoff, ChernoffOfOrder
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import Renyi, RenyiAtInfinity
 from kldiv.closed_form import ArrayRule
 from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
-from kldiv.definitions.log_probability import log_probabilities
+from kldiv.definitions.log_probability import log_probabilities, was_given_probs
 
 __all__ = ["CLOSED_FORMS", "CategoriesRule"]
 
@@ -135,7 +136,10 @@ class CategoriesRule(ArrayRule):
     def of_arrays(
         self, p: Distribution, q: Distribution, divergence: Divergence
     ) -> tuple[Tensor, Tensor] | None:
-        """That of many categories, in blocks."""
+        """That of many categories, or of many trials of two, in blocks."""
+        if type(divergence) is KL and type(p) is type(q) is Bernoulli:
+            given = was_given_probs(p) and was_given_probs(q)
+            return kl_of_arrays(bernoulli, [p.probs, q.probs], _ROUNDING) if given else None
         if not (isinstance(divergence, FDivergence) and is_large(p, q)):
             return None
         if type(divergence) is not KL:
