@@ -11,6 +11,7 @@ import math
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,24 +85,36 @@ def kl_of_arrays(
         rounding: The relative error of the formula.
 
     Returns:
-        Both with the shape that the parameters broadcast to; ``None`` where the ordinary way is
-        the right one.
+        Both with the shape that the parameters broadcast to, in float64 where their precision
+        does not hold a value; ``None`` where the ordinary way is the right one.
     """
     arrays = arrays_of(parameters)
     if arrays is None:
         return None
     shape = broadcast(parameters[0].shape, parameters[-1].shape)
     columns = [np.broadcast_to(each, shape).reshape(-1) for each in arrays]
-    value = np.empty(len(columns[0]), columns[0].dtype)
+    value = _in_blocks(formula, columns, columns[0].dtype)
+    if value is None and columns[0].dtype != np.float64:
+        value = _in_blocks(formula, columns, np.dtype(np.float64))
+    if value is None:
+        return None
+    eps = float(np.finfo(value.dtype).eps)
+    error = value * value.dtype.type(rounding if eps < rounding else rounding + eps)
+    return torch.from_numpy(value).reshape(shape), torch.from_numpy(error).reshape(shape)
+
+
+def _in_blocks(
+    formula: Callable[..., Array], columns: Sequence[Array], dtype: np.dtype[Any]
+) -> Array | None:
+    """The divergences in a precision; ``None`` where that has no number for one of them."""
+    value = np.empty(len(columns[0]), dtype)
     with np.errstate(all="ignore"):
         for start in range(0, len(value), _STEP):
             block = (each[start : start + _STEP] for each in columns)
             found = formula(*(each.astype(np.float64, copy=False) for each in block))
             if not _holds(value[start : start + _STEP], found):
                 return None
-    eps = float(np.finfo(value.dtype).eps)
-    error = value * value.dtype.type(rounding if eps < rounding else rounding + eps)
-    return torch.from_numpy(value).reshape(shape), torch.from_numpy(error).reshape(shape)
+    return value
 
 
 def _holds(value: Array, found: Array) -> bool:
