@@ -147,11 +147,35 @@ def test_batches_of_several_dimensions_keep_their_shape():
     torch.testing.assert_close(found.value.flatten(), kldiv.divergence(p, q).value[:count])
 
 
-def test_gradients_and_covariances_take_the_ordinary_way():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [2, 13])
+@pytest.mark.parametrize("name", ["covariance_matrix", "precision_matrix"])
+def test_other_matrices_have_their_factoring_in_the_error(name, size, dtype):
+    given = pair(size, 1.0, dtype, spread=0.3, count=40)
+    p, q = (MultivariateNormal(side.loc, **{name: getattr(side, name)}) for side in given)
+    with mock.patch.object(gaussian, "kl_of_vectors", wraps=kl_of_vectors) as taken:
+        found = kldiv.divergence(p, q)
+    assert taken.called
+    expected = ordinary(p, q)
+    assert found.value.dtype == found.error.dtype == dtype
+    apart = (found.value.double() - expected.value.double()).abs()
+    assert (apart <= found.error.double() + expected.error.double()).all()
+    assert (found.error >= 0.2 * expected.error).all()
+    assert (found.error <= 4 * expected.error).all()
+
+
+def test_a_covariance_is_factored_anew_also_after_torch_was_asked_for_its_factor():
+    p, q = pair(5, 1e-2, torch.float32, spread=0.3, count=20)
+    given = MultivariateNormal(p.loc, p.covariance_matrix)
+    expected = kldiv.divergence(given, q).value
+    assert given.scale_tril is not None
+    assert (kldiv.divergence(given, q).value == expected).all()
+
+
+def test_gradients_take_the_ordinary_way():
     p, q = pair(2, 1.0, torch.float64)
     followed = MultivariateNormal(p.loc, scale_tril=p.scale_tril.clone().requires_grad_())
     assert kl_of_vectors(followed, q) is None
-    assert kl_of_vectors(MultivariateNormal(q.loc, q.covariance_matrix), q) is None
 
 
 def test_scales_far_apart_keep_their_digits():

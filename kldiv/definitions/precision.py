@@ -158,7 +158,7 @@ def _factored_anew(
 ) -> MultivariateNormal:
     """A normal whose covariance was given is factored in its new type, not in the old."""
     names = ("scale_tril", "covariance_matrix", "precision_matrix")
-    name = next(name for name in names if name in vars(value))
+    name = next(name for name in vars(value) if name in names)  # torch adds what it is asked for
     matrix = function(vars(value)[name])
     return MultivariateNormal(loc, **{name: matrix}, validate_args=False)
 

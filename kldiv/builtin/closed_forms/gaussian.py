@@ -33,6 +33,7 @@ from torch.distributions import (
     Normal,
 )
 
+from kldiv.blocks import arrays_of
 from kldiv.builtin.closed_forms.gaussian_direct import (
     chernoff_coefficient,
     fisher_gaussian_gaussian,
@@ -40,7 +41,7 @@ from kldiv.builtin.closed_forms.gaussian_direct import (
 )
 from kldiv.builtin.closed_forms.normal_matrices import comparison_condition
 from kldiv.builtin.closed_forms.normal_scalars import kl_of_scalars
-from kldiv.builtin.closed_forms.normal_vectors import kl_of_vectors
+from kldiv.builtin.closed_forms.normal_vectors import is_by_factor, kl_of_vectors
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.closed_forms.whitening import (
     Gaussian,
@@ -55,6 +56,7 @@ from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import RenyiAtInfinity
 from kldiv.closed_form import ArrayRule
 from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.precision import as_double
 
 __all__ = ["CLOSED_FORMS", "GaussianRule", "kl_gaussian_gaussian", "renyi_gaussian_gaussian"]
 
@@ -188,7 +190,7 @@ class GaussianRule(ArrayRule):
         if type(divergence) is not KL:
             return None
         if type(p) is type(q) is MultivariateNormal:
-            return kl_of_vectors(p, q)
+            return _kl_of_vectors(p, q)
         return kl_of_scalars(p, q)
 
     def error_of(
@@ -209,6 +211,26 @@ class GaussianRule(ArrayRule):
         for group in groups:
             error = error + _factor_rounding(group).sum(0) * (size + size.sqrt())
         return error
+
+
+def _kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor, Tensor] | None:
+    """By their factors; those of covariances are had in float64, and their rounding is added."""
+    held = [part for each in (p, q) for part in (each.loc, each._unbroadcasted_scale_tril)]
+    if arrays_of(held) is None:
+        return None
+    given = [is_by_factor(each) for each in (p, q)]
+    if all(given):
+        return kl_of_vectors(p, q)
+    p, q = as_double(p), as_double(q)
+    found = kl_of_vectors(p, q)
+    if found is None:
+        return None
+    value, error = found
+    for side, by_factor in zip((p, q), given, strict=True):
+        if not by_factor:
+            rounding = _factor_rounding(side._unbroadcasted_scale_tril)
+            error = error + rounding * (value + value.sqrt())
+    return value, error
 
 
 def _factor_rounding(factor: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ from kldiv.builtin.closed_forms.normal_matrices import write_divergences
 from kldiv.builtin.closed_forms.normal_scalars import remainder
 from kldiv.definitions.numbers import broadcast
 
-__all__ = ["kl_of_vectors"]
+__all__ = ["is_by_factor", "kl_of_vectors"]
 
 _MOST = 12  # dimensions, above which a library's triangular solve is faster
 _NUMBERS = 4 * BLOCK  # in the matrices of a block
@@ -59,8 +59,6 @@ def kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor,
         Both with the batch shape; ``None`` where the ordinary way is the right one.
     """
     size = p.event_shape[0]
-    if not (_by_factor(p) and _by_factor(q)):
-        return None
     batch = broadcast(p.batch_shape, q.batch_shape)
     means = arrays_of([each.loc.expand((*batch, size)) for each in (p, q)])
     factors = arrays_of([each.scale_tril.expand((*batch, size, size)) for each in (p, q)])
@@ -95,7 +93,7 @@ def _write_divergences(sides: list[Array], value: Array, error: Array, eps: floa
         value[some], error[some] = work.close(eps)
 
 
-def _by_factor(normal: MultivariateNormal) -> bool:
+def is_by_factor(normal: MultivariateNormal) -> bool:
     """Whether it was given by its factor, which is then all that it holds."""
     held = vars(normal)
     return "scale_tril" in held and not held.keys() & {"covariance_matrix", "precision_matrix"}
