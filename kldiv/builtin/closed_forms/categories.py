@@ -24,6 +24,7 @@ from torch.distributions import (
 )
 
 from kldiv.blocks import BLOCK, LARGE
+from kldiv.builtin.closed_forms.few_categories import kl_of_few
 from kldiv.builtin.closed_forms.large_categories import kl_of_large
 from kldiv.builtin.closed_forms.large_sums import f_divergence_of_large, is_large
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
@@ -140,6 +141,9 @@ class CategoriesRule(ArrayRule):
         if type(divergence) is KL and type(p) is type(q) is Bernoulli:
             given = was_given_probs(p) and was_given_probs(q)
             return kl_of_arrays(bernoulli, [p.probs, q.probs], _ROUNDING) if given else None
+        few = kl_of_few(p, q) if type(divergence) is KL else None
+        if few is not None:
+            return few, _ROUNDING * (few + few.sqrt())
         if not (isinstance(divergence, FDivergence) and is_large(p, q)):
             return None
         if type(divergence) is not KL:
