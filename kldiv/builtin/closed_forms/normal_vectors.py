@@ -52,7 +52,7 @@ def kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor,
     """The divergences of pairs in the precision of the inputs, and their errors.
 
     Arguments:
-        p: The one, as it was given.
+        p: The one, whose factor is taken as it is.
         q: The other.
 
     Returns:
