@@ -68,6 +68,14 @@ def test_empty_categories_cost_nothing_in_p_and_everything_in_q():
     torch.testing.assert_close(found.value, expected.value, rtol=1e-6, atol=0)
 
 
+def test_an_unlikely_category_keeps_its_digits_beside_an_empty_one():
+    p = Categorical(torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64))
+    q = Categorical(torch.tensor([1e-12, 0.0, 1.0], dtype=torch.float64))
+    found = kldiv.divergence(p, q)
+    truth = in_many_digits(p.probs.tolist(), q.probs.tolist())
+    assert abs(float(found) - truth) <= float(found.error)
+
+
 def test_logits_gradients_and_other_numbers_of_categories_take_the_ordinary_way():
     p, q = pair(3, 4, 1.0)
     r, _ = pair(3, 5, 1.0)
