@@ -38,7 +38,7 @@ class ArrayRule(ABC):
     def of_arrays(
         self, p: Distribution, q: Distribution, divergence: Divergence
     ) -> tuple[Tensor, Tensor] | None:
-        """The value and its error, finite, of distributions in the precision they came in.
+        """The value and its error, none NaN, of distributions in the precision they came in.
 
         In float64, or in that precision with what it rounds away counted as error. ``None``
         where the ordinary way is the right one.

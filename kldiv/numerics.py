@@ -114,20 +114,22 @@ class _LogGammaDerivative(torch.autograd.Function):
         return gradient * _LogGammaDerivative.apply(x, order), None  # type: ignore[no-untyped-call]
 
 
-def log_gamma_remainder(x: Tensor) -> Tensor:
+def log_gamma_remainder(x: Tensor, whole: Tensor | None = None) -> Tensor:
     r""":math:`\log \Gamma(1 + x) + \gamma x \geq 0` for :math:`x > -1`, exact near 0.
 
     There it is :math:`x - \log(1 + x) + \sum_{k \geq 2} (\zeta(k) - 1) (-x)^k / k`.
 
     Arguments:
         x: With shape :math:`(*)`.
+        whole: :math:`1 + x`, where it is known more precisely than by addition.
     """
     near = x.abs() < 0.5
     inner, outer = torch.where(near, x, 0.0), torch.where(near, 1.0, x)
     logarithm = inner.log1p()
     series = polynomial(inner, _LOG_GAMMA)
     close = logarithm.square() * phi2(logarithm) + inner.square() * series
-    return torch.where(near, close, (1 + outer).lgamma() + _EULER * outer)
+    beyond = 1 + outer if whole is None else torch.where(near, 2.0, whole)
+    return torch.where(near, close, beyond.lgamma() + _EULER * outer)
 
 
 def log_mean(log_a: Tensor, log_b: Tensor, weight: float) -> Tensor:

@@ -1,5 +1,6 @@
 """Kullback-Leibler divergences of laws of a location and a scale, also of close ones."""
 
+import mpmath
 import pytest
 import torch
 
@@ -46,6 +47,17 @@ def test_close_members_keep_their_digits(kind, share):
     integral = kldiv.divergence(p, q, estimator="quadrature")
     assert found.value > 0
     torch.testing.assert_close(found.value, integral.value, rtol=1e-8, atol=0)
+
+
+@pytest.mark.parametrize("ratio", [1e-12, 1e-9, 1e-6])
+def test_the_error_of_a_scale_far_below_the_other_covers_the_rounding(ratio):
+    scale = torch.tensor(ratio, dtype=torch.float64, requires_grad=True)
+    found = kldiv.divergence(Gumbel(0.0 * scale, scale), Gumbel(0.0, torch.ones(()).double()))
+    with mpmath.workdps(40):
+        r = mpmath.mpf(ratio)
+        whole = mpmath.loggamma(1 + r)
+        below = mpmath.exp(whole) - 1 - whole + mpmath.loggamma(r) + mpmath.euler * (r - 1)
+        assert abs(float(found) - below) <= float(found.error)
 
 
 @pytest.mark.parametrize("kind", PAIRS)

@@ -19,12 +19,23 @@ import torch
 
 from torch import Tensor
 from torch.distributions import (
+    Bernoulli,
     Categorical,
+    Cauchy,
     Distribution,
+    Exponential,
+    Geometric,
+    Gumbel,
+    HalfNormal,
     Independent,
+    Laplace,
     MultivariateNormal,
     Normal,
+    Pareto,
+    Poisson,
     Transform,
+    Uniform,
+    Weibull,
 )
 from torch.distributions.transforms import _InverseTransform
 
@@ -42,6 +53,22 @@ T = TypeVar("T")
 _HOLDERS = (Distribution, Transform)
 _NESTED = (list, tuple, *_HOLDERS)
 _MAPPED = (Tensor, *_NESTED)
+_IN_BLOCKS = (
+    Bernoulli,
+    Categorical,
+    Cauchy,
+    Exponential,
+    Geometric,
+    Gumbel,
+    HalfNormal,
+    Laplace,
+    MultivariateNormal,
+    Normal,
+    Pareto,
+    Poisson,
+    Uniform,
+    Weibull,
+)
 _LARGE = 1 << 16
 
 
@@ -73,7 +100,7 @@ def is_late(distribution: Distribution) -> bool:
     That are many numbers that are converted for a copy, and not if gradients are to reach them.
     """
     part = distribution.base_dist if isinstance(distribution, Independent) else distribution
-    if not isinstance(part, Categorical | MultivariateNormal | Normal):
+    if not isinstance(part, _IN_BLOCKS):
         return False
     tensors = [*_tensors(distribution)]
     large = any(tensor.numel() >= _LARGE for tensor in tensors)
@@ -131,7 +158,7 @@ def _factored_anew(
 ) -> MultivariateNormal:
     """A normal whose covariance was given is factored in its new type, not in the old."""
     names = ("scale_tril", "covariance_matrix", "precision_matrix")
-    name = next(name for name in names if name in vars(value))
+    name = next(name for name in vars(value) if name in names)  # torch adds what it is asked for
     matrix = function(vars(value)[name])
     return MultivariateNormal(loc, **{name: matrix}, validate_args=False)
 

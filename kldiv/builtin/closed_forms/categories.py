@@ -24,15 +24,17 @@ from torch.distributions import (
 )
 
 from kldiv.blocks import BLOCK, LARGE
+from kldiv.builtin.closed_forms.few_categories import kl_of_few
 from kldiv.builtin.closed_forms.large_pairs import divergences_of_large
 from kldiv.builtin.closed_forms.large_side import is_large
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
+from kldiv.builtin.closed_forms.scalar_arrays import bernoulli, kl_of_arrays
 from kldiv.builtin.divergences.chernoff import Chernoff, ChernoffOfOrder
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import Renyi, RenyiAtInfinity
 from kldiv.closed_form import ArrayRule
 from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
-from kldiv.definitions.log_probability import log_probabilities
+from kldiv.definitions.log_probability import log_probabilities, was_given_probs
 
 __all__ = ["CLOSED_FORMS", "CategoriesRule"]
 
@@ -135,7 +137,13 @@ class CategoriesRule(ArrayRule):
     def of_arrays(
         self, p: Distribution, q: Distribution, divergence: Divergence
     ) -> tuple[Tensor, Tensor] | None:
-        """That of many categories, in blocks."""
+        """That of many categories, or of many trials of two, in blocks."""
+        if type(divergence) is KL and type(p) is type(q) is Bernoulli:
+            given = was_given_probs(p) and was_given_probs(q)
+            return kl_of_arrays(bernoulli, [p.probs, q.probs], _ROUNDING) if given else None
+        few = kl_of_few(p, q) if type(divergence) is KL else None
+        if few is not None:
+            return few, _ROUNDING * (few + few.sqrt())
         (found,) = self.together(p, q, [divergence])
         return found
 

@@ -31,7 +31,9 @@ from torch.distributions import (
     Wishart,
 )
 
-from kldiv.builtin.closed_forms.natural import LogNormaliserRule
+from kldiv.builtin.closed_forms.natural import ROUNDING, LogNormaliserRule
+from kldiv.builtin.closed_forms.scalar_arrays import ArrayForm, geometric, half_normal, poisson
+from kldiv.builtin.divergences.kl import KL
 from kldiv.definitions.natural_form import Natural, NaturalForm
 from kldiv.numerics import log_gamma, log_ratio
 
@@ -226,5 +228,16 @@ FAMILIES = {
 }
 """The exponential families, by name."""
 
-CLOSED_FORMS = tuple(LogNormaliserRule(form) for form in FAMILIES.values())
+_RULES = {name: LogNormaliserRule(form) for name, form in FAMILIES.items()}
+
+_OF_ARRAYS = tuple(
+    ArrayForm(KL, kind, kind, _RULES[name].function, ROUNDING, names=(given,), formula=formula)
+    for name, kind, given, formula in (
+        ("poisson", Poisson, "rate", poisson),
+        ("geometric", Geometric, "probs", geometric),
+        ("half normal", HalfNormal, "scale", half_normal),
+    )
+)
+
+CLOSED_FORMS = (*_OF_ARRAYS, *_RULES.values())
 """The closed forms between members of each."""

@@ -33,13 +33,15 @@ from torch.distributions import (
     Normal,
 )
 
+from kldiv.blocks import arrays_of
 from kldiv.builtin.closed_forms.gaussian_direct import (
     chernoff_coefficient,
     fisher_gaussian_gaussian,
     largest_log_ratio,
 )
+from kldiv.builtin.closed_forms.normal_matrices import comparison_condition
 from kldiv.builtin.closed_forms.normal_scalars import kl_of_scalars
-from kldiv.builtin.closed_forms.normal_vectors import kl_of_vectors
+from kldiv.builtin.closed_forms.normal_vectors import is_by_factor, kl_of_vectors
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.closed_forms.whitening import (
     Gaussian,
@@ -54,6 +56,7 @@ from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import RenyiAtInfinity
 from kldiv.closed_form import ArrayRule
 from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.precision import as_double
 
 __all__ = ["CLOSED_FORMS", "GaussianRule", "kl_gaussian_gaussian", "renyi_gaussian_gaussian"]
 
@@ -187,7 +190,7 @@ class GaussianRule(ArrayRule):
         if type(divergence) is not KL:
             return None
         if type(p) is type(q) is MultivariateNormal:
-            return kl_of_vectors(p, q)
+            return _kl_of_vectors(p, q)
         return kl_of_scalars(p, q)
 
     def error_of(
@@ -210,6 +213,26 @@ class GaussianRule(ArrayRule):
         return error
 
 
+def _kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor, Tensor] | None:
+    """By their factors; those of covariances are had in float64, and their rounding is added."""
+    held = [part for each in (p, q) for part in (each.loc, each._unbroadcasted_scale_tril)]
+    if arrays_of(held) is None:
+        return None
+    given = [is_by_factor(each) for each in (p, q)]
+    if all(given):
+        return kl_of_vectors(p, q)
+    p, q = as_double(p), as_double(q)
+    found = kl_of_vectors(p, q)
+    if found is None:
+        return None
+    value, error = found
+    for side, by_factor in zip((p, q), given, strict=True):
+        if not by_factor:
+            rounding = _factor_rounding(side._unbroadcasted_scale_tril)
+            error = error + rounding * (value + value.sqrt())
+    return value, error
+
+
 def _factor_rounding(factor: Tensor) -> Tensor:
     r"""The relative rounding of a Cholesky factor, by Skeel's condition number, squared.
 
@@ -224,14 +247,12 @@ def _factor_rounding(factor: Tensor) -> Tensor:
 def _condition(factor: Tensor) -> Tensor:
     r"""The largest entry of :math:`|L^{-1}| |L| \mathbf 1`, with shape :math:`(*)`.
 
-    Or a bound that costs less, with the comparison matrix of L in its place, where it is small.
+    Or a bound that costs less, where it is small.
     """
-    magnitude = factor.abs()
-    rows = magnitude.sum(-1, keepdim=True)
-    comparison = 2 * torch.diag_embed(magnitude.diagonal(dim1=-2, dim2=-1)) - magnitude
-    found: Tensor = torch.linalg.solve_triangular(comparison, rows, upper=False).amax((-2, -1))
+    found = comparison_condition(factor)
     coarse = ~(found < _SMALL)
     if coarse.any():
+        rows = factor.abs().sum(-1, keepdim=True)
         identity = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
         inverse = torch.linalg.solve_triangular(factor[coarse], identity, upper=False)
         found = found.masked_scatter(coarse, (inverse.abs() @ rows[coarse]).amax((-2, -1)))

@@ -23,6 +23,17 @@ from torch.distributions import (
     Weibull,
 )
 
+from kldiv.blocks import Array
+from kldiv.builtin.closed_forms.scalar_arrays import (
+    ArrayForm,
+    cauchy,
+    exponential,
+    gumbel,
+    laplace,
+    pareto,
+    uniform,
+    weibull,
+)
 from kldiv.builtin.divergences.kl import KL
 from kldiv.closed_form import ClosedForm
 from kldiv.definitions.divergence import Divergence
@@ -31,6 +42,7 @@ from kldiv.numerics import log_gamma_remainder, log_ratio, phi2
 __all__ = ["CLOSED_FORMS"]
 
 _EULER = 0.57721566490153286061
+_ROUNDING = 1e-12
 
 
 def _kl_laplace(p: Laplace, q: Laplace) -> Tensor:
@@ -70,7 +82,7 @@ def _gumbel(shift: Tensor, scale_p: Tensor, scale_q: Tensor) -> Tensor:
     Here :math:`r = b_p / b_q` and :math:`v = (m_q - m_p) / b_q + \log \Gamma(1 + r)`.
     """
     excess = (scale_p - scale_q) / scale_q
-    remainder = log_gamma_remainder(excess)
+    remainder = log_gamma_remainder(excess, scale_p / scale_q)
     log_gamma = log_ratio(scale_p, scale_q) + remainder - _EULER * excess
     return _remainder(shift + log_gamma) + remainder
 
@@ -103,7 +115,10 @@ def _form(kind: type[Distribution], formula: Callable[..., Tensor]) -> ClosedFor
     def function(p: Distribution, q: Distribution, divergence: Divergence) -> Tensor:
         return formula(p, q)
 
-    return ClosedForm(KL, kind, kind, function, rounding=1e-12)
+    if kind not in _OF_ARRAYS:
+        return ClosedForm(KL, kind, kind, function, rounding=_ROUNDING)
+    names, arrays = _OF_ARRAYS[kind]
+    return ArrayForm(KL, kind, kind, function, _ROUNDING, names=names, formula=arrays)
 
 
 _FORMULAS: dict[type[Distribution], Callable[..., Tensor]] = {
@@ -114,6 +129,16 @@ _FORMULAS: dict[type[Distribution], Callable[..., Tensor]] = {
     Weibull: _kl_weibull,
     Pareto: _kl_pareto,
     Uniform: _kl_uniform,
+}
+
+_OF_ARRAYS: dict[type[Distribution], tuple[tuple[str, ...], Callable[..., Array]]] = {
+    Laplace: (("loc", "scale"), laplace),
+    Exponential: (("rate",), exponential),
+    Cauchy: (("loc", "scale"), cauchy),
+    Gumbel: (("loc", "scale"), gumbel),
+    Weibull: (("scale", "concentration"), weibull),
+    Pareto: (("scale", "alpha"), pareto),
+    Uniform: (("low", "high"), uniform),
 }
 
 CLOSED_FORMS = tuple(_form(kind, formula) for kind, formula in _FORMULAS.items())

@@ -31,9 +31,10 @@ from kldiv.builtin.divergences.renyi import Renyi
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.natural_form import Natural, NaturalForm
 
-__all__ = ["LogNormaliserRule"]
+__all__ = ["ROUNDING", "LogNormaliserRule"]
 
-_ROUNDING = 3e-11
+ROUNDING = 3e-11
+"""The relative error of a divergence between members of a family."""
 _STATED = (KL, Renyi, Chernoff)
 
 
@@ -66,7 +67,7 @@ class LogNormaliserRule:
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
     ) -> Tensor | None:
         """That which the family's divergence is computed to."""
-        return _ROUNDING * value.abs() if type(divergence) in _STATED else None
+        return ROUNDING * value.abs() if type(divergence) in _STATED else None
 
     def _pair(self, p: Distribution, q: Distribution, events: int) -> NaturalOverlap | None:
         first, second = self.form.of(p), self.form.of(q)

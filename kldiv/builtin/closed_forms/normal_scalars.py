@@ -74,7 +74,7 @@ def remainder(share: Array, own: Array, other: Array, out: Array) -> Array:
         out: Where the remainder is written.
     """
     np.subtract(share, np.log1p(share, out=out), out=out)
-    if share.min() < _FAR:
+    if not share.min() >= _FAR:  # so too where another share is NaN
         far = share < _FAR
         logs = (np.log(np.broadcast_to(each, far.shape)[far]) for each in (own, other))
         out[far] = share[far] - np.subtract(*logs)

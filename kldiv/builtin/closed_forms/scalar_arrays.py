@@ -1,0 +1,235 @@
+r"""The Kullback-Leibler divergence of many pairs of scalars, in blocks that stay in the cache.
+
+With :math:`s = (a - b) / b` each is made of the remainder
+:math:`s - \log(1 + s) \geq 0` of a ratio :math:`a / b = 1 + s` of two positive parameters, and of
+other terms that are not negative, so that nothing cancels where the two are close.
+"""
+
+from __future__ import annotations
+
+import math
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from kldiv.blocks import BLOCK, Array, arrays_of
+from kldiv.builtin.closed_forms.normal_scalars import remainder
+from kldiv.closed_form import ArrayRule, ClosedForm
+from kldiv.definitions.divergence import Divergence
+from kldiv.definitions.log_probability import was_given_probs
+from kldiv.definitions.numbers import broadcast
+from kldiv.numerics import log_gamma_remainder
+
+__all__ = [
+    "ArrayForm",
+    "bernoulli",
+    "cauchy",
+    "exponential",
+    "geometric",
+    "gumbel",
+    "half_normal",
+    "kl_of_arrays",
+    "laplace",
+    "pareto",
+    "poisson",
+    "uniform",
+    "weibull",
+]
+
+_STEP = BLOCK // 4  # numbers of a block, of which a formula holds some ten
+_EULER = 0.57721566490153286061
+_CLOSE = 0.5  # to 0, where the logarithm of a ratio would lose digits
+_NEAR = 0.02  # from 0, where the series has no more than these terms
+_SERIES = tuple(1 / math.factorial(k) for k in range(2, 9))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayForm(ClosedForm, ArrayRule):
+    """A closed form with a formula of its own for arrays.
+
+    Arguments:
+        names: The parameters that the formula takes, first those of p, then those of q.
+        formula: The divergence from arrays of one length in float64; NaN where it has no number.
+    """
+
+    names: tuple[str, ...]
+    formula: Callable[..., Array]
+
+    def of_arrays(
+        self, p: Distribution, q: Distribution, divergence: Divergence
+    ) -> tuple[Tensor, Tensor] | None:
+        """The divergences, where both are of this very type and were given these parameters."""
+        if type(p) is not self.type_p or type(q) is not self.type_q:
+            return None
+        if "probs" in self.names and not (was_given_probs(p) and was_given_probs(q)):
+            return None
+        sides = [getattr(side, name) for side in (p, q) for name in self.names]
+        return kl_of_arrays(self.formula, sides, self.rounding or 0.0)
+
+
+def kl_of_arrays(
+    formula: Callable[..., Array], parameters: Sequence[Tensor], rounding: float
+) -> tuple[Tensor, Tensor] | None:
+    """The divergences in the precision of the parameters, and their errors.
+
+    Arguments:
+        formula: From parameters in float64 to divergences.
+        parameters: Those of p, then those of q.
+        rounding: The relative error of the formula.
+
+    Returns:
+        Both with the shape that the parameters broadcast to, in float64 where their precision
+        does not hold a value; ``None`` where the ordinary way is the right one.
+    """
+    arrays = arrays_of(parameters)
+    if arrays is None:
+        return None
+    shape = broadcast(parameters[0].shape, parameters[-1].shape)
+    columns = [np.broadcast_to(each, shape).reshape(-1) for each in arrays]
+    value = _in_blocks(formula, columns, columns[0].dtype)
+    if value is None and columns[0].dtype != np.float64:
+        value = _in_blocks(formula, columns, np.dtype(np.float64))
+    if value is None:
+        return None
+    eps = float(np.finfo(value.dtype).eps)
+    error = value * value.dtype.type(rounding if eps < rounding else rounding + eps)
+    return torch.from_numpy(value).reshape(shape), torch.from_numpy(error).reshape(shape)
+
+
+def _in_blocks(
+    formula: Callable[..., Array], columns: Sequence[Array], dtype: np.dtype[Any]
+) -> Array | None:
+    """The divergences in a precision; ``None`` where that has no number for one of them."""
+    value = np.empty(len(columns[0]), dtype)
+    with np.errstate(all="ignore"):
+        for start in range(0, len(value), _STEP):
+            block = (each[start : start + _STEP] for each in columns)
+            found = formula(*(each.astype(np.float64, copy=False) for each in block))
+            if not _holds(value[start : start + _STEP], found):
+                return None
+    return value
+
+
+def _holds(value: Array, found: Array) -> bool:
+    """Writes divergences in their precision; whether that has numbers for them all."""
+    np.copyto(value, found, casting="same_kind")
+    if math.isfinite(value.sum()):
+        return True
+    return not np.isnan(found).any() and bool((np.isinf(value) == np.isinf(found)).all())
+
+
+def exponential(rate: Array, other: Array) -> Array:
+    """That of the ratio of the rates."""
+    return _of_ratio(other, rate)
+
+
+def poisson(rate: Array, other: Array) -> Array:
+    """As many times that of the ratio as p expects."""
+    return rate * _of_ratio(other, rate)
+
+
+def half_normal(scale: Array, other: Array) -> Array:
+    """Half of that of the ratio of the variances."""
+    share = (scale - other) / other
+    return remainder(share, scale, other, np.empty_like(share)) + share * share / 2
+
+
+def bernoulli(probs: Array, other: Array) -> Array:
+    """Those of two rates, of success and of failure."""
+    failure, gap = 1 - probs, other - probs
+    success = remainder(gap / probs, other, probs, np.empty_like(gap))
+    success *= probs
+    success += failure * remainder(-gap / failure, 1 - other, failure, gap)
+    return success
+
+
+def geometric(probs: Array, other: Array) -> Array:
+    """That of one trial, times how many are expected."""
+    return bernoulli(probs, other) / probs
+
+
+def laplace(loc: Array, scale: Array, other: Array, unit: Array) -> Array:
+    """That of the ratio of the scales, and the excess of an exponential of the distance."""
+    shift = np.abs(loc - other)
+    shift /= scale
+    np.negative(shift, out=shift)
+    found: Array = _of_ratio(scale, unit) + scale / unit * _excess(shift)
+    return found
+
+
+def cauchy(loc: Array, scale: Array, other: Array, unit: Array) -> Array:
+    """One logarithm."""
+    gap, shift = scale - unit, loc - other
+    gap *= gap
+    shift *= shift
+    gap += shift
+    gap /= 4 * scale
+    gap /= unit
+    found: Array = np.log1p(gap, out=gap)
+    return found
+
+
+def pareto(scale: Array, alpha: Array, other: Array, shape: Array) -> Array:
+    """That of the ratio of the shapes, and what lies between the beginnings."""
+    found: Array = _of_ratio(shape, alpha) + shape * np.log1p((scale - other) / other)
+    found[scale < other] = np.inf
+    return found
+
+
+def uniform(low: Array, high: Array, other_low: Array, other_high: Array) -> Array:
+    """The logarithm of the ratio of the widths."""
+    below, above = low - other_low, other_high - high
+    found: Array = np.log1p((below + above) / (high - low))
+    found[(below < 0) | (above < 0)] = np.inf
+    return found
+
+
+def gumbel(loc: Array, scale: Array, other: Array, unit: Array) -> Array:
+    """An excess of an exponential, and a remainder of the gamma function."""
+    return _of_extremes((other - loc) / unit, scale, unit)
+
+
+def weibull(scale: Array, power: Array, other: Array, other_power: Array) -> Array:
+    """That of minus the logarithms."""
+    return _of_extremes(other_power * _log_ratio(scale, other), other_power, power)
+
+
+def _of_extremes(shift: Array, scale: Array, unit: Array) -> Array:
+    excess, ratio = (torch.from_numpy(each) for each in ((scale - unit) / unit, scale / unit))
+    rest: Array = log_gamma_remainder(excess, ratio).numpy()
+    return _excess(shift + _log_ratio(scale, unit) + rest - _EULER * excess.numpy()) + rest
+
+
+def _log_ratio(own: Array, other: Array) -> Array:
+    share = (own - other) / other
+    near = np.abs(share) < _CLOSE
+    found: Array = np.log(own / other, out=share.copy(), where=~near)
+    return np.log1p(share, out=found, where=near)
+
+
+def _of_ratio(own: Array, other: Array) -> Array:
+    share = own - other
+    share /= other
+    return remainder(share, own, other, np.empty_like(share))
+
+
+def _excess(x: Array) -> Array:
+    r""":math:`e^x - 1 - x` to full relative precision."""
+    found: Array = np.expm1(x)
+    found -= x
+    near = np.abs(x) < _NEAR
+    if near.any():
+        close = x[near]
+        series = np.zeros_like(close)
+        for coefficient in reversed(_SERIES):
+            series *= close
+            series += coefficient
+        found[near] = close * close * series
+    return found
