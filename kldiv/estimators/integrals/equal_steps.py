@@ -118,11 +118,13 @@ class EqualSteps:
         sums = torch.stack([grid[each].flatten(1).sum(1) for each in every])
         cells = sums.new_tensor([[4.0], [2.0], [1.0]]) ** len(axes) * self.cell
         size = grid.abs().flatten(1).sum(1)
-        across = [
-            grid.movedim(axis, 1).flatten(2).sum(2) if len(axes) > 1 else grid for axis in axes
-        ]
-        digits = [promised_digits(each.unsqueeze(-1), size.unsqueeze(-1)) for each in across]
-        digits = torch.stack(digits).amax(0).squeeze(-1)
+        promised = torch.stack(
+            [
+                promised_digits(_across(grid, axis).unsqueeze(-1), size.unsqueeze(-1))
+                for axis in axes
+            ]
+        )
+        digits = promised.amax(0).squeeze(-1)
         size = size * self.cell
         return Sums(sums * cells, size, digits, torch.zeros_like(size).bool())
 
@@ -256,6 +258,11 @@ def _root(place: Landmark) -> Tensor:
     (first, second), tilt = place.scale, place.correlation
     rest = second * (1 - tilt.square()).sqrt()
     return torch.stack([first, torch.zeros_like(first), second * tilt, rest]).reshape(2, 2)
+
+
+def _across(grid: Tensor, axis: int) -> Tensor:
+    """The sums across an axis, from shape (k, n...) to (k, n)."""
+    return grid.movedim(axis, 1).reshape(len(grid), grid.shape[axis], -1).sum(2)
 
 
 def _borders(grid: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ by
 
 .. math:: (c - b)\,(r + r^2 + r^3 + r^4), \qquad r = \min\Bigl(1, \frac{c - b}{b - a}\Bigr),
 
-of which half is counted, less one digit: what is narrow and of little weight comes to light only
-where the rest has died away.
+of which two fifths are counted, less one digit: what is narrow and of little weight comes to light
+only where the rest has died away.
 
 References:
     The Exponentially Convergent Trapezoidal Rule (Trefethen and Weideman, 2014), section 5,
@@ -28,7 +28,7 @@ from torch import Tensor
 __all__ = ["digits_of", "promised_digits"]
 
 _BANDS = ((48, 50, 52), (72, 75, 78), (94, 97, 100))  # in hundredths of pi / h
-_COUNTED = 0.5
+_COUNTED = 0.4
 _MOST = 1.7  # times the digits that were seen
 _MARGIN = 1.0  # digits,
 _EVEN = math.log10(2)  # but the spectrum does not rise any more
