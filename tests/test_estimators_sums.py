@@ -239,6 +239,25 @@ def test_a_tolerance_that_is_not_reached_is_an_error_with_the_best_estimate():
     assert float(raised.value.estimate.error) > 1e-12 * float(raised.value.estimate)
 
 
+@pytest.mark.parametrize("divergence", ["kl", "squared_hellinger", "total_variation"])
+@pytest.mark.parametrize("most", [1, 300, 350, 2_000_000])
+@pytest.mark.parametrize(
+    ("p", "q"),
+    [
+        (Poisson(one(3e5)), Poisson(one(3.1e5))),
+        (Geometric(one(0.001)), NegativeBinomial(one(3.5), one(0.999))),
+    ],
+    ids=["Poisson", "Geometric"],
+)
+def test_terms_that_were_not_paid_for_are_in_the_error(p, q, most, divergence):
+    precise = kldiv.divergence(p, q, divergence, estimator="sum")
+    found = kldiv.divergence(p, q, divergence, estimator=Sum(max_terms=most))
+    assert abs(float(found) - float(precise)) <= float(found.error) + float(precise.error)
+    if float(found.error) > 1e-8 * float(found):
+        with pytest.raises(kldiv.ToleranceNotMet):
+            kldiv.divergence(p, q, divergence, estimator=Sum(rtol=1e-8, max_terms=most))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

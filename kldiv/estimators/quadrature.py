@@ -250,7 +250,7 @@ def _doubt(sides: Densities, found: DomainIntegrals) -> Tensor:
 
     A small defect is the rounding within the log densities, of which the integrands have their
     share. A large one is mass that was not seen; it counts times the greatest ratio of an
-    integrand to that density.
+    integrand to that density, without any bound where no node has met that density.
     """
     plane = sides.problem.event_shape.numel() > 1
     doubt = (_OF_PLANES if plane else _SHARE) * found.floors
@@ -267,6 +267,7 @@ def _doubt(sides: Densities, found: DomainIntegrals) -> Tensor:
     if not bool((defects > _SEEN).any()):
         return doubt
     missing = torch.where(defects > _SEEN, (defects - found.errors[-2:]).clamp_min(0), 0.0)
-    for gap, ratio in zip(missing, found.ratios(_PRESENT), strict=True):
-        doubt = doubt + gap * ratio
+    for row, gap, ratio in zip((-2, -1), missing, found.ratios(_PRESENT), strict=True):
+        met = ratio[row] > 0
+        doubt = doubt + torch.where(met | (gap == 0), gap * ratio, torch.inf)
     return doubt

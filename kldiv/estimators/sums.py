@@ -52,7 +52,9 @@ class Sum:
     Arguments:
         rtol: The relative tolerance; where it is given and not reached, ``ToleranceNotMet`` is
             raised.
-        max_terms: The most terms evaluated, for each element of the batch.
+        max_terms: The most terms evaluated, for each element of the batch. A first look at all
+            places with mass is always taken, of some hundred terms; what was not paid for is in
+            the error.
 
     Raises:
         InvalidArgument: If ``rtol`` is not between 0 and 1 or no term is allowed.

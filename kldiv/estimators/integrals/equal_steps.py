@@ -25,6 +25,7 @@ from kldiv.definitions.support import is_whole
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.landmarks import Landmark, peaks_of, places_at
 from kldiv.estimators.integrals.lines import Integrals
+from kldiv.estimators.integrals.spectra import promised_digits
 from kldiv.estimators.integrals.trapezium import Sums
 from kldiv.numerics import product
 
@@ -108,12 +109,24 @@ class EqualSteps:
         return torch.stack([density, *(product(density, row) for row in rows)])
 
     def _sums(self, grid: Tensor) -> Sums:
-        """The sums with three spacings, the widest first."""
-        axes = len(self.sides)
-        every = [(slice(None), *[slice(None, None, n)] * axes) for n in (4, 2, 1)]
+        """The sums with three spacings, the widest first.
+
+        The spectrum along an axis is that of the sums across it.
+        """
+        axes = range(1, 1 + len(self.sides))
+        every = [(slice(None), *[slice(None, None, n) for _ in axes]) for n in (4, 2, 1)]
         sums = torch.stack([grid[each].flatten(1).sum(1) for each in every])
-        cells = sums.new_tensor([[4.0**axes], [2.0**axes], [1.0]]) * self.cell
-        return Sums.first(sums * cells, grid.abs().flatten(1).sum(1) * self.cell)
+        cells = sums.new_tensor([[4.0], [2.0], [1.0]]) ** len(axes) * self.cell
+        size = grid.abs().flatten(1).sum(1)
+        promised = torch.stack(
+            [
+                promised_digits(_across(grid, axis).unsqueeze(-1), size.unsqueeze(-1))
+                for axis in axes
+            ]
+        )
+        digits = promised.amax(0).squeeze(-1)
+        size = size * self.cell
+        return Sums(sums * cells, size, digits, torch.zeros_like(size).bool())
 
 
 def equal_steps(target: Target) -> EqualSteps | None:
@@ -245,6 +258,11 @@ def _root(place: Landmark) -> Tensor:
     (first, second), tilt = place.scale, place.correlation
     rest = second * (1 - tilt.square()).sqrt()
     return torch.stack([first, torch.zeros_like(first), second * tilt, rest]).reshape(2, 2)
+
+
+def _across(grid: Tensor, axis: int) -> Tensor:
+    """The sums across an axis, from shape (k, n...) to (k, n)."""
+    return grid.movedim(axis, 1).reshape(len(grid), grid.shape[axis], -1).sum(2)
 
 
 def _borders(grid: Tensor) -> Tensor:

@@ -1,14 +1,8 @@
 r"""The trapezium rule on many lines at once, in coordinates where integrands die out at both ends.
 
 For an integrand that is analytic about the line it converges exponentially: each halving of the
-spacing doubles the number of right digits. Let :math:`10^{c_n}` be the change of the n-th halving,
-relative to the integral of the absolute value, and :math:`10^{b_n}` that of the last two together.
-The digits of level n - 1 are :math:`d_{n-1} = \max(c_n, 2 d_{n-2})`, with 5/2 for 2 at first, for
-a change may be small by accident, and the error of level n is, with a tenfold margin,
-
-.. math:: \varepsilon_n = 10 \cdot 10^{\max(8 d_{n-1} / 5,\; c_n^2 / b_n)},
-
-of which the second term holds where the convergence is only algebraic.
+spacing doubles the number of right digits, or more slowly, where scales of many lengths meet. How
+many digits are right, the spectrum of the integrand tells.
 
 No change tells of a crossing of the densities that counts little and is steep: the errors by
 poles beside it are added.
@@ -36,6 +30,7 @@ from kldiv.estimators.integrals.lines import (
     rounding_of_places,
 )
 from kldiv.estimators.integrals.poles import beside_poles
+from kldiv.estimators.integrals.spectra import digits_of, promised_digits
 
 __all__ = ["Grid", "Sums", "Window", "trapezium"]
 
@@ -44,9 +39,7 @@ _STEADY = 1.4  # digits gained by a halving, relative to the one before, that ma
 _EARLY = 3  # up to this level an early digit may have been an accident,
 _COARSE = 3e-2  # unless the error is still as large as this
 _MARGIN = 10.0
-_SUDDEN = 2.0  # the most digits, relative to those before, that are no accident;
-_AT_FIRST = 2.5  # relative to the first ones
-_DOUBLING = 1.6  # by which a halving multiplies the digits, where several scales meet
+_ROUNDING = 4 * torch.finfo(torch.float64).eps  # of the slopes of coordinates
 
 
 @dataclass(frozen=True)
@@ -122,11 +115,11 @@ def trapezium(
     steps = base + torch.arange(count + 1, device=base.device).unsqueeze(-1)
     values = torch.take_along_dim(ladder, steps.expand(ladder.shape[0], -1, -1), 1)
     values = torch.where(_inside(steps, window), values, 0.0)
-    found = _roughly(values, grid.spacing[window.line])
+    found, ends = _roughly(values, grid.spacing[window.line]), _at_ends(ladder, window)
     done = torch.zeros_like(base, dtype=torch.bool)
     stop = ~function.budget.affords(window.line, 3 * count)
     nodes = [_nodes(grid, window.pick(stop), base[stop], count, 0)]
-    rows, values, promise = (~stop).nonzero().squeeze(-1), values[:, :, ~stop], None
+    rows, values = (~stop).nonzero().squeeze(-1), values[:, :, ~stop]
     noise = torch.zeros_like(allowed[:, rows])
     for level in range(_FIRST, _LEVELS + 1 if len(rows) else _FIRST):
         part, spacing = window.pick(rows), grid.spacing[window.line[rows]] / 2**level
@@ -142,15 +135,15 @@ def trapezium(
         if level == _FIRST:
             noise = torch.where(inside, sample.noise, 0.0).sum(1) * 2 * spacing
         floors = noise + rounding_of_places(fresh, sample.places)
-        sums = Sums.of(values, spacing, promise, rough[rows])
-        poles = beside_poles(sample, inside, spacing, sums.change)
-        good, stop = sums.verdict(torch.maximum(allowed[:, rows], floors), poles, level)
+        sums = Sums.of(values, spacing, rough[rows])
+        beside = beside_poles(sample, inside, spacing, sums.change) + ends[:, rows] * spacing
+        good, stop = sums.verdict(torch.maximum(allowed[:, rows], floors), beside, level)
         stop = stop | ~function.budget.affords(part.line, count * 2**level)
-        found[:, :, rows] = torch.stack([sums.totals[2], sums.error + poles + floors, floors])
+        errors = sums.error + _ROUNDING * sums.size
+        found[:, :, rows] = torch.stack([sums.totals[2], errors + beside + floors, floors])
         done[rows] = good
         nodes.append(_nodes(grid, part.pick(stop), base[rows][stop], count, level))
         rows, values, noise = rows[~stop], values[:, :, ~stop], noise[:, ~stop]
-        promise = sums.digits[:, ~stop]
         if not len(rows):
             break
     return Integrals(*found), done, nodes
@@ -160,6 +153,12 @@ def _roughly(values: Tensor, spacing: Tensor) -> Tensor:
     """Sums over few nodes, as integrals in doubt as a whole, with shape (3, k, C)."""
     sums, sizes = values.sum(1) * spacing, _MARGIN * values.abs().sum(1) * spacing
     return torch.stack([sums, torch.where(sums.isfinite(), sizes, 0.0), torch.zeros_like(sums)])
+
+
+def _at_ends(ladder: Tensor, window: Window) -> Tensor:
+    """Half of the integrands where windows end: what a step counts too much, with shape (k, C)."""
+    ends = torch.stack([window.first, window.last]).expand(len(ladder), -1, -1)
+    return torch.take_along_dim(ladder, ends, 1).abs().sum(1).nan_to_num(posinf=0.0) / 2
 
 
 def _odd(base: Tensor, count: int, level: int) -> Tensor:
@@ -186,35 +185,26 @@ def _interleaved(values: Tensor, fresh: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Sums:
-    r"""Three levels of the rule, the finest last, and what the digits before promise.
+    r"""Three levels of the rule, the finest last, and what their spectrum promises.
 
     Arguments:
         totals: The sums, with shape :math:`(3, k, C)`.
         size: The finest sum of the absolute values, with shape :math:`(k, C)`.
-        limit: The most digits that the middle level may have, negative.
+        digits: The logarithm of the relative error of the finest, likewise.
         rough: Lines of which no more digits are right than have stayed the same.
     """
 
     totals: Tensor
     size: Tensor
-    limit: Tensor
+    digits: Tensor
     rough: Tensor
 
     @classmethod
-    def of(cls, values: Tensor, spacing: Tensor, promise: Tensor | None, rough: Tensor) -> Sums:
+    def of(cls, values: Tensor, spacing: Tensor, rough: Tensor) -> Sums:
         """From the integrands at all steps, with shape :math:`(k, n, C)`."""
         totals = torch.stack([values[:, :: 2**k].sum(1) * spacing * 2**k for k in (2, 1, 0)])
-        size = (values.abs().sum(1) * spacing).clamp_min(1e-300)
-        if promise is None:
-            return cls.first(totals, size, rough)
-        return cls(totals, size, _SUDDEN * promise, rough)
-
-    @classmethod
-    def first(cls, totals: Tensor, size: Tensor, rough: Tensor | None = None) -> Sums:
-        """The first three levels, which nothing was promised for."""
-        limit = _AT_FIRST * _digits(totals[1] - totals[0], size).clamp_max(-1)
-        rough = torch.zeros_like(size, dtype=torch.bool) if rough is None else rough
-        return cls(totals, size, limit, rough)
+        size = values.abs().sum(1).clamp_min(1e-300)
+        return cls(totals, size * spacing, promised_digits(values, size), rough)
 
     @property
     def change(self) -> Tensor:
@@ -222,18 +212,10 @@ class Sums:
         return self.totals[2] - self.totals[1]
 
     @cached_property
-    def digits(self) -> Tensor:
-        """Those of the middle level: not many more than those of the level before it."""
-        return torch.maximum(self._last, self.limit)
-
-    @cached_property
     def error(self) -> Tensor:
         """The error of the finest level."""
-        both = self._both.clamp_max(-1e-3)
-        digits = torch.maximum(_DOUBLING * self.digits, self._last.square() / both)
-        digits = torch.where(self._last < both, digits, self._last)
-        digits = torch.where(self.rough, torch.maximum(both, self._last), digits)
-        error = _MARGIN * self.size * 10**digits
+        unchanged = _MARGIN * 10 ** torch.maximum(self._both, self._last)
+        error = self.size * torch.where(self.rough, unchanged, 10**self.digits)
         return torch.where(self.totals[2].isfinite(), error, 0.0)
 
     @cached_property
@@ -241,10 +223,10 @@ class Sums:
         """Which gain digits so fast that another halving pays."""
         return self._last <= _STEADY * self._both
 
-    def verdict(self, wanted: Tensor, poles: Tensor, level: int) -> tuple[Tensor, Tensor]:
+    def verdict(self, wanted: Tensor, beside: Tensor, level: int) -> tuple[Tensor, Tensor]:
         """Which lines are good enough, and with which it is no use to go on."""
         close = self.error <= wanted
-        good = (self.error + poles <= wanted).all(0)
+        good = (self.error + beside <= wanted).all(0)
         stop = good | (level == _LEVELS)
         if level > 2:
             slow = (level > _EARLY) | (self.error > _COARSE * self.size)
@@ -253,16 +235,11 @@ class Sums:
 
     @cached_property
     def _both(self) -> Tensor:
-        return _digits(self.totals[2] - self.totals[0], self.size)
+        return digits_of(self.totals[2] - self.totals[0], self.size)
 
     @cached_property
     def _last(self) -> Tensor:
-        return _digits(self.change, self.size)
-
-
-def _digits(change: Tensor, size: Tensor) -> Tensor:
-    """The logarithm of a relative change."""
-    return (change.abs() / size).clamp(1e-18, 1.0).log10()
+        return digits_of(self.change, self.size)
 
 
 def _nodes(grid: Grid, window: Window, base: Tensor, count: int, level: int) -> Nodes:
