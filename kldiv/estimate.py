@@ -40,8 +40,8 @@ class Estimate:
         up_to_constant: Whether an unknown constant (a log normaliser, an entropy) is missing from
             the value.
         pareto_k: The shape of the tail of what was averaged, with shape :math:`(*)`, where
-            chance played a part: above 0.5 it has no finite variance, above 0.7 the error is
-            infinite.
+            chance played a part: above 0.5 it has no finite variance, above 0.7, or less of few
+            points, the error is infinite.
         unit: What the value is counted in: that of the divergence, empty for a plain number.
 
     Example:

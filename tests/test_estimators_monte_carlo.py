@@ -7,7 +7,10 @@ import torch
 
 from torch.distributions import (
     Bernoulli,
+    Beta,
     Categorical,
+    Dirichlet,
+    Gamma,
     Independent,
     Laplace,
     MultivariateNormal,
@@ -364,3 +367,68 @@ def test_the_kinds_of_results_are_told_apart():
     assert 0 < float(heavy) < 1
     labels = Categorical(torch.ones(3))
     assert float(kldiv.divergence(labels, labels, estimator="monte_carlo", seed=0)) == 0
+
+
+def missed(p, q, divergence, samples, *, runs=200):
+    """How many of 100 runs have the truth outside their error."""
+    truth = kldiv.divergence(p, q, divergence)
+    found = kldiv.divergence(
+        copies(p, runs), copies(q, runs), divergence, estimator=MonteCarlo(samples), seed=1
+    )
+    outside = (found.value - truth.value).abs() > found.error + truth.error
+    return 100 * float(outside.double().mean())
+
+
+BOX, PEAK = Uniform(one(-1.0), one(1.0)), Laplace(one(0.0), one(1.0))
+RARE = [
+    (BOX, PEAK, "kl"),  # jumps between two points of a net, met by some replicates or none
+    (BOX, PEAK, "squared_hellinger"),
+    (PEAK, Uniform(one(-0.7), one(1.1)), "total_variation"),
+    (Uniform(one(0.0), one(1e-4)), P, "chi2"),  # q has hardly a point where p is
+    (Bernoulli(one(2e-3)), Bernoulli(one(1e-4)), "kl"),  # an outcome that is hardly ever drawn
+    (Bernoulli(one(2e-3)), Bernoulli(one(1e-4)), "squared_hellinger"),
+    (Normal(one(0.0), one(512.0)), P, "total_variation"),
+    (P, Normal(one(0.0), one(512.0)), "kl"),
+    (Gamma(one(2.0), one(1.0)), Gamma(one(16.0), one(1.0)), "jensen_shannon"),
+    (P, Laplace(one(15.0), one(1.0)), "renyi(alpha=0.5)"),  # a logarithm of what is rare
+]
+
+
+@pytest.mark.parametrize(("p", "q", "divergence"), RARE)
+def test_the_error_covers_what_is_met_rarely(p, q, divergence):
+    for samples in (1_000, 4_000):
+        # of 200 cases with a probability of 1 %, more than 7 are missed in 0.1 of 100 runs
+        assert missed(p, q, divergence, samples) <= 3.5
+
+
+def twice(concentration):
+    """Pairs of distributions with draws that lie below all floating-point numbers."""
+    a, several = one(concentration), concentration * torch.tensor([1.0, 2.0, 3.0], dtype=F64)
+    return [
+        (Gamma(a, one(1.0)), Gamma(2 * a, one(2.0))),
+        (Gamma(one(1.0), one(1.0)), Gamma(a, one(2.0))),
+        (Beta(a, 2 * a), Beta(2 * a, a)),
+        (Beta(one(2.0), a), Beta(one(2.0), one(1.0))),
+        (Dirichlet(several), Dirichlet(several.flip(0))),
+        (Dirichlet(several), Dirichlet(torch.ones(3, dtype=F64))),
+    ]
+
+
+@pytest.mark.parametrize(
+    "concentration",
+    [1e-6, 1e-2, *(pytest.param(each, marks=pytest.mark.slow) for each in (1e-4, 1e-3, 0.1))],
+)
+def test_draws_that_numbers_cannot_hold_are_no_silent_error(concentration):
+    for p, q in twice(concentration):
+        for divergence in ("kl", "squared_hellinger", "renyi(alpha=0.5)"):
+            assert missed(p, q, divergence, 2_000, runs=50) <= 2
+    gone = kldiv.divergence(*twice(1e-6)[0], estimator=MonteCarlo(1_000), seed=0)
+    assert float(gone.error) == math.inf
+    assert "of the draws lie on an end of the support" in gone.reason
+
+
+def test_an_error_of_a_smooth_problem_stays_small_beside_that_of_independent_points():
+    found = kldiv.divergence(copies(P, 20), Q, estimator=MonteCarlo(10_000), seed=6)
+    spread = float(found.value.std())
+    assert float(found.error.median()) < 7 * spread
+    assert float(found.error.median()) < 5e-3  # of independent ones a single standard deviation

@@ -17,6 +17,7 @@ from kldiv.definitions.log_density import log_density_of
 from kldiv.definitions.numbers import as_shape, broadcast, check_floating
 from kldiv.definitions.precision import is_late, place_of, unchecked_double
 from kldiv.definitions.randomness import seeded
+from kldiv.definitions.sampler import sampler_of
 from kldiv.definitions.support import interior_point, is_whole, support_of
 from kldiv.definitions.tally import note
 from kldiv.errors import InvalidArgument, InvalidType, NotAvailable, ShapeMismatch
@@ -249,7 +250,7 @@ class DistributionTarget(Target):
             (lambda x: log_density_of(self.distribution)(x)) if late else log_density_of(seen),
             event_shape=distribution.event_shape,
             support=support,
-            sample=(lambda shape: self.distribution.sample(shape)) if late else seen.sample,
+            sample=(lambda shape: self.distribution.sample(shape)) if late else sampler_of(seen),
         )
         self.cuts = getattr(seen, "cuts", ())
 

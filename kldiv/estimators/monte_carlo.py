@@ -11,8 +11,10 @@ for discrete and for continuous distributions, in p and in q.
 
 Three things make the noise small and known: points that fill space evenly where a side allows
 it; the quantity :math:`p/m - 1` of known mean, which takes its share of the noise along; and
-independent replicates of both, whose spread is the error. The tail of what is averaged is looked
-at, and where it is too heavy for any average the error is infinite.
+independent replicates of both, whose spread is the error. What their spread cannot show is counted
+too: what rare points would add, what the known mean of :math:`p/m - 1` says was missed, and draws
+that lie where floating-point numbers end. Where that cannot be told, or the tail of what is
+averaged is too heavy for any average, the error is infinite, and the reason says why.
 
 References:
     Safe and Effective Importance Sampling (Owen and Zhou, 2000), equation 4,
@@ -35,7 +37,6 @@ from kldiv.estimate import Estimate
 from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Tolerance
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.sampling.pareto import UNRELIABLE
 from kldiv.estimators.sampling.proposals import Proposals, proposals, why_none
 from kldiv.lazy import deferred
 
@@ -132,7 +133,7 @@ class MonteCarlo:
             self.name,
             stderr,
             average.ratios.control.shape[0] + pilot,
-            _reason(problem, value, error, shape),
+            _reason(problem, average, value, error, shape),
             up_to_constant=bool(_source(problem).slope),
             pareto_k=shape,
             unit=problem.divergence.unit,
@@ -159,15 +160,25 @@ def _source(problem: Problem) -> Proposals:
     return source
 
 
-def _reason(problem: Problem, value: Tensor, error: Tensor, shape: Tensor) -> str:
+def _reason(
+    problem: Problem, average: Average, value: Tensor, error: Tensor, shape: Tensor
+) -> str:
     """Why values or errors are infinite."""
     if (value.isinf() & (error == 0)).any():
         return problem.why_infinite
     if value.isinf().any():
         return "no point fell where both densities are, or their ratio is beyond all numbers"
-    if not (shape > UNRELIABLE).any():
+    if not error.isinf().any():
         return ""
-    return (
-        f"the tail of what is averaged has the shape {float(shape.max()):.2f}, and above "
-        f"{UNRELIABLE} no sample tells its own error"
-    )
+    if (error.isinf() & (shape > average.reliable)).any():
+        return (
+            f"the tail of what is averaged has the shape {float(shape.max()):.2f}, and above "
+            f"{average.reliable:.2g} no sample tells its own error"
+        )
+    lost = average.ratios.lost
+    if lost is not None and lost.any():
+        return (
+            f"{float(lost.max()):.1%} of the draws lie on an end of the support, where "
+            "floating-point numbers end, and tell nothing of what is closer to it"
+        )
+    return "so little was met of what counts that no more than the order of the value is known"

@@ -12,9 +12,15 @@ from torch import Tensor
 
 from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.sampling.control_variates import adjusted, weights_of
+from kldiv.estimators.sampling.control_variates import (
+    adjusted,
+    is_lumped,
+    is_strained,
+    weights_of,
+)
 from kldiv.estimators.sampling.draws import Plan
-from kldiv.estimators.sampling.pareto import DOUBTFUL, UNRELIABLE, pareto_shape
+from kldiv.estimators.sampling.missed import RARE, beyond_largest, by_lost_draws
+from kldiv.estimators.sampling.pareto import pareto_shape, unreliable_above
 from kldiv.estimators.sampling.proposals import Proposals
 from kldiv.estimators.sampling.ratios import (
     Ratios,
@@ -29,7 +35,6 @@ __all__ = ["Average", "average_of"]
 
 _ROUNDING = 8 * torch.finfo(torch.float64).eps
 _FLAT = 1e-12  # of the value: standard errors below are none
-_RARE = 5.3  # over the number of points: a probability that is missed in 1 of 200 cases
 _TOP = 0.1  # of the largest that a ratio can be: no tail lies far beyond
 _CORNISH_FISHER = (3.5, 11.59, 34.6, 78.0, 129.2)  # at 99.95 %, in powers of 1 / freedom
 
@@ -67,24 +72,51 @@ class Average:
         found = torch.where(impossible, means.mean(1), found)
         return torch.where(self.infinite, torch.inf, found)
 
+    @property
+    def reliable(self) -> float:
+        """Up to which shape of its tail an average of so many points is trusted."""
+        return unreliable_above(len(self.ratios.control))
+
     @torch.no_grad()
     def errors(self) -> tuple[Tensor, Tensor, Tensor]:
         """The standard error, the error and the shape of the tail, each with shape (*)."""
         values = self.ratios.values.detach().nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
-        slopes = self._slopes().unsqueeze(1)
-        means = (slopes * self._replicates(values)).sum(0)
-        count = means.shape[0]
-        stderr = adjusted(means, self._controls).std(0) / count**0.5
-        size = (slopes * values).sum(0).abs()
-        shape, largest = pareto_shape(size), size.amax(0)
-        error = stderr * _quantile(count - 1)
-        total = (slopes.squeeze(1) * self.integrals).abs().sum(0).nan_to_num()
-        error = error + _ROUNDING * (total + 4 * total.sqrt())
-        error = error + torch.where(stderr <= _FLAT * total, self._unseen(slopes, values), 0.0)
-        tailed = ~self._seen_to_the_top(values)
-        missed = largest / len(values[0]) / (1 - shape.clamp_max(UNRELIABLE))
-        error = error + torch.where(tailed & (shape > DOUBTFUL), missed, 0.0)
-        return stderr, torch.where(tailed & (shape > UNRELIABLE), torch.inf, error), shape
+        slopes = self._slopes()
+        whole = (slopes.unsqueeze(1) * values).sum(0)
+        replicates = self._replicates(values)
+        means = adjusted(replicates, self._controls)
+        means = torch.where(is_lumped(self._controls), replicates, means)
+        count = means.shape[1]
+        stderr = (slopes.unsqueeze(1) * means).sum(0).std(0) / count**0.5
+        shape = pareto_shape(whole.abs())
+        total = (slopes * self.integrals).abs().sum(0).nan_to_num()
+        error = stderr * _quantile(count - 1) + _ROUNDING * (total + 4 * total.sqrt())
+        sides = whole.unflatten(0, (-1, self.plan.count))
+        error = error + beyond_largest(sides, stderr, shape)
+        error = error + self._unseen(slopes, values, stderr <= _FLAT * total)
+        error = error + self._lost(slopes, whole)
+        error = self._bent(slopes, means, error)
+        unreliable = ~self._seen_to_the_top(values) & (shape > self.reliable)
+        return stderr, torch.where(unreliable, torch.inf, error), shape
+
+    def _bent(self, slopes: Tensor, means: Tensor, error: Tensor) -> Tensor:
+        """The error of the divergence, which is no linear function of the averages.
+
+        The averages move together as they do from replicate to replicate.
+        """
+        found = self.integrals.detach()
+        if len(found) == 1 and torch.equal(self.combine(found), found[0]):
+            return error
+        deviations = means - means.mean(1, keepdim=True)
+        along = (slopes.unsqueeze(1) * deviations).sum(0)
+        size = along.square().sum(0)
+        part = torch.where(size > 0, (deviations * along).sum(1) / size, 0.0)
+        value, least = self.combine(found), torch.where((means >= 0).all(1), 0.0, -torch.inf)
+        for sign in (-1, 1):
+            moved = self.combine(torch.maximum(found + sign * (error * part), least))
+            shift = (moved - value).abs().nan_to_num(nan=torch.inf, posinf=torch.inf)
+            error = torch.where(value.isfinite(), torch.maximum(error, shift), error)
+        return error
 
     def _seen_to_the_top(self, values: Tensor) -> Tensor:
         """Whether points fell where ratios are about as large as they can be."""
@@ -96,12 +128,31 @@ class Average:
     def _bounds(self, like: Tensor) -> Tensor:
         return self.bounds.reshape(-1, *(1,) * (like.ndim - 1))  # type: ignore[union-attr]
 
-    def _unseen(self, slopes: Tensor, values: Tensor) -> Tensor:
-        """What may lie where no point fell: ratios that do not vary tell nothing of it."""
-        largest = values.abs().amax(1)
+    def _unseen(self, slopes: Tensor, values: Tensor, flat: Tensor) -> Tensor:
+        """What may lie where no point fell: ratios that do not vary tell nothing of it.
+
+        Nor do they where the control is off. Of one sign at every point it shows that a whole
+        region was missed, and what is there may be as large as anything.
+        """
+        largest, strained = values.abs().amax(1), is_strained(self._controls)
         if self.bounds is not None:
             largest = torch.maximum(largest, self._bounds(largest))
-        return _RARE / values.shape[1] * (slopes.squeeze(1).abs() * largest).sum(0)
+        unseen = RARE / values.shape[1] * (slopes.abs() * largest).sum(0)
+        if self.bounds is None:
+            control = self.ratios.control
+            whole = (control >= 0).all(0) | (control <= 0).all(0)
+            unseen = torch.where(strained & whole, torch.inf, unseen)
+        return torch.where(flat | strained, unseen, 0.0)
+
+    def _lost(self, slopes: Tensor, whole: Tensor) -> Tensor:
+        """What draws may be off by that lie where numbers end."""
+        lost = self.ratios.lost
+        if lost is None:
+            return torch.zeros_like(whole[0])
+        largest, bound = whole.abs().amax(0), None
+        if self.bounds is not None:
+            bound = (slopes.abs() * self._bounds(slopes)).sum(0)
+        return by_lost_draws(lost, largest, bound)
 
     def _slopes(self) -> Tensor:
         """The derivatives of the divergence in the averages."""

@@ -23,14 +23,17 @@ import torch
 
 from torch import Tensor
 
-__all__ = ["DOUBTFUL", "UNRELIABLE", "pareto_shape"]
+__all__ = ["UNRELIABLE", "pareto_shape", "unreliable_above"]
 
-DOUBTFUL = 0.5
-"""Above this shape the variance is infinite."""
 UNRELIABLE = 0.7
-"""Above this shape a mean and its error mean nothing."""
+"""Above this shape a mean and its error mean nothing, however many values there are."""
 _FEWEST = 5
 _PRIOR = 10  # values of a tail of shape 1/2 that are added, to steady the fit of a short one
+
+
+def unreliable_above(count: int) -> float:
+    """Above which shape a mean of so many values, and its error, mean nothing."""
+    return min(UNRELIABLE, 1 - 1 / math.log10(count))
 
 
 def pareto_shape(values: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from kldiv.definitions.divergence import FDivergence
 from kldiv.estimators.integrands import Densities, past_poles
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.sampling.draws import Plan, draws
+from kldiv.estimators.sampling.missed import at_ends
 from kldiv.estimators.sampling.proposals import Proposals
 from kldiv.estimators.scores import expectand
 from kldiv.estimators.terms import is_homogeneous
@@ -36,20 +37,23 @@ class Ratios:
     Arguments:
         values: The integrands over the density drawn from, with shape :math:`(k, N, *)`.
         control: A quantity of expectation 0, with shape :math:`(N, *)`.
+        lost: The share of points that lie where numbers end, with shape :math:`(*)`; ``None``
+            where none can.
     """
 
     values: Tensor
     control: Tensor
+    lost: Tensor | None = None
 
 
 def ratios_at(sides: Densities, source: Proposals, plan: Plan) -> Ratios:
     """The ratios at points from all sides that are drawn from, one side after the other."""
     problem = sides.problem
-    log_p, log_q = _logs(sides, source, plan, problem.seed)
+    log_p, log_q, lost = _logs(sides, source, plan, problem.seed)
     with torch.no_grad():
         log_m = _log_proposal(log_p, log_q, source)
         control = _control(problem, log_p, log_q, source)
-    return Ratios(over(sides, log_p, log_q, log_m, source), control)
+    return Ratios(over(sides, log_p, log_q, log_m, source), control, lost)
 
 
 def score_terms_at(problem: Problem, plan: Plan) -> Ratios:
@@ -77,7 +81,7 @@ def levelled(problem: Problem, source: Proposals) -> tuple[Densities, Tensor, in
     if source.slope is None:
         return sides, zero, 0
     with torch.no_grad():
-        log_p, log_q = _logs(sides, source, _PILOT, (problem.seed + _ELSEWHERE) % (1 << 63))
+        log_p, log_q, _ = _logs(sides, source, _PILOT, (problem.seed + _ELSEWHERE) % (1 << 63))
         gap = log_q - log_p if source.from_p else log_p - log_q
         level = torch.where(gap.isfinite(), gap, torch.nan).nanmedian(0).values.nan_to_num()
     masses = (zero, level) if source.from_p else (level, zero)
@@ -85,13 +89,15 @@ def levelled(problem: Problem, source: Proposals) -> tuple[Densities, Tensor, in
     return sides, source.slope * level, _PILOT.count
 
 
-def _logs(sides: Densities, source: Proposals, plan: Plan, seed: int) -> tuple[Tensor, Tensor]:
-    """Both log densities, at points from one side after the other.
+def _logs(
+    sides: Densities, source: Proposals, plan: Plan, seed: int
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Both log densities, at points from one side after the other, and which share is lost.
 
     Points are met in blocks. What is kept of them is allotted first: scattered among blocks it
     would leave holes in memory that are a little too small for the next.
     """
-    problem, done = sides.problem, 0
+    problem, done, lost = sides.problem, 0, None
     shape = 2, source.number * plan.count, *problem.batch_shape
     found = torch.empty(shape, dtype=torch.float64, device=problem.p.device)
     for side, used, own in (
@@ -101,8 +107,11 @@ def _logs(sides: Densities, source: Proposals, plan: Plan, seed: int) -> tuple[T
         for x in draws(side, problem, plan, own) if used else ():
             found[:, done : done + len(x)] = torch.stack(_logs_at(sides, x))
             done += len(x)
+            at_end = at_ends(side, x)
+            if at_end is not None:
+                lost = at_end.sum(0) / found.shape[1] + (0.0 if lost is None else lost)
     log_p, log_q = found
-    return log_p, log_q
+    return log_p, log_q, lost
 
 
 def _logs_at(sides: Densities, x: Tensor) -> tuple[Tensor, Tensor]:
