@@ -87,6 +87,14 @@ def test_points_of_a_plane_in_space_are_those_of_a_plane():
     assert there.value == pytest.approx(here.value, rel=1e-7)
 
 
+@pytest.mark.parametrize("constant", [0.0, 0.1, 1e6 + 1 / 3])
+def test_a_coordinate_that_is_always_the_same_changes_nothing(constant):
+    wide = [np.hstack([side, np.full((len(side), 1), constant)]) for side in (X, Y)]
+    there, here = (kl_by_neighbours(*sides, 5) for sides in (wide, (X, Y)))
+    assert there.value == pytest.approx(here.value, rel=1e-9)
+    assert there.error == pytest.approx(here.error, rel=1e-9)
+
+
 def test_the_front_door_gives_it_where_neighbours_are_asked_for():
     found = kldiv.divergence(X, Y, estimator=kldiv.Samples(neighbours=6))
     of_arrays = kl_by_neighbours(X, Y, 6)
