@@ -43,6 +43,7 @@ from kldiv.estimators.two_samples.pooled import Array
 __all__ = ["kl_by_neighbours"]
 
 _CONFIDENCE = 3.0
+_BLOCK = 8192  # points
 _FLAT = 1e-10  # of the largest variance: beyond rounding, there is no such coordinate
 
 
@@ -60,51 +61,70 @@ def kl_by_neighbours(p: Array, q: Array, count: int) -> Comparison:
     """
     p, q = np.split(_decorrelated(np.concatenate([p, q])), [len(p)])
     size = p.shape[1]
-    among_p, among_q = Search(p), Search(q)
-    at = p.take(among_p.order, 0)
-    distances, numbers = among_p.nearest(at, count + 1)
-    own = _Nearest.of(distances[:, 1:], numbers[:, 1:])  # without the points themselves
-    other = _Nearest.of(*among_q.nearest(at, count))
     weights = size * _to_zero(count, min(1.0, 2 / size))
-    ratios = (other.logs - own.logs)[:, :-1]
-    each = ratios @ weights
+    found = _Sums.of(p, q, weights)
+    each = found.each
     value = each.mean() + math.log(len(q) / (len(p) - 1))
-    without_q = other.gained(weights, len(q)) / len(p) + math.log1p(-1 / len(q))
-    gained = own.gained(weights, len(p))[among_p.order]
-    without_p = (each.sum() - each - gained) / (len(p) - 1)
+    without_q = found.gained_q / len(p) + math.log1p(-1 / len(q))
+    without_p = (each.sum() - each - found.gained_p) / (len(p) - 1)
     variance = (len(p) - 1) * without_p.var() + (len(q) - 1) * without_q.var()
     stderr = math.sqrt(variance)
-    error = _CONFIDENCE * stderr + abs(each.mean() - size * ratios[:, -1].mean())
+    error = _CONFIDENCE * stderr + abs(each.mean() - size * found.last.mean())
     return Comparison(max(value, 0.0), error, stderr)
 
 
 @dataclass(frozen=True)
-class _Nearest:
-    """The logarithms of the distances of the nearest points, and their numbers, (N, K)."""
+class _Sums:
+    """Of the points of p the weighted sums of the log ratios of distances, and the last ratio.
 
-    logs: Array
-    numbers: NDArray[np.intp]
+    Beside them stands by what the weighted sum of all log distances is larger without each of the
+    points of p, and of q.
+    """
+
+    each: Array
+    last: Array
+    gained_p: Array
+    gained_q: Array
 
     @classmethod
-    def of(cls, distances: Array, numbers: NDArray[np.intp]) -> _Nearest:
-        """Those at some distances.
+    def of(cls, p: Array, q: Array, weights: Array) -> _Sums:
+        """Those of two samples, some points at a time, so that memory serves again."""
+        found = cls(*(np.zeros(len(each)) for each in (p, p, p, q)))
+        among_p, among_q = Search(p), Search(q)
+        count = len(weights) + 1
+        for start in range(0, len(p), _BLOCK):
+            rows = among_p.order[start : start + _BLOCK]
+            at = p.take(rows, 0)
+            distances, numbers = among_p.nearest(at, count + 1)
+            own = _logs(distances[:, 1:])  # without the points themselves
+            _add_gained(found.gained_p, own, numbers[:, 1:], weights)
+            distances, numbers = among_q.nearest(at, count)
+            other = _logs(distances)
+            _add_gained(found.gained_q, other, numbers, weights)
+            ratios = (other - own)[:, :-1]
+            found.each[rows], found.last[rows] = ratios @ weights, ratios[:, -1]
+        return found
 
-        Raises:
-            NotAvailable: If a distance is 0.
-        """
-        if distances.min() == 0:
-            raise NotAvailable(
-                "points are at the same place, which tells nothing of densities by distances; "
-                "kldiv.Samples() learns their ratio where points repeat"
-            )
-        return cls(np.log(distances), numbers)
 
-    def gained(self, weights: Array, count: int) -> Array:
-        """By what the weighted sum of log distances is larger without each of the points."""
-        from_there_on = np.tril(np.repeat(weights[:, None], len(weights), axis=1))
-        further = (self.logs[:, 1:] - self.logs[:, :-1]) @ from_there_on
-        gained = np.bincount(self.numbers[:, :-1].ravel(), further.ravel(), count)
-        return np.asarray(gained, np.float64)
+def _logs(distances: Array) -> Array:
+    """Their logarithms.
+
+    Raises:
+        NotAvailable: If a distance is 0.
+    """
+    if distances.min() == 0:
+        raise NotAvailable(
+            "points are at the same place, which tells nothing of densities by distances; "
+            "kldiv.Samples() learns their ratio where points repeat"
+        )
+    return np.log(distances)
+
+
+def _add_gained(gained: Array, logs: Array, numbers: NDArray[np.intp], weights: Array) -> None:
+    """Adds by what the weighted sum of log distances is larger without each of the points."""
+    from_there_on = np.tril(np.repeat(weights[:, None], len(weights), axis=1))
+    further = (logs[:, 1:] - logs[:, :-1]) @ from_there_on
+    np.add.at(gained, numbers[:, :-1].ravel(), further.ravel())
 
 
 def _to_zero(count: int, power: float) -> Array:
