@@ -22,16 +22,17 @@ def arrivals(
 ) -> Record:
     """The seconds and evaluations until the excess is first below a tolerance, and stays so.
 
-    ``first`` flatters methods with noise, which cannot know that they are there.
+    ``first`` flatters methods with noise, which cannot know that they are there; ``stopped`` is
+    when it ended, there or not.
     """
     above = ~(np.nan_to_num(np.asarray(excess, float), nan=np.inf) <= tolerance)
     last = int(np.nonzero(above)[0][-1]) + 1 if above.any() else 0
     hits = {
         "first": int(np.argmin(above)) if not above.all() else None,
         "stay": last if last < len(above) else None,
+        "stopped": len(above) - 1,
     }
-    found: Record = {"stopped": float(seconds[-1]), "excess": float(excess[-1])}
-    found["least_excess"] = float(np.nanmin(excess))
+    found: Record = {"excess": float(excess[-1]), "least_excess": float(np.nanmin(excess))}
     for name, index in hits.items():
         found[name] = None if index is None else float(seconds[index])
         found[f"{name}_evaluations"] = None if index is None else int(evaluations[index])

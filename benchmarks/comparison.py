@@ -29,9 +29,13 @@ __all__ = [
 ]
 
 _SHORT = 0.1  # seconds that short calls take together
+_COUNTED = "_evaluations"  # ends the name of a number of evaluations, beside one of seconds
 
 Record = dict[str, object]
 """``case``, ``method``, ``seconds``, ``evaluations`` and whatever else was measured."""
+
+Methods = str | tuple[str, ...]
+"""What the names of methods begin with: of one, or of several of which the best counts."""
 
 Side = Callable[[float], Iterator[Record]]
 """Measures; its argument is how many seconds one setting of a peer may take."""
@@ -43,15 +47,15 @@ class Round:
 
     records: Sequence[Record]
 
-    def of(self, case: str, method: str) -> list[Record]:
-        """Those of one case by methods whose name begins so."""
+    def of(self, case: str, method: Methods) -> list[Record]:
+        """Those of one case by methods whose name begins so, or in one of these ways."""
         return [
             record
             for record in self.records
             if record["case"] == case and str(record["method"]).startswith(method)
         ]
 
-    def best(self, case: str, method: str, key: str = "seconds") -> float | None:
+    def best(self, case: str, method: Methods, key: str = "seconds") -> float | None:
         """The smallest number of this name among the settings of a method, if one has it."""
         found = self.setting(case, method, key)
         return None if found is None else float(found[key])  # type: ignore[arg-type]
@@ -61,12 +65,18 @@ class Round:
         found = self.best(case, "kldiv", key)
         return math.inf if found is None and self.of(case, "kldiv") else found
 
-    def effort(self, case: str, method: str, key: str) -> str:
-        """What the best setting of a peer took, until it was stopped if none arrived."""
-        used = key if self.best(case, method, key) is not None else "stopped"
-        return _effort(self.setting(case, method, used), used)
+    def until_stopped(self, case: str, method: Methods, key: str) -> str:
+        """The name of a number, or where no setting of a peer has it of that when it stopped."""
+        if self.best(case, method, key) is not None:
+            return key
+        return f"stopped{_COUNTED}" if key.endswith(_COUNTED) else "stopped"
 
-    def setting(self, case: str, method: str, key: str = "seconds") -> Record | None:
+    def effort(self, case: str, method: Methods, key: str) -> str:
+        """What the best setting of a peer took, until it was stopped if none arrived."""
+        used = self.until_stopped(case, method, key)
+        return _effort(self.setting(case, method, used), used.removesuffix(_COUNTED))
+
+    def setting(self, case: str, method: Methods, key: str = "seconds") -> Record | None:
         """The record that has this number."""
         found = [record for record in self.of(case, method) if record.get(key) is not None]
         return min(found, key=lambda record: float(record[key]), default=None)  # type: ignore[arg-type]
@@ -140,7 +150,7 @@ class Goal:
 
 def ratio(
     case: str,
-    peer: str,
+    peer: Methods,
     wanted: float,
     *,
     key: str = "seconds",
@@ -156,8 +166,7 @@ def ratio(
 
     def of(found: Round) -> float | None:
         ours = found.own(case, own)
-        theirs = found.best(case, peer, key)
-        theirs = found.best(case, peer, "stopped") if theirs is None else theirs
+        theirs = found.best(case, peer, found.until_stopped(case, peer, key))
         return None if ours is None or theirs is None else theirs / ours
 
     def efforts(found: Round) -> Record:

@@ -31,14 +31,18 @@ def test_a_noisy_method_arrives_before_it_stays():
     never = arrivals([1, 2], [math.nan, 0.1], [1, 2])
     assert never["first"] is None
     assert never["stay"] is None
-    assert never["stopped"] == 2.0
+    assert (never["stopped"], never["stopped_evaluations"]) == (2.0, 2)
 
 
 def rounds():
     peers = [{"case": "a", "method": f"peer, {k}", "seconds": k, "evaluations": 5} for k in (4, 6)]
-    stuck = {"case": "b", "method": "peer", "stay": None, "stopped": 9.0}
+    stuck = [
+        {"case": "b", "method": method} | arrivals([3.0, 9.0], [1.0, 0.1], [10, count])
+        for method, count in (("peer", 80), ("other", 70), ("third", 5))
+    ]
     own = [{"case": case, "method": "kldiv", "seconds": 2.0} for case in ("a", "b")]
-    return [Round([*peers, stuck, *own])]
+    own[1] |= {"stay": 1.0, "stay_evaluations": 7}
+    return [Round([*peers, *stuck, *own])]
 
 
 def test_the_best_setting_of_a_peer_counts():
@@ -50,7 +54,27 @@ def test_the_best_setting_of_a_peer_counts():
 def test_who_never_arrives_has_arrived_when_stopped():
     found = ratio("b", "peer", 5, key="stay").summary(rounds())
     assert (found["median"], found["reached"]) == (4.5, False)
-    assert found["peer"] == "9 s, not there"
+    assert found["peer"] == "9 s, 80 ev., not there"
+
+
+@pytest.mark.parametrize(("peers", "bound"), [("peer", 80), (("peer", "other"), 70)])
+def test_the_evaluations_of_who_never_arrives_are_those_when_stopped(peers, bound):
+    key = "stay_evaluations"
+    found = ratio("b", peers, 10, key=key, own=key).summary(rounds())
+    assert (found["median"], found["reached"]) == (bound / 7, True)
+    assert found["peer"] == f"9 s, {bound} ev., not there"
+
+
+def test_who_arrives_counts_before_who_was_stopped():
+    records = [
+        {"case": "a", "method": "peer"} | arrivals([1, 2], [1.0, last], [10, count])
+        for last, count in ((0.1, 20), (0.0, 60))
+    ]
+    records.append({"case": "a", "method": "kldiv", "stay_evaluations": 6})
+    key = "stay_evaluations"
+    found = ratio("a", "peer", 10, key=key, own=key).summary([Round(records)])
+    assert found["median"] == 10
+    assert found["peer"] == "2 s, 60 ev."
 
 
 def arrived(stay, seconds=2.0):

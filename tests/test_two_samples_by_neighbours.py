@@ -9,6 +9,7 @@ import torch
 import kldiv
 
 from kldiv.definitions.sample_target import SampleTarget
+from kldiv.estimators.two_samples import by_neighbours
 from kldiv.estimators.two_samples.by_neighbours import kl_by_neighbours
 
 RANDOM = np.random.default_rng(0)
@@ -85,6 +86,23 @@ def test_points_of_a_plane_in_space_are_those_of_a_plane():
     frame = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, -1.0]])
     there, here = (kl_by_neighbours(*sides, 5) for sides in ((X @ frame, Y @ frame), (X, Y)))
     assert there.value == pytest.approx(here.value, rel=1e-7)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 1e6 + 1 / 3])
+def test_a_coordinate_that_is_always_the_same_changes_nothing(constant):
+    wide = [np.hstack([side, np.full((len(side), 1), constant)]) for side in (X, Y)]
+    there, here = (kl_by_neighbours(*sides, 5) for sides in (wide, (X, Y)))
+    assert there.value == pytest.approx(here.value, rel=1e-9)
+    assert there.error == pytest.approx(here.error, rel=1e-9)
+
+
+def test_many_points_are_taken_some_at_a_time(monkeypatch):
+    whole = kl_by_neighbours(X, Y, 5)
+    monkeypatch.setattr(by_neighbours, "_BLOCK", 7)
+    parts = kl_by_neighbours(X, Y, 5)
+    assert parts.value == pytest.approx(whole.value, rel=1e-12)
+    assert parts.error == pytest.approx(whole.error, rel=1e-12)
+    assert parts.stderr == pytest.approx(whole.stderr, rel=1e-12)
 
 
 def test_the_front_door_gives_it_where_neighbours_are_asked_for():

@@ -103,6 +103,22 @@ def test_of_many_units_a_share_shows_the_error_of_the_whole():
         assert float(error) < 8 * expected
 
 
+def test_a_statistic_that_is_dear_is_had_of_halves_of_fewer():
+    sizes = []
+
+    def dear(*four):
+        sizes.append(len(four[0]))
+        return gap(*four)
+
+    lots = [lot(drawn(60, 1)), lot(drawn(60, 2))]
+    with_halves(dear, lots, 0, halved=(59, 20))
+    assert sizes[:2] == [60, 20]
+    assert max(sizes[2:]) <= 14
+    sizes.clear()
+    with_halves(dear, lots, 0, halved=(60, 20))
+    assert min(sizes) > 20
+
+
 def test_of_many_units_the_value_is_that_of_all():
     p, q = lot(drawn(9_000, 1)), lot(drawn(5_000, 2) + 1)
     value, _, _ = with_halves(gap, [p, q], 0)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
-from benchmarks.comparison import Claim, Goal, Record, Round, Side, no_more, until
+from benchmarks.comparison import Claim, Goal, Record, Side, no_more, ratio, until
 from benchmarks.peers.settings import settings
 from benchmarks.problems.posteriors import POSTERIORS
 
 __all__ = ["GOAL", "kldiv_on", "sides_on"]
 
 FAMILIES = {"mean-field": False, "full rank": True}
+PEERS = ("JAX", "torch", "Pyro")
 STEPS = 8000
 
 
@@ -66,14 +67,9 @@ def sides_on(problems: Iterable[str]) -> Mapping[str, Side]:
 
 def _fewer(family: str) -> Claim:
     case = f"logistic, {family}"
-
-    def of(found: Round) -> float | None:
-        ours = found.own(case, "stay_evaluations")
-        arrived = [found.best(case, peer, "stay_evaluations") for peer in ("JAX", "torch", "Pyro")]
-        theirs = min((each for each in arrived if each is not None), default=None)
-        return None if ours is None or theirs is None else theirs / ours
-
-    return Claim(f"{case}: stay_evaluations, best peer / kldiv", 40, of, prototype="55")
+    key = "stay_evaluations"
+    title = f"{case}: {key}, best peer / kldiv"
+    return ratio(case, PEERS, 40, key=key, own=key, text=title, prototype="55")
 
 
 GOAL = Goal(
@@ -91,5 +87,7 @@ GOAL = Goal(
         )
     ],
     "three natural-gradient steps and three to five of 64 draws lead there, each of 300 calls "
-    "of eager torch, which take as long as the 500 rows. No peer arrives with a full rank.",
+    "of eager torch, which take as long as the 500 rows. No peer arrives with a full rank: there "
+    "a ratio is at least what the row says, by the setting that was stopped first, which for "
+    "evaluations is one of a draw a step.",
 )

@@ -164,9 +164,9 @@ GOAL = Goal(
             )
         ),
     ],
-    "by neighbours kldiv searches as the peers do, in their time; its checks, its error and the "
-    "bias that it takes out add some milliseconds, which show at d = 2, where bias is small and "
-    "chance decides who is nearer on one pair of samples. The default learns the ratio of "
-    "densities, which takes seconds and is nearer to the truth. Distances come with an error, "
-    "from halves of 500 of the points, where those of the peers are values alone.",
+    "by neighbours kldiv searches as the peers do, in a little less than their time; its checks, "
+    "its error and the bias that it takes out add a millisecond, a tenth of all at d = 2, where "
+    "bias is small and chance decides who is nearer on one pair of samples. The default learns "
+    "the ratio of densities, which takes seconds and is nearer to the truth. Distances come with "
+    "an error, from halves of 500 of the points, where those of the peers are values alone.",
 )

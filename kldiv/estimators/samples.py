@@ -164,17 +164,20 @@ class Samples:
 
     def _drawn(self, problem: Problem) -> Estimate:
         every, statistic = self._lots(problem, independent), _statistic(problem)
-        weightings: bool = problem.divergence.weightings  # type: ignore[attr-defined]
+        divergence: DrawnDivergence = problem.divergence  # type: ignore[assignment]
+        weightings, halved = divergence.weightings, divergence.halved
         found = [
-            _with_halves(statistic, each, problem.seed, weightings=weightings) for each in every
+            _with_halves(statistic, each, problem.seed, weightings=weightings, halved=halved)
+            for each in every
         ]
         value, error, stderr = (
             torch.stack(each).reshape(problem.batch_shape) for each in zip(*found, strict=True)
         )
         count = sum(len(lot.weights) for lot in every[0])
-        combine: Callable[[Tensor], Tensor] = problem.divergence.combine  # type: ignore[attr-defined]
-        error, stderr = (_moved(combine, value.detach(), each) for each in (error, stderr))
-        return Estimate(combine(value), error, self.name, stderr, count)
+        error, stderr = (
+            _moved(divergence.combine, value.detach(), each) for each in (error, stderr)
+        )
+        return Estimate(divergence.combine(value), error, self.name, stderr, count)
 
     def _lots(self, problem: Problem, cube: Cube) -> list[tuple[Lot, ...]]:
         count = self.points or problem.divergence.draws  # type: ignore[attr-defined]

@@ -37,12 +37,13 @@ from numpy.typing import NDArray
 
 from kldiv.errors import NotAvailable
 from kldiv.estimators.two_samples.comparison import Comparison
-from kldiv.estimators.two_samples.nearest import nearest
+from kldiv.estimators.two_samples.nearest import Search
 from kldiv.estimators.two_samples.pooled import Array
 
 __all__ = ["kl_by_neighbours"]
 
 _CONFIDENCE = 3.0
+_BLOCK = 8192  # points
 _FLAT = 1e-10  # of the largest variance: beyond rounding, there is no such coordinate
 
 
@@ -58,49 +59,72 @@ def kl_by_neighbours(p: Array, q: Array, count: int) -> Comparison:
     Raises:
         NotAvailable: If a point is at the place of another one.
     """
-    points = _decorrelated(np.concatenate([p, q]))
-    p, q = points[: len(p)], points[len(p) :]
-    size = points.shape[1]
-    own, other = _Nearest.of(p, p, count + 1).but_the_first, _Nearest.of(q, p, count)
-    if min(own.distances.min(), other.distances.min()) == 0:
-        raise NotAvailable(
-            "points are at the same place, which tells nothing of densities by distances; "
-            "kldiv.Samples() learns their ratio where points repeat"
-        )
-    weights = _to_zero(count, min(1.0, 2 / size))
-    terms = size * np.log(other.distances / own.distances)[:, :-1]
-    each = terms @ weights
+    p, q = np.split(_decorrelated(np.concatenate([p, q])), [len(p)])
+    size = p.shape[1]
+    weights = size * _to_zero(count, min(1.0, 2 / size))
+    found = _Sums.of(p, q, weights)
+    each = found.each
     value = each.mean() + math.log(len(q) / (len(p) - 1))
-    without_q = other.gained(size * weights, len(q)) / len(p) + math.log1p(-1 / len(q))
-    without_p = (each.sum() - each - own.gained(size * weights, len(p))) / (len(p) - 1)
+    without_q = found.gained_q / len(p) + math.log1p(-1 / len(q))
+    without_p = (each.sum() - each - found.gained_p) / (len(p) - 1)
     variance = (len(p) - 1) * without_p.var() + (len(q) - 1) * without_q.var()
     stderr = math.sqrt(variance)
-    error = _CONFIDENCE * stderr + abs(each.mean() - terms[:, -1].mean())
+    error = _CONFIDENCE * stderr + abs(each.mean() - size * found.last.mean())
     return Comparison(max(value, 0.0), error, stderr)
 
 
 @dataclass(frozen=True)
-class _Nearest:
-    """The distances of the nearest of some points and their numbers, from N others, (N, K)."""
+class _Sums:
+    """Of the points of p the weighted sums of the log ratios of distances, and the last ratio.
 
-    distances: Array
-    numbers: NDArray[np.intp]
+    Beside them stands by what the weighted sum of all log distances is larger without each of the
+    points of p, and of q.
+    """
+
+    each: Array
+    last: Array
+    gained_p: Array
+    gained_q: Array
 
     @classmethod
-    def of(cls, points: Array, at: Array, count: int) -> _Nearest:
-        return cls(*nearest(points, at, count))
+    def of(cls, p: Array, q: Array, weights: Array) -> _Sums:
+        """Those of two samples, some points at a time, so that memory serves again."""
+        found = cls(*(np.zeros(len(each)) for each in (p, p, p, q)))
+        among_p, among_q = Search(p), Search(q)
+        count = len(weights) + 1
+        for start in range(0, len(p), _BLOCK):
+            rows = among_p.order[start : start + _BLOCK]
+            at = p.take(rows, 0)
+            distances, numbers = among_p.nearest(at, count + 1)
+            own = _logs(distances[:, 1:])  # without the points themselves
+            _add_gained(found.gained_p, own, numbers[:, 1:], weights)
+            distances, numbers = among_q.nearest(at, count)
+            other = _logs(distances)
+            _add_gained(found.gained_q, other, numbers, weights)
+            ratios = (other - own)[:, :-1]
+            found.each[rows], found.last[rows] = ratios @ weights, ratios[:, -1]
+        return found
 
-    @property
-    def but_the_first(self) -> _Nearest:
-        """Without the points themselves."""
-        return _Nearest(self.distances[:, 1:], self.numbers[:, 1:])
 
-    def gained(self, weights: Array, count: int) -> Array:
-        """By what the weighted sum of log distances is larger without each of the points."""
-        gaps = weights * np.diff(np.log(self.distances), axis=1)
-        further = np.cumsum(gaps[:, ::-1], axis=1)[:, ::-1]  # all from where the point was on
-        gained = np.bincount(self.numbers[:, :-1].ravel(), further.ravel(), count)
-        return np.asarray(gained, np.float64)
+def _logs(distances: Array) -> Array:
+    """Their logarithms.
+
+    Raises:
+        NotAvailable: If a distance is 0.
+    """
+    if distances.min() == 0:
+        raise NotAvailable(
+            "points are at the same place, which tells nothing of densities by distances; "
+            "kldiv.Samples() learns their ratio where points repeat"
+        )
+    return np.log(distances)
+
+
+def _add_gained(gained: Array, logs: Array, numbers: NDArray[np.intp], weights: Array) -> None:
+    """Adds by what the weighted sum of log distances is larger without each of the points."""
+    from_there_on = np.tril(np.repeat(weights[:, None], len(weights), axis=1))
+    further = (logs[:, 1:] - logs[:, :-1]) @ from_there_on
+    np.add.at(gained, numbers[:, :-1].ravel(), further.ravel())
 
 
 def _to_zero(count: int, power: float) -> Array:
@@ -109,17 +133,20 @@ def _to_zero(count: int, power: float) -> Array:
     The variance of a value falls with k, by which it counts.
     """
     k = np.arange(1.0, count)
-    functions = np.stack([np.ones_like(k), k**power])
-    weights: Array = np.linalg.solve(functions * k @ functions.T, functions * k)[0]
+    x = k**power
+    shares = k * (k @ x**2 - (k @ x) * x)
+    weights: Array = shares / shares.sum()
     return weights
 
 
 def _decorrelated(points: Array) -> Array:
     """Points in as many uncorrelated coordinates as they vary in, of variance 1."""
-    centred = points - points.mean(0)
-    centred /= np.maximum(centred.std(0), np.finfo(float).tiny)
-    variances, axes = np.linalg.eigh(centred.T @ centred / len(points))
+    rows = np.ascontiguousarray(points.T)
+    rows = rows - rows[:, :1]  # exactly 0 where all are the same
+    rows -= rows.mean(1, keepdims=True)
+    rows /= np.maximum(rows.std(1, keepdims=True), np.finfo(float).tiny)
+    variances, axes = np.linalg.eigh(rows @ rows.T / len(points))
     kept = variances >= min(_FLAT, variances[-1])
     scales = np.sqrt(np.maximum(variances[kept], np.finfo(float).tiny))
-    found: Array = centred @ (axes[:, kept] / scales)
+    found: Array = rows.T @ (axes[:, kept] / scales)
     return found

@@ -43,12 +43,15 @@ _ORDER = 32  # of the matrix, whose first column is constant and serves no pair
 _STUDENT = (63.7, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98)
 _BIAS = 1 / (math.sqrt(2) - 1)  # of what halves have more, where bias falls with the root of N
 _CURVED = 4.0  # standard deviations: a square is skew
-_ENOUGH = 500  # units, which are dealt of
-_MANY = 4 * _ENOUGH
 
 
 def with_halves(
-    statistic: Statistic, lots: Sequence[Lot], seed: int, *, weightings: bool = False
+    statistic: Statistic,
+    lots: Sequence[Lot],
+    seed: int,
+    *,
+    weightings: bool = False,
+    halved: tuple[int, int] = (2000, 500),
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The value of a statistic of lots, its error and its standard error.
 
@@ -57,14 +60,16 @@ def with_halves(
         lots: The samples.
         seed: What the dealing follows.
         weightings: Whether it takes weights with shape :math:`(H, N)`, for H halves at once.
+        halved: How many units are all dealt, at most, and how many of more.
     """
     value = _value(statistic, lots)
     halves = partial(_at_once if weightings else _one_by_one, statistic)
     with torch.no_grad():
         fewest = min(lot.units for lot in lots)
-        if fewest <= _MANY:
+        most, dealt = halved
+        if fewest <= most:
             return value, *_errors(halves, lots, value, seed)
-        share = _ENOUGH / fewest
+        share = dealt / fewest
         some = [_some(lot, round(share * lot.units), seed) for lot in lots]
         error, stderr = _errors(halves, some, _value(statistic, some), seed)
         return value, math.sqrt(share) * error, math.sqrt(share) * stderr

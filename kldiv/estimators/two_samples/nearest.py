@@ -15,34 +15,51 @@ from torch import Tensor
 
 from kldiv.estimators.two_samples.pooled import Array
 
-__all__ = ["nearest"]
+__all__ = ["Search"]
 
 _TREES = 6  # dimensions
-_LEAF = 16  # points
+_LEAF = 20  # points
 _LINES = 8  # of a table
 _BLOCK = 1 << 19  # numbers
 
 
-def nearest(points: Array, at: Array, count: int) -> tuple[Array, NDArray[np.intp]]:
-    r"""The nearest of some points, the nearest first.
+class Search:
+    r"""Finds the nearest of some points.
 
     Arguments:
         points: What is searched, with shape :math:`(N, D)`.
-        at: Where from, with shape :math:`(M, D)`.
-        count: How many, at most N.
-
-    Returns:
-        Their distances and their numbers, with shape :math:`(M, K)`.
     """
-    if points.shape[1] <= _TREES:
-        from scipy.spatial import cKDTree  # scipy takes long to import
 
-        distances, numbers = cKDTree(points, _LEAF).query(at, range(1, count + 1))
-        return distances, numbers
-    numbers = _by_products(torch.from_numpy(points), torch.from_numpy(at), count).numpy()
-    distances = np.linalg.norm(points[numbers] - at[:, None], axis=-1)
-    order = distances.argsort(1)
-    return np.take_along_axis(distances, order, 1), np.take_along_axis(numbers, order, 1)
+    def __init__(self, points: Array) -> None:
+        self._points = points
+        self._tree = None
+        self.order: NDArray[np.intp] = np.arange(len(points))
+        """The numbers of the points such that near ones follow each other where that is known: in
+        such an order a search is quicker, as one looks where the one before it did."""
+        if points.shape[1] <= _TREES:
+            from scipy.spatial import cKDTree  # scipy takes long to import
+
+            self._tree = cKDTree(points, _LEAF)
+            self.order = self._tree.indices
+
+    def nearest(self, at: Array, count: int) -> tuple[Array, NDArray[np.intp]]:
+        r"""The nearest, the nearest first.
+
+        Arguments:
+            at: Where from, with shape :math:`(M, D)`.
+            count: How many, at most N.
+
+        Returns:
+            Their distances and their numbers, with shape :math:`(M, K)`.
+        """
+        if self._tree is not None:
+            distances, numbers = self._tree.query(at, count)
+            return distances.reshape(-1, count), numbers.reshape(-1, count)
+        points = self._points
+        numbers = _by_products(torch.from_numpy(points), torch.from_numpy(at), count).numpy()
+        distances = np.linalg.norm(points[numbers] - at[:, None], axis=-1)
+        order = distances.argsort(1)
+        return np.take_along_axis(distances, order, 1), np.take_along_axis(numbers, order, 1)
 
 
 def _by_products(points: Tensor, at: Tensor, count: int) -> Tensor:

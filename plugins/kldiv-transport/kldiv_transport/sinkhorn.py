@@ -34,7 +34,8 @@ class Sinkhorn(kldiv.SampleDivergence):
     between normal distributions. Between samples it takes some steps of Newton's method, more of
     them for smaller :math:`\epsilon`, each at the cost of solving a linear system of as many
     unknowns as one side has points; there its gradient is that of the optimal potentials held
-    fixed.
+    fixed. Of more than 500 points the error is that of 500 of them at random, scaled: as many
+    seconds as one value of 2000 points takes.
 
     Arguments:
         epsilon: The weight :math:`\epsilon > 0` of the entropy.
@@ -53,6 +54,7 @@ class Sinkhorn(kldiv.SampleDivergence):
     unit = "squared units of x"
     symmetric = True
     draws: ClassVar[int] = 400
+    halved: ClassVar[tuple[int, int]] = (500, 500)
 
     def __post_init__(self) -> None:
         if not 0 < self.epsilon < float("inf"):
