@@ -138,12 +138,6 @@ class CategoriesRule(ArrayRule):
         self, p: Distribution, q: Distribution, divergence: Divergence
     ) -> tuple[Tensor, Tensor] | None:
         """That of many categories, or of many trials of two, in blocks."""
-        if type(divergence) is KL and type(p) is type(q) is Bernoulli:
-            given = was_given_probs(p) and was_given_probs(q)
-            return kl_of_arrays(bernoulli, [p.probs, q.probs], _ROUNDING) if given else None
-        few = kl_of_few(p, q) if type(divergence) is KL else None
-        if few is not None:
-            return few, _ROUNDING * (few + few.sqrt())
         (found,) = self.together(p, q, [divergence])
         return found
 
@@ -151,9 +145,9 @@ class CategoriesRule(ArrayRule):
         self, p: Distribution, q: Distribution, divergences: Sequence[Divergence]
     ) -> Sequence[tuple[Tensor, Tensor] | None]:
         """Those of many categories, in one pass over them."""
-        if not is_large(p, q):
-            return [None for _ in divergences]
-        return divergences_of_large(divergences, p, q)
+        if is_large(p, q):
+            return divergences_of_large(divergences, p, q)
+        return [_kl_of_many(p, q) if type(each) is KL else None for each in divergences]
 
     def error_of(
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
@@ -162,6 +156,15 @@ class CategoriesRule(ArrayRule):
         if type(divergence) not in (KL, Chernoff):
             return None
         return _ROUNDING * (value.abs() + value.abs().sqrt())
+
+
+def _kl_of_many(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | None:
+    """That of many pairs with few categories each, or of trials of two."""
+    if type(p) is type(q) is Bernoulli:
+        given = was_given_probs(p) and was_given_probs(q)
+        return kl_of_arrays(bernoulli, [p.probs, q.probs], _ROUNDING) if given else None
+    few = kl_of_few(p, q)
+    return None if few is None else (few, _ROUNDING * (few + few.sqrt()))
 
 
 def _parts(distribution: Distribution) -> Distribution:
