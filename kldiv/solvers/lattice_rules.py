@@ -95,10 +95,20 @@ class LatticeRules:
         yield from self._laid
         for nodes in self._more:
             log_p = self._log_p(nodes.points).squeeze(-1)
-            shape = self.target.event_shape
-            of_nodes = nodes.points, nodes.weights, nodes.coarse, log_p, self.mass, shape, 0
-            self._laid.append(SharedRule(*of_nodes, multiples=self.multiples, rim=nodes.rim))
-            yield self._laid[-1]
+            rule = SharedRule(
+                nodes.points,
+                nodes.weights,
+                nodes.coarse,
+                log_p,
+                self.mass,
+                self.target.event_shape,
+                0,
+                multiples=self.multiples,
+                rim=nodes.rim,
+                step=nodes.step,
+            )
+            self._laid.append(rule)
+            yield rule
 
     @cached_property
     def _more(self) -> Iterator[Lattice]:

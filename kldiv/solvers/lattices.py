@@ -45,12 +45,14 @@ class Lattice:
         weights: With shape :math:`(N)`.
         coarse: The weights of every second node along both axes, 0 elsewhere.
         rim: 1 at the nodes beside those left out, 0 elsewhere.
+        step: How far apart neighbours are at most along the axes.
     """
 
     points: Tensor
     weights: Tensor
     coarse: Tensor
     rim: Tensor
+    step: Tensor
 
 
 def lattices(logs: Logs, places: Sequence[Landmark], factor: Tensor) -> Iterator[Lattice]:
@@ -78,7 +80,8 @@ def _ever_finer(side: int, box: _Box, top: Tensor, logs: Logs) -> Iterator[Latti
         mask = mask.masked_scatter(mask, kept)
         weights = box.cell(mask).expand(int(kept.sum()))
         coarse = torch.where((mask.nonzero() % 2 == 0).all(-1), 4 * weights, 0.0)
-        yield Lattice(x[kept], weights, coarse, (below[kept] < _RIM - _CUT).to(weights))
+        rim = (below[kept] < _RIM - _CUT).to(weights)
+        yield Lattice(x[kept], weights, coarse, rim, box.step(mask))
         mask = _halved(mask)
 
 
@@ -134,12 +137,19 @@ class _Box:
 
     def points(self, mask: Tensor) -> Tensor:
         """The points x of some nodes of a lattice over the box."""
-        steps = (self.high - self.low) / (torch.tensor(mask.shape).to(self.low) - 1)
-        x: Tensor = self.centre + (self.low + steps * mask.nonzero()) @ self.factor.T
+        x: Tensor = self.centre + (self.low + self._steps(mask) * mask.nonzero()) @ self.factor.T
         return x
 
     def cell(self, mask: Tensor) -> Tensor:
         """What a node of such a lattice stands for."""
-        steps = (self.high - self.low) / (torch.tensor(mask.shape).to(self.low) - 1)
-        area: Tensor = steps.prod() * self.factor.diagonal().prod()
+        area: Tensor = self._steps(mask).prod() * self.factor.diagonal().prod()
         return area
+
+    def step(self, mask: Tensor) -> Tensor:
+        """How far apart its neighbours are at most along the axes."""
+        sides = torch.linalg.vector_norm(self.factor * self._steps(mask), dim=0)
+        longest: Tensor = sides.amax()
+        return longest
+
+    def _steps(self, mask: Tensor) -> Tensor:
+        return (self.high - self.low) / (torch.tensor(mask.shape).to(self.low) - 1)

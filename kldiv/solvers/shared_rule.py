@@ -20,6 +20,7 @@ from torch import Tensor
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.target import Target
 from kldiv.estimators import Problem
+from kldiv.solvers.node_levels import finest_scale
 from kldiv.solvers.rules import GAP, MASS, Rule
 
 __all__ = ["SharedRule", "multiples"]
@@ -27,6 +28,8 @@ __all__ = ["SharedRule", "multiples"]
 _BESIDE = 20.0  # times what is at the rim may lie beyond it
 _DOMINATED = 0.1, 1.0  # worse than the best, and relative to it: it need not be well known;
 _UNSEEN, _ROUGHER = 1e3, 10.0  # so many times as much may not be seen, or be seen roughly
+_NARROW = 0.4  # steps: a normal so narrow may be missed,
+_HIDDEN = 1e4  # which is too rough except for a start that is dominated
 _SLIGHT = 1e-12
 
 
@@ -37,11 +40,24 @@ class SharedRule(Rule):
     Arguments:
         multiples: The c of each integrand.
         rim: 1 at the nodes beside those left out, 0 elsewhere, with shape :math:`(N, *)`.
+        step: How far apart neighbours are at most.
     """
 
     multiples: tuple[float, ...]
     rim: Tensor
+    step: Tensor
     by_rows: ClassVar[bool] = True
+
+    def judged(
+        self, divergence: IntegralDivergence, member: Target, *, forward: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        r"""The divergence, and how many times too rough the rule is for it, of shape :math:`(*)`.
+
+        A member may have a part so narrow that no node meets it.
+        """
+        loss, unseen, gaps = super().judged(divergence, member, forward=forward)
+        hidden = _HIDDEN * (finest_scale(member) < _NARROW * self.step)
+        return loss, torch.maximum(unseen, hidden), gaps
 
     def serves(
         self, divergence: IntegralDivergence, member: Target, best: float, *, forward: bool
