@@ -26,7 +26,7 @@ from kldiv.solvers.rules import GAP, MASS, Rule
 __all__ = ["SharedRule", "multiples"]
 
 _BESIDE = 20.0  # times what is at the rim may lie beyond it
-_DOMINATED = 0.1, 1.0  # worse than the best, and relative to it: it need not be well known;
+_DOMINATED = 0.05, 0.25  # worse than the best, and relative to it: it need not be well known;
 _UNSEEN, _ROUGHER = 1e3, 10.0  # so many times as much may not be seen, or be seen roughly
 _NARROW = 0.4  # steps: a normal so narrow may be missed,
 _HIDDEN = 1e4  # which is too rough except for a start that is dominated
