@@ -23,8 +23,9 @@ from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature,
 from kldiv.estimators.sampling.draws import Plan, draw
 from kldiv.estimators.sampling.moving import points_of
 from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first, serves, why_not_held
+from kldiv.solvers.kept_rule import KeptRule
 from kldiv.solvers.normal_charts import NormalChart, chart_of
-from kldiv.solvers.rules import Rule, has_moving_edges, rule_for
+from kldiv.solvers.rules import has_moving_edges
 from kldiv.solvers.under_target import UnderTarget
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Objective"]
 
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
+_AGAIN = 3  # times
 _DRAWS = 1_000  # a step, where sampling is the ladder's choice
 
 
@@ -60,13 +62,11 @@ class Objective:
     ) -> None:
         self.target, self.family, self.divergence = target, family, divergence
         self.forward, self.seed = forward, as_seed(seed)
-        self.evaluations = 0
-        self.gradients = 0
+        self.evaluations = self.gradients = self._draws = 0
         self.tally = Tally(target)
         self._asked = estimator
-        self._draws = 0
         self._chosen: Estimator | None = None
-        self._rule: Rule | None = None
+        self.kept = KeptRule(forward)
         self._held: HeldDraws | None = None
         self._moves: bool | None = None
         self._projected: Projections | None = None
@@ -192,6 +192,15 @@ class Objective:
         """
         if self._projected is not None:
             return self._projected.at_real_vectors(theta)
+        self.gradients += 1
+        for _ in range(_AGAIN):  # differences between parts want one rule for all
+            rule = self.kept.rule
+            found = [self._value_and_gradient(part) for part in self.kept.parts(theta)]
+            if len(found) == 1 or self.kept.rule is rule:
+                break
+        return torch.cat([each[0] for each in found]), torch.cat([each[1] for each in found])
+
+    def _value_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
             variable = theta.detach().requires_grad_()
             loss = self(variable)
@@ -204,13 +213,12 @@ class Objective:
                 )
             total = torch.where(finite, loss, 0.0).sum()
             (gradient,) = torch.autograd.grad(total + 0 * variable.sum(), variable)
-        self.gradients += 1
         return loss.detach(), torch.where(finite.unsqueeze(-1), gradient, 0.0)
 
     @property
     def by_rows(self) -> bool:
         """Whether some starts cost less than all of them: a rule for integrals serves them all."""
-        return self._rule is None
+        return self.kept.by_rows
 
     def moved(self, theta: Tensor, step: Tensor) -> Tensor:
         """Where a step in the real vectors leads."""
@@ -250,14 +258,14 @@ class Objective:
             self.evaluations += self._held.count * max(q.batch_shape.numel(), 1)
             return self._held.value(self._problem(q))
         integral = self.divergence if isinstance(self.divergence, IntegralDivergence) else None
-        if integral and self._rule is not None and self._rule.fits(q.batch_shape):
-            loss, good = self._rule.divergence(integral, q, forward=self.forward)
-            if good.all() or self._rule.serves_anyway(q.batch_shape):
-                return loss
+        if (kept := self.kept.value(self.divergence, q)) is not None:
+            return kept
         problem = self._problem(q)
         estimator = self._estimator(problem)
         if integral and isinstance(estimator, Quadrature | Sum) and not has_moving_edges(q):
-            return self._by_rule(problem, estimator, integral)
+            rule = self.kept.lay(problem, estimator, fine=False)
+            self.evaluations += len(rule.points)
+            return rule.first(integral, problem, estimator, forward=self.forward)
         if isinstance(estimator, MonteCarlo):
             self._draws += 2
             self.evaluations += estimator.samples
@@ -276,13 +284,6 @@ class Objective:
         if not self._moves:
             return estimator.value(problem)
         return self._moving_draws(estimator.samples, self.seed + self._draws).value(problem)
-
-    def _by_rule(
-        self, problem: Problem, estimator: Quadrature | Sum, divergence: IntegralDivergence
-    ) -> Tensor:
-        self._rule = rule_for(problem, estimator, forward=self.forward)
-        self.evaluations += self._rule.points.shape[0]
-        return self._rule.first(divergence, problem, estimator, forward=self.forward)
 
     def _problem(self, q: Target) -> Problem:
         first, second = (self.target, q) if self.forward else (q, self.target)

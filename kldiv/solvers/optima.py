@@ -16,6 +16,7 @@ from torch import Tensor
 from kldiv.definitions.randomness import seeded
 from kldiv.estimate import Estimate
 from kldiv.solvers.curvature import decrement, hessian, signature
+from kldiv.solvers.finer_nodes import resolved
 from kldiv.solvers.groups import first_of
 from kldiv.solvers.lanczos import decrement_of_many, signature_of_many
 from kldiv.solvers.objective import Objective
@@ -135,6 +136,9 @@ def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:
     else:
         matrix = hessian(objective, theta)
         left, signs = decrement(matrix, gradient), signature(matrix)
+    seen = resolved(objective, theta)
+    if seen is not None:
+        left = torch.where(seen, left, torch.inf)
     return left[home], signs[home]
 
 

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from kldiv.errors import InvalidArgument
 from kldiv.solvers.curvature import absolute_inverse, hessian, newton_step
+from kldiv.solvers.finer_nodes import relaid
 from kldiv.solvers.line_search import backtrack
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.plateaus import beyond_plateaus
@@ -38,6 +39,11 @@ __all__ = ["QuasiNewton"]
 
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _POLISH = 4
+_ROUNDING = 1e-14  # a fall that counts as progress, of 1 + |loss|,
+_PROGRESS = 0.05  # on shared nodes a share of the objective's resolution
+_EXACT = 2e-3  # of that resolution: a gradient that is not made smaller
+_FINER = 4  # times that finer nodes may be asked for
+_NEAR = 1e-6  # a gradient that other nodes may leave where a row has settled
 _REFRESH = 10  # steps between two Hessians
 _MANY = 64  # parameters: beyond, the identity must do
 _MOST = 2_000
@@ -105,37 +111,53 @@ class QuasiNewton:
     def _settled(self, objective: Objective, state: State) -> Iterator[State]:
         """Every step of a descent and of its Newton finish."""
         last = state
-        for last in self._descend(objective, state):
-            yield last
+        for turn in range(_FINER):
+            for step in self._descend(objective, last, fine=turn > 0):
+                last = step
+                yield last
+            if not relaid(objective, last[0], fine=True):
+                break
+            last = (last[0], *objective.value_and_gradient(last[0]))
         yield from _polish(objective, last)
 
-    def _descend(self, objective: Objective, state: State) -> Iterator[State]:
+    def _descend(self, objective: Objective, state: State, *, fine: bool) -> Iterator[State]:
         theta, loss, gradient = state
-        settled = ~loss.isfinite()
-        stalled = torch.zeros_like(loss)
-        inverse = _fresh(objective, theta)
+        settled = ~loss.isfinite() | (gradient.abs().amax(-1) <= (_NEAR if fine else 0.0))
+        stalled, inverse = torch.zeros_like(loss), None
+        least = _PROGRESS * objective.resolution if objective.kept.shared else _ROUNDING
         for index in range(self.steps):
             settled = settled | (gradient.abs().amax(-1) <= self.tolerance) | (stalled >= _STALLED)
             if settled.all():
                 return
-            if index % _REFRESH == _REFRESH - 1:
-                inverse = _fresh(objective, theta)
+            if inverse is None or index % _REFRESH == _REFRESH - 1:
+                if index and not fine and relaid(objective, theta, fine=False):
+                    loss, gradient = objective.value_and_gradient(theta)
+                inverse = _fresh(objective, theta, ~settled)
             direction = _direction(inverse, gradient)
             moved = backtrack(objective, (theta, loss, gradient), direction, ~settled)
             settled = settled | ~moved.fell
-            progress = loss - moved.loss > 1e-14 * (1 + loss.abs())
+            progress = loss - moved.loss > least * (1 + loss.abs())
             stalled = torch.where(progress, 0.0, stalled + 1)
             inverse = _updated(inverse, moved.point - theta, moved.gradient - gradient)
             theta, loss, gradient = moved.point, moved.loss, moved.gradient
             yield theta, loss, gradient
 
 
-def _fresh(objective: Objective, theta: Tensor) -> Tensor:
-    """An inverse Hessian to begin with."""
-    if theta.shape[-1] <= _MANY:
-        return absolute_inverse(hessian(objective, theta))
+def _fresh(objective: Objective, theta: Tensor, moving: Tensor) -> Tensor:
+    """An inverse Hessian to begin with, of the rows that move."""
     identity = torch.eye(theta.shape[-1], dtype=theta.dtype, device=theta.device)
-    return identity.expand(*theta.shape, -1).clone()
+    inverse = identity.expand(*theta.shape, -1).clone()
+    if theta.shape[-1] > _MANY:
+        return inverse
+    asked = _asked(objective, moving)
+    inverse[asked] = absolute_inverse(hessian(objective, theta[asked]))
+    return inverse
+
+
+def _asked(objective: Objective, moving: Tensor) -> Tensor:
+    """The starts that some row of which still moves, all where that costs no more."""
+    some = moving.reshape(len(moving), -1).any(1)
+    return some if objective.by_rows and bool(some.any()) else torch.ones_like(some)
 
 
 def _direction(inverse: Tensor, gradient: Tensor) -> Tensor:
@@ -162,10 +184,14 @@ def _polish(objective: Objective, state: State) -> Iterator[State]:
     """Newton steps, each kept where it makes the gradient smaller and the loss no larger."""
     theta, loss, gradient = state
     for _ in range(_POLISH):
-        if bool((gradient.abs().amax(-1) <= 1e-13 * (1 + loss.abs())).all()):
+        moving = gradient.abs().amax(-1) > _EXACT * objective.resolution * (1 + loss.abs())
+        if not bool(moving.any()):
             return
-        trial = theta + newton_step(hessian(objective, theta), gradient)
-        trial_loss, trial_gradient = objective.value_and_gradient(trial)
+        asked = _asked(objective, moving)
+        trial, trial_loss, trial_gradient = theta.clone(), loss.clone(), gradient.clone()
+        step = newton_step(hessian(objective, theta[asked]), gradient[asked])
+        trial[asked] += step
+        trial_loss[asked], trial_gradient[asked] = objective.value_and_gradient(trial[asked])
         better = (trial_gradient.norm(dim=-1) < gradient.norm(dim=-1)) & (
             trial_loss <= loss + 1e-10 * (1 + loss.abs())
         )

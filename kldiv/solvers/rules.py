@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 
@@ -32,18 +32,18 @@ from kldiv.lazy import deferred
 if TYPE_CHECKING:
     from kldiv.solvers.trapezium import Nodes
 
-__all__ = ["Rule", "has_moving_edges", "rule_for"]
+__all__ = ["GAP", "MASS", "NEARLY", "Rule", "has_moving_edges", "rule_for"]
 
 _trapezium_nodes = deferred("kldiv.solvers.trapezium:trapezium_nodes")
 
 _FAR = 1e120  # a log density may be as large as its square
-_MASS = 1e-7  # what of a mass may be missing on the nodes
-_GAP = {1: 1e-5, 2: 3e-4}  # to the coarser rule, relative: the root of the error, about
+MASS = 1e-7  # what of a mass may be missing on the nodes
+GAP = {1: 1e-5, 2: 3e-4}  # to the coarser rule, relative: the root of the error, about
 _AFAR = 5.0  # nats worse than the best: a start for which a plane's rule may be rough
 _ROUGH = 2e-2  # relative to what it is worse by
 _PLANE_EVALUATIONS = 150_000  # in two dimensions, where the trapezium rule has failed
 _PLANE_RTOL = 1e-7  # for it
-_NEARLY = 30.0  # times too rough: no other rule in the plane is much better
+NEARLY = 30.0  # times too rough: no other rule in the plane is much better
 _NEIGHBOURS = 3.0  # times rougher than where it was made a rule may be elsewhere
 _ABSURD = 1e12  # nats: a sum over nodes as large may stand for an integral that diverges
 _BETTER = 3.0, 10.0  # times less rough: what finer grids and adaptive rules must be
@@ -78,6 +78,9 @@ class Rule:
     slack: float = 1.0
     kinked: bool = False
 
+    by_rows: ClassVar[bool] = False
+    """Whether some members cost less than all of them."""
+
     @property
     def best_effort(self) -> bool:
         """Whether it is too rough even where it was made, and the finest there is."""
@@ -97,26 +100,38 @@ class Rule:
         member = problem.q if forward else problem.p
         if not isinstance(problem.divergence, IntegralDivergence):
             return math.inf
-        values, log_q = self._values(problem.divergence, member, forward=forward)
-        integrals = [(value * self.weights).sum(0) for value in values]
+        _, *doubts = self.judged(problem.divergence, member, forward=forward)
+        worst = torch.stack([each.max() for each in (*doubts, self.unseen())]).max()
+        return float(torch.nan_to_num(worst, nan=math.inf))
+
+    def unseen(self) -> Tensor:
+        """What is missing of the target's mass, as a share of what may be."""
         mass = (self.log_p.exp() * self.weights).sum(0)
         known = torch.ones_like(mass) if self.mass is None else self.mass
-        doubts = *self._doubts(values, integrals, log_q), (mass - known).abs() / (_MASS * known)
-        worst = torch.stack([each.max() for each in doubts]).max()
-        return float(torch.nan_to_num(worst, nan=math.inf))
+        return ((mass - known).abs() / (MASS * known)).max()
 
     def divergence(
         self, divergence: IntegralDivergence, member: Target, *, forward: bool
     ) -> tuple[Tensor, Tensor]:
         r"""The divergence, and whether the rule is good enough for it, of shape :math:`(*)`."""
+        loss, *doubts = self.judged(divergence, member, forward=forward)
+        return loss, torch.maximum(*doubts) <= self.slack
+
+    def judged(
+        self, divergence: IntegralDivergence, member: Target, *, forward: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        r"""The divergence, and how many times too rough the rule is for it, of shape :math:`(*)`.
+
+        The first of two numbers is for what is not seen, the second for what is seen roughly.
+        """
         extra = len(member.batch_shape) - (self.weights.ndim - 1)
         if extra > 0:
-            return self._widened(extra).divergence(divergence, member, forward=forward)
+            return self._widened(extra).judged(divergence, member, forward=forward)
         values, log_q = self._values(divergence, member, forward=forward)
-        integrals = [(value * self.weights).sum(0) for value in values]
+        integrals = self._integrals(values)
         with torch.no_grad():
-            doubts = torch.maximum(*self._doubts(values, integrals, log_q))
-        return self._combined(divergence, integrals, forward=forward), doubts <= self.slack
+            unseen, gaps = self._doubts(values, integrals, log_q)
+        return self._combined(divergence, integrals, forward=forward), unseen, gaps
 
     def first(
         self,
@@ -148,6 +163,9 @@ class Rule:
             values = tuple(torch.where(self.weights > 0, value, 0.0) for value in values)
         return values, log_q
 
+    def _integrals(self, values: tuple[Tensor, ...]) -> list[Tensor]:
+        return [(value * self.weights).sum(0) for value in values]
+
     def _doubts(
         self, values: tuple[Tensor, ...], integrals: list[Tensor], log_q: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -156,9 +174,9 @@ class Rule:
         shares, gaps = torch.zeros_like(missing), torch.zeros_like(missing)
         for value, integral in zip(values, integrals, strict=True):
             gap, afar = (value * self._doubt).sum(0).abs(), self._afar(integral)
-            near = _GAP[self.event_shape.numel()] * integral.abs() + 1e-9
+            near = GAP[self.event_shape.numel()] * integral.abs() + 1e-9
             finite = ~integral.isinf()
-            shares = torch.maximum(shares, torch.where(finite, missing / (_MASS + afar), 0.0))
+            shares = torch.maximum(shares, torch.where(finite, missing / (MASS + afar), 0.0))
             gaps = torch.maximum(gaps, torch.where(finite, gap / (near + afar), 0.0))
         return shares, gaps
 
@@ -184,7 +202,7 @@ class Rule:
         """Whether weights are so large that gradients at points without mass may overflow."""
         return bool(self.weights.max() > _FAR)
 
-    def _widened(self, extra: int) -> Rule:
+    def _widened(self, extra: int) -> Self:
         """The same rule for members with more batch dimensions in front."""
         ones = (1,) * extra
         points, weights, coarse, log_p = (
@@ -245,7 +263,7 @@ def _best(
             return found
         if best is None or rough < least / _BETTER[0]:
             best, least = found, rough
-    if best is None or least > _NEARLY:
+    if best is None or least > NEARLY:
         found = adaptive()
         rough = roughness(found)
         if best is None or rough < least / _BETTER[1]:

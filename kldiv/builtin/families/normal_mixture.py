@@ -25,6 +25,8 @@ from kldiv.errors import InvalidArgument, ShapeMismatch
 
 __all__ = ["NormalMixture"]
 
+_LLOYD = 20
+
 
 class NormalMixture(Family):
     r"""Mixtures of some normal components, of scalars or of vectors with independent coordinates.
@@ -34,8 +36,9 @@ class NormalMixture(Family):
     ``probs`` has shape (K), ``loc`` and ``scale`` have shape (K) for scalars and (K, D) for
     vectors. With enough components it comes near any density. No divergence between members is
     known here in closed form, and there are several optima, each as often as components can be
-    renamed: fits begin at the target's modes, at parts of a sample of it, and at spread members.
-    For data the forward KL has no least value: a component on one point may shrink without end.
+    renamed: fits begin at the target's modes, at clusters of a sample of it, and at spread
+    members. For data the forward KL has no least value: a component on one point may shrink
+    without end.
 
     Arguments:
         components: The number K of components.
@@ -101,13 +104,13 @@ class NormalMixture(Family):
         return self._free(self._spread(place))
 
     def starts(self, places: Sequence[Place], points: Tensor | None) -> list[dict[str, Tensor]]:
-        """At the modes if there are enough, at parts of the points, and spread over the whole."""
+        """At the modes if there are enough, at clusters of points, and spread over the whole."""
         found = []
         modes = places[1:]
         if len(modes) >= self.components:
             found.append(self._at(modes[: self.components]))
         if points is not None and len(points) >= 4 * self.components:
-            found.append(self._by_parts(points))
+            found.append(self._by_clusters(points))
         found.append(self._spread(places[0]))
         return [self._free(each) for each in found]
 
@@ -117,18 +120,32 @@ class NormalMixture(Family):
         scale = torch.stack([mode.variance.sqrt() for mode in modes], axis)
         return {"probs": self._even(loc), "loc": loc, "scale": scale}
 
-    def _by_parts(self, points: Tensor) -> dict[str, Tensor]:
-        """Means and deviations of equal parts of the points along their widest coordinate."""
+    def _by_clusters(self, points: Tensor) -> dict[str, Tensor]:
+        """Shares, means and deviations of clusters of the points.
+
+        They are those of Lloyd's iteration, which begins at equal parts along the widest
+        coordinate.
+        """
         columns = points if self.event_dims else points.unsqueeze(-1)
+        unit = columns.std(0, keepdim=True).clamp_min(1e-300)
         widest = columns.var(0).mean(tuple(range(columns.ndim - 2))).argmax()
         order = columns[..., widest].argsort(0).unsqueeze(-1)
         parts = torch.take_along_dim(columns, order, 0).tensor_split(self.components)
         loc = torch.stack([part.mean(0) for part in parts], -2)
-        scale = torch.stack([part.std(0) for part in parts], -2)
+        spread = (columns / unit).unsqueeze(-2)
+        for _ in range(_LLOYD):
+            nearest = (spread - loc / unit.squeeze(0).unsqueeze(-2)).square().sum(-1).argmin(-1)
+            member = torch.nn.functional.one_hot(nearest, self.components).to(columns)
+            number = member.sum(0).unsqueeze(-1)
+            mean = torch.einsum("n...k,n...d->...kd", member, columns) / number.clamp_min(1)
+            loc = torch.where(number > 0, mean, loc)
+        off = (columns.unsqueeze(-2) - loc).square() * member.unsqueeze(-1)
+        scale = (off.sum(0) / number.clamp_min(1)).sqrt()
         scale = scale.clamp_min(1e-3 * float(columns.std()) + 1e-12)
+        probs = (number.squeeze(-1) + 1) / (len(columns) + self.components)
         if not self.event_dims:
             loc, scale = loc.squeeze(-1), scale.squeeze(-1)
-        return {"probs": self._even(loc), "loc": loc, "scale": scale}
+        return {"probs": probs, "loc": loc, "scale": scale}
 
     def _spread(self, place: Place) -> dict[str, Tensor]:
         """Components at equal distances, within one and a half standard deviations of a place."""

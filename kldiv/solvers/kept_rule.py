@@ -1,0 +1,114 @@
+"""The rule that a fit keeps, laid anew where it is not good enough any more."""
+
+from __future__ import annotations
+
+import math
+
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.divergence import IntegralDivergence
+from kldiv.definitions.target import Target
+from kldiv.estimators import Problem, Quadrature, Sum
+from kldiv.solvers.lattice_rules import LatticeRules
+from kldiv.solvers.rules import NEARLY, Rule, rule_for
+from kldiv.solvers.shared_rule import SharedRule
+
+__all__ = ["KeptRule"]
+
+_AT_ONCE = 1 << 16  # nodes times members, in the cache of a processor
+
+
+@dataclass
+class KeptRule:
+    """At first there is none.
+
+    Arguments:
+        forward: Whether the target is the first side.
+        rule: The rule.
+        best: The least divergence that was well known, where starts share a rule.
+    """
+
+    forward: bool
+    rule: Rule | None = None
+    best: float = math.inf
+    _lattices: LatticeRules | None = None
+    _new: bool = True
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether some starts cost less than all of them."""
+        return self.rule is None or self.rule.by_rows
+
+    @property
+    def shared(self) -> bool:
+        """Whether there is a rule that serves all starts."""
+        return isinstance(self.rule, SharedRule)
+
+    def value(self, divergence: object, q: Target) -> Tensor | None:
+        """The divergence of members; ``None`` where the rule does not serve them."""
+        rule = self.rule
+        if rule is None or not isinstance(divergence, IntegralDivergence):
+            return None
+        if isinstance(rule, SharedRule):
+            loss, doubts, _ = rule.serves(divergence, q, self.best, forward=self.forward)
+            known = loss.detach()[doubts <= NEARLY]
+            self.best = min([self.best, *known.flatten().tolist()])
+            return loss if len(known) == loss.numel() else None
+        if not rule.fits(q.batch_shape):
+            return None
+        loss, good = rule.divergence(divergence, q, forward=self.forward)
+        return loss if bool(good.all()) or rule.serves_anyway(q.batch_shape) else None
+
+    def lay(self, problem: Problem, estimator: Quadrature | Sum, *, fine: bool) -> Rule:
+        """Another rule, which is kept.
+
+        Arguments:
+            problem: The divergence between the target and members.
+            estimator: What lays adaptive rules.
+            fine: Whether the members are where they are to stay.
+        """
+        with torch.no_grad():
+            if self._new:
+                self._lattices = LatticeRules.of(problem, estimator, forward=self.forward)
+            self._new = False
+            lattices = self._lattices
+            shared = lattices and lattices.cheapest(problem, self.best, fine=fine)
+        self.rule = shared or rule_for(problem, estimator, forward=self.forward)
+        return self.rule
+
+    @torch.no_grad()
+    def resolved(self, problem: Problem) -> Tensor | None:
+        """Which members it serves as they deserve; ``None`` where there is no finer one.
+
+        Arguments:
+            problem: The divergence between the target and members.
+        """
+        rule, divergence = self.rule, problem.divergence
+        if not isinstance(rule, SharedRule) or not isinstance(divergence, IntegralDivergence):
+            return None
+        member = problem.q if self.forward else problem.p
+        _, *doubts = rule.judged(divergence, member, forward=self.forward)
+        _, _, count = rule.serves(divergence, member, self.best, forward=self.forward)
+        return torch.maximum(*doubts) <= torch.where(count, NEARLY, 1.0)
+
+    @torch.no_grad()
+    def is_fine(self, problem: Problem) -> bool:
+        """Whether it is good enough for the best of members that are to stay."""
+        rule, divergence = self.rule, problem.divergence
+        if not isinstance(rule, SharedRule) or not isinstance(divergence, IntegralDivergence):
+            return True
+        member = problem.q if self.forward else problem.p
+        _, doubts, count = rule.serves(divergence, member, self.best, forward=self.forward)
+        return bool((doubts[count] <= 1).all())
+
+    def parts(self, theta: Tensor) -> tuple[Tensor, ...]:
+        """Real vectors in parts whose values at the nodes a cache holds."""
+        if self.rule is None or not self.rule.by_rows:
+            return (theta,)
+        each = max(1, len(self.rule.points) * theta[0].numel() // theta.shape[-1])
+        parts: tuple[Tensor, ...] = theta.split(max(1, _AT_ONCE // each))
+        return parts
