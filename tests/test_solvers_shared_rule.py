@@ -11,7 +11,7 @@ from kldiv import Quadrature
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators import Problem
 from kldiv.resolving import as_divergence, as_target
-from kldiv.solvers.lattice_rules import LatticeRules
+from kldiv.solvers.lattice_rules import lattice_rules
 from kldiv.solvers.shared_rule import multiples
 
 F64 = torch.float64
@@ -30,7 +30,7 @@ def members(scale):
 def rule_for(q, divergence="kl", *, forward=True):
     sides = as_target(target(), "p"), as_target(q, "q")
     problem = Problem(as_divergence(divergence), *(sides if forward else sides[::-1]))
-    laid = LatticeRules.of(problem, Quadrature(), forward=forward)
+    laid = lattice_rules(problem, Quadrature(), forward=forward)
     return laid and laid.cheapest(problem, torch.inf, fine=True)
 
 
@@ -81,7 +81,7 @@ def test_where_the_tails_are_too_heavy_or_the_integrand_is_not_local_there_is_no
     heavy = torch.distributions.StudentT(torch.full((2,), 2.0, dtype=F64))
     sides = as_target(Independent(heavy, 1), "p"), as_target(members(1.5), "q")
     problem = Problem(as_divergence("kl"), *sides)
-    laid = LatticeRules.of(problem, Quadrature(), forward=True)
+    laid = lattice_rules(problem, Quadrature(), forward=True)
     assert laid.cheapest(problem, torch.inf, fine=True) is None
     assert rule_for(members(1.5), "kl", forward=False) is None
     assert rule_for(members(1.5), "total_variation") is None

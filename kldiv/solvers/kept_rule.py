@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -13,11 +14,16 @@ from torch import Tensor
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.target import Target
 from kldiv.estimators import Problem, Quadrature, Sum
-from kldiv.solvers.lattice_rules import LatticeRules
+from kldiv.lazy import deferred
 from kldiv.solvers.rules import NEARLY, Rule, rule_for
 from kldiv.solvers.shared_rule import SharedRule
 
+if TYPE_CHECKING:
+    from kldiv.solvers.lattice_rules import LatticeRules
+
 __all__ = ["KeptRule"]
+
+_lattice_rules = deferred("kldiv.solvers.lattice_rules:lattice_rules")
 
 _AT_ONCE = 1 << 16  # nodes times members, in the cache of a processor
 
@@ -73,7 +79,7 @@ class KeptRule:
         """
         with torch.no_grad():
             if self._new:
-                self._lattices = LatticeRules.of(problem, estimator, forward=self.forward)
+                self._lattices = _lattice_rules(problem, estimator, forward=self.forward)
             self._new = False
             lattices = self._lattices
             shared = lattices and lattices.cheapest(problem, self.best, fine=fine)

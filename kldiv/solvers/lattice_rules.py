@@ -21,7 +21,7 @@ from kldiv.solvers.lattices import Lattice, lattices
 from kldiv.solvers.rules import NEARLY
 from kldiv.solvers.shared_rule import SharedRule, multiples
 
-__all__ = ["LatticeRules"]
+__all__ = ["LatticeRules", "lattice_rules"]
 
 _ENOUGH = 5.0  # times too rough: a lattice that will serve for some way
 _BETTER = 3.0  # times less rough: what one of the next few lattices must be
@@ -46,30 +46,6 @@ class LatticeRules:
     multiples: tuple[float, ...]
     forward: bool
     _laid: list[SharedRule] = field(default_factory=list)
-
-    @classmethod
-    def of(
-        cls, problem: Problem, estimator: Quadrature | Sum, *, forward: bool
-    ) -> LatticeRules | None:
-        """Those for a divergence; ``None`` where its integrands are not smooth or not local."""
-        target, member = (problem.p, problem.q) if forward else (problem.q, problem.p)
-        divergence, plane = problem.divergence, target.event_shape.numel() == 2
-        if not plane or target.batch_shape or not isinstance(estimator, Quadrature):
-            return None
-        if not isinstance(divergence, IntegralDivergence):
-            return None
-        kinks: tuple[float, ...] = getattr(divergence, "kinks", ())
-        if kinks:
-            return None
-        if not (is_whole(target.support) and is_whole(member.support)):
-            return None
-        known = multiples(divergence, forward=forward)
-        if known is None or any(each.sharp for each in (*landmarks(target), *landmarks(member))):
-            return None
-        sides = densities(problem, estimator.mass)
-        mass = estimator.mass(target)[0] if sides.measures else None
-        log_mass = sides.log_mass_p if forward else sides.log_mass_q
-        return cls(target, mass, log_mass, known, forward)
 
     def cheapest(self, problem: Problem, best: float, *, fine: bool) -> SharedRule | None:
         """The first that is good enough, or the best of those that are nearly so.
@@ -118,3 +94,27 @@ class LatticeRules:
     def _log_p(self, x: Tensor) -> Tensor:
         """With shape (N, 1)."""
         return self.target.log_prob(x).double().unsqueeze(-1) - self.log_mass
+
+
+def lattice_rules(
+    problem: Problem, estimator: Quadrature | Sum, *, forward: bool
+) -> LatticeRules | None:
+    """The rules for a divergence; ``None`` where its integrands are not smooth or not local."""
+    target, member = (problem.p, problem.q) if forward else (problem.q, problem.p)
+    divergence, plane = problem.divergence, target.event_shape.numel() == 2
+    if not plane or target.batch_shape or not isinstance(estimator, Quadrature):
+        return None
+    if not isinstance(divergence, IntegralDivergence):
+        return None
+    kinks: tuple[float, ...] = getattr(divergence, "kinks", ())
+    if kinks:
+        return None
+    if not (is_whole(target.support) and is_whole(member.support)):
+        return None
+    known = multiples(divergence, forward=forward)
+    if known is None or any(each.sharp for each in (*landmarks(target), *landmarks(member))):
+        return None
+    sides = densities(problem, estimator.mass)
+    mass = estimator.mass(target)[0] if sides.measures else None
+    log_mass = sides.log_mass_p if forward else sides.log_mass_q
+    return LatticeRules(target, mass, log_mass, known, forward)

@@ -25,7 +25,6 @@ from torch.distributions import (
 
 from kldiv.blocks import BLOCK, LARGE
 from kldiv.builtin.closed_forms.few_categories import kl_of_few
-from kldiv.builtin.closed_forms.large_pairs import divergences_of_large
 from kldiv.builtin.closed_forms.large_side import is_large
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.closed_forms.scalar_arrays import bernoulli, kl_of_arrays
@@ -35,8 +34,11 @@ from kldiv.builtin.divergences.renyi import Renyi, RenyiAtInfinity
 from kldiv.closed_form import ArrayRule
 from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDivergence
 from kldiv.definitions.log_probability import log_probabilities, was_given_probs
+from kldiv.lazy import deferred
 
 __all__ = ["CLOSED_FORMS", "CategoriesRule"]
+
+_divergences_of_large = deferred("kldiv.builtin.closed_forms.large_pairs:divergences_of_large")
 
 _ROUNDING = 1e-13
 _FAMILIES = ((Bernoulli, Binomial), (Categorical,), (OneHotCategorical, Multinomial))
@@ -146,7 +148,10 @@ class CategoriesRule(ArrayRule):
     ) -> Sequence[tuple[Tensor, Tensor] | None]:
         """Those of many categories, in one pass over them."""
         if is_large(p, q):
-            return divergences_of_large(divergences, p, q)
+            found: Sequence[tuple[Tensor, Tensor] | None] = _divergences_of_large(
+                divergences, p, q
+            )
+            return found
         return [_kl_of_many(p, q) if type(each) is KL else None for each in divergences]
 
     def error_of(
