@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kldiv.definitions.numbers import as_numbers
 from kldiv.definitions.sample_target import SampleTarget, check_points
+from kldiv.definitions.spooled import Spooled
 from kldiv.errors import InvalidArgument, ShapeMismatch
 
 __all__ = ["ChunkedTarget"]
@@ -25,22 +26,19 @@ class ChunkedTarget(SampleTarget):
 
     Arguments:
         source: What gives all chunks each time it is iterated over, each with shape
-            :math:`(n, E)`.
+            :math:`(n, E)`. What gives them once, as a generator does, is kept in a temporary
+            file.
 
     Raises:
         InvalidType: If a chunk is no array of real numbers.
-        InvalidArgument: If there is no point, one is NaN or infinite, or the chunks are gone
-            after they were read once.
+        InvalidArgument: If there is no point, or one is NaN or infinite.
         ShapeMismatch: If chunks have points of several shapes.
     """
 
     def __init__(self, source: Iterable[object]) -> None:
-        if iter(source) is source:
-            raise InvalidArgument(
-                f"chunks are read more than once, and {type(source).__name__} gives them once; "
-                "give an object whose __iter__ opens them anew, such as a DataLoader"
-            )
-        self._source, self._number, self._whole = source, 0, True
+        chunks = iter(source)
+        self._source = Spooled(chunks) if chunks is source else source
+        self._number, self._whole = 0, True
         self._ends: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
         super().__init__(self._looked_through())
 
