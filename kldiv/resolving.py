@@ -19,17 +19,21 @@ from kldiv.definitions.chunked_target import ChunkedTarget
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.family import Family, as_family
 from kldiv.definitions.module_family import ModuleFamily
+from kldiv.definitions.naming import snake_case
 from kldiv.definitions.numbers import as_numbers
 from kldiv.definitions.parameter_checks import check_parameters, may_wait
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import lattice
 from kldiv.definitions.target import DistributionTarget, Target
-from kldiv.errors import InvalidArgument, InvalidType, UnknownName
+from kldiv.errors import AmbiguousName, InvalidArgument, InvalidType, UnknownName
 from kldiv.estimators import Estimator, Exact, Ladder, MonteCarlo, Quadrature, Samples, Sum
 from kldiv.registries import closed_forms, divergences, families, targets
 from kldiv.specs import parse
 
 __all__ = ["as_divergence", "as_estimator", "as_target", "family_for", "ladder"]
+
+_NAMES = {"log_normal": "lognormal", "multivariate_normal": "full_normal"}
+"""Those of families whose classes have another one."""
 
 
 def as_divergence(divergence: str | Divergence | type[Divergence]) -> Divergence:
@@ -160,6 +164,8 @@ def family_for(family: object, target: Target) -> Family:
         family = families.create(family)
     if isinstance(family, torch.nn.Module) and not isinstance(family, Family):
         found: Family = ModuleFamily(family)
+    elif isinstance(family, type) and issubclass(family, Distribution):
+        found = _of_class(family)
     else:
         found = as_family(family)
     ends = lattice(target.support) if not target.event_shape else None
@@ -167,6 +173,17 @@ def family_for(family: object, target: Target) -> Family:
     if isinstance(target, SampleTarget) and not target.event_shape and target.whole:
         last = float(target.ends[1])
     return found.fitted_to(target.event_shape, int(last) + 1 if last < 1e6 else None)
+
+
+def _of_class(distribution_class: type[Distribution]) -> Family:
+    """The registered family of a class, which knows more of it; else what the class says."""
+    name = snake_case(distribution_class.__name__)
+    try:
+        made = families.create(_NAMES.get(name, name))
+    except (UnknownName, AmbiguousName, InvalidArgument):
+        return as_family(distribution_class)
+    same = getattr(made, "distribution_class", None) is distribution_class
+    return made if same else as_family(distribution_class)
 
 
 def _by_name(name: str, argument: str) -> Target:

@@ -248,3 +248,28 @@ def test_categories_without_an_end_must_be_counted_by_the_user():
 def test_what_is_no_family_is_refused(value, error, message):
     with pytest.raises(error, match=message):
         family(value)
+
+
+CLASSES = {
+    "normal": (Normal, "normal"),
+    "gamma": (torch.distributions.Gamma, "gamma(concentration=2.0, rate=1.0)"),
+    "lognormal": (torch.distributions.LogNormal, "lognormal(loc=0.0, scale=1.0)"),
+    "full_normal": (torch.distributions.MultivariateNormal, "banana"),
+    "uniform": (torch.distributions.Uniform, [0.2, 0.5, 0.9]),
+    "categorical": (torch.distributions.Categorical, [0, 1, 1]),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_class_of_torch_is_the_registered_family_of_its_distributions(name):
+    distribution_class, value = CLASSES[name]
+    target = as_target(value, "target")
+    assert type(family_for(distribution_class, target)) is type(family_for(name, target))
+
+
+def test_a_class_that_only_shares_its_name_with_a_family_is_itself():
+    class Gumbel(torch.distributions.Gumbel):
+        pass
+
+    found = family_for(Gumbel, as_target("normal", "target"))
+    assert found.distribution_class is Gumbel

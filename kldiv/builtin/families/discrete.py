@@ -188,6 +188,7 @@ class Categorical(Family):
     """
 
     name = "categorical"
+    distribution_class = TorchCategorical
     sized = True
 
     def declare(self, size: int) -> Mapping[str, Parameter]:

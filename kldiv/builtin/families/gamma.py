@@ -175,6 +175,7 @@ class Dirichlet(Family):
     """
 
     name = "dirichlet"
+    distribution_class = TorchDirichlet
     event_dims = 1
     sized = True
 

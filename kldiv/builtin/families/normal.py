@@ -217,6 +217,7 @@ class FullNormal(_NormalVectors):
     """
 
     name = "full_normal"
+    distribution_class = MultivariateNormal
 
     def declare(self, size: int) -> Mapping[str, Parameter]:
         """A vector and a positive definite matrix."""

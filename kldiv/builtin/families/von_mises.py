@@ -67,6 +67,7 @@ class VonMises(Family):
     """
 
     name = "von_mises"
+    distribution_class = TorchVonMises
     may_be_fixed = frozenset({"loc", "concentration"})
 
     def declare(self, size: int) -> Mapping[str, Parameter]:
