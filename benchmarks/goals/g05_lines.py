@@ -71,6 +71,6 @@ GOAL = Goal(
         *(ratio(c, "NumPyro", 100, key="call", prototype="70 to 780") for c in MIXTURES),
         *(no_more(c, "excess", 1e-6) for c in LINES),
     ],
-    "a step is some 140 operations of eager torch, half a millisecond, and the front door takes "
-    "as long as five of them.",
+    "a density of two modes takes four steps of 0.3 ms, between them other nodes, after a front "
+    "door of 1.7 ms. Pyro is there first by chance, after 64 evaluations, and does not stay.",
 )

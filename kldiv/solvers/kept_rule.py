@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -16,15 +16,16 @@ from kldiv.definitions.target import Target
 from kldiv.estimators import Problem, Quadrature, Sum
 from kldiv.lazy import deferred
 from kldiv.solvers.rules import NEARLY, Rule, rule_for
-from kldiv.solvers.shared_rule import SharedRule
 
 if TYPE_CHECKING:
     from kldiv.solvers.lattice_rules import LatticeRules
+    from kldiv.solvers.shared_rule import SharedRule
 
 __all__ = ["KeptRule"]
 
 _lattice_rules = deferred("kldiv.solvers.lattice_rules:lattice_rules")
 
+_PLANE = 2  # coordinates
 _AT_ONCE = 1 << 16  # nodes times members, in the cache of a processor
 
 
@@ -52,15 +53,20 @@ class KeptRule:
     @property
     def shared(self) -> bool:
         """Whether there is a rule that serves all starts."""
-        return isinstance(self.rule, SharedRule)
+        return self._shared is not None
+
+    @property
+    def _shared(self) -> SharedRule | None:
+        found = self.rule if self.rule is not None and self.rule.shared else None
+        return cast("SharedRule | None", found)
 
     def value(self, divergence: object, q: Target) -> Tensor | None:
         """The divergence of members; ``None`` where the rule does not serve them."""
         rule = self.rule
         if rule is None or not isinstance(divergence, IntegralDivergence):
             return None
-        if isinstance(rule, SharedRule):
-            loss, doubts, _ = rule.serves(divergence, q, self.best, forward=self.forward)
+        if (shared := self._shared) is not None:
+            loss, doubts, _ = shared.serves(divergence, q, self.best, forward=self.forward)
             known = loss.detach()[doubts <= NEARLY]
             self.best = min([self.best, *known.flatten().tolist()])
             return loss if len(known) == loss.numel() else None
@@ -78,7 +84,7 @@ class KeptRule:
             fine: Whether the members are where they are to stay.
         """
         with torch.no_grad():
-            if self._new:
+            if self._new and problem.p.event_shape.numel() == _PLANE:
                 self._lattices = _lattice_rules(problem, estimator, forward=self.forward)
             self._new = False
             lattices = self._lattices
@@ -93,8 +99,8 @@ class KeptRule:
         Arguments:
             problem: The divergence between the target and members.
         """
-        rule, divergence = self.rule, problem.divergence
-        if not isinstance(rule, SharedRule) or not isinstance(divergence, IntegralDivergence):
+        rule, divergence = self._shared, problem.divergence
+        if rule is None or not isinstance(divergence, IntegralDivergence):
             return None
         member = problem.q if self.forward else problem.p
         _, *doubts = rule.judged(divergence, member, forward=self.forward)
@@ -104,8 +110,8 @@ class KeptRule:
     @torch.no_grad()
     def is_fine(self, problem: Problem) -> bool:
         """Whether it is good enough for the best of members that are to stay."""
-        rule, divergence = self.rule, problem.divergence
-        if not isinstance(rule, SharedRule) or not isinstance(divergence, IntegralDivergence):
+        rule, divergence = self._shared, problem.divergence
+        if rule is None or not isinstance(divergence, IntegralDivergence):
             return True
         member = problem.q if self.forward else problem.p
         _, doubts, count = rule.serves(divergence, member, self.best, forward=self.forward)

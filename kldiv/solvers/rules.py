@@ -78,6 +78,8 @@ class Rule:
     slack: float = 1.0
     kinked: bool = False
 
+    shared: ClassVar[bool] = False
+    """Whether it is a :class:`kldiv.solvers.shared_rule.SharedRule`, whose nodes serve all."""
     by_rows: ClassVar[bool] = False
     """Whether some members cost less than all of them."""
 

@@ -47,6 +47,7 @@ class SharedRule(Rule):
     multiples: tuple[float, ...]
     rim: Tensor
     step: Tensor
+    shared: ClassVar[bool] = True
     by_rows: ClassVar[bool] = True
 
     def judged(
