@@ -8,7 +8,10 @@ __all__ = ["LeCam"]
 
 
 class LeCam(kldiv.FDivergence):
-    r"""Le Cam's divergence, :math:`\tfrac12\int (p-q)^2/(p+q)`, at most 1."""
+    r"""Le Cam's divergence, at most 1.
+
+    .. math:: D(p, q) = \tfrac12 \int \frac{(p - q)^2}{p + q} \,dx
+    """
 
     unit = ""
     symmetric = True
