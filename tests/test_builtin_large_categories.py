@@ -11,22 +11,13 @@ from torch.distributions import Categorical
 
 import kldiv
 
-from kldiv import blocks
 from kldiv.blocks import LARGE
-from kldiv.builtin.closed_forms import categories, large_pairs, large_side
+from kldiv.builtin.closed_forms import categories, large_pairs
 from kldiv.builtin.closed_forms.large_categories import kl_of_large
+from tests.many_categories import COUNT, by_the_book, in_small_blocks, pair
 
 SHAPES = [(LARGE,), (3, LARGE // 2), (LARGE // 5, 6)]
 GAPS = {"far": 1.0, "near": 1e-3, "equal": 0.0}
-
-
-def pair(shape, gap, dtype, kind):
-    generator = torch.Generator().manual_seed(0)
-    first, second = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
-    sides = first.to(dtype), (first + gap * second).to(dtype)
-    if kind == "probs":
-        sides = [side.softmax(-1) for side in sides]
-    return [Categorical(**{kind: side}) for side in sides]
 
 
 def ordinary(p, q):
@@ -79,24 +70,9 @@ OTHERS = [
 ]
 
 
-def by_the_book(p, q, divergence):
-    """The same where no number of categories is large; p, q and the result in float64."""
-    sides = [
-        Categorical(**{kind: getattr(side, kind).double()})
-        for side in (p, q)
-        for kind in (["probs"] if "probs" in vars(side) else ["logits"])
-    ]
-    with mock.patch.object(categories, "is_large", return_value=False):
-        return kldiv.divergence(*sides, divergence)
-
-
-COUNT = 3000
-
-
 @pytest.fixture
 def small_blocks():
-    """Some thousand categories are many, and taken in blocks of some hundred."""
-    with mock.patch.object(large_side, "LARGE", COUNT), mock.patch.object(blocks, "BLOCK", 400):
+    with in_small_blocks():
         yield
 
 

@@ -11,11 +11,10 @@ from torch.distributions import Categorical
 
 import kldiv
 
-from kldiv import blocks
-from kldiv.builtin.closed_forms import categories, large_pairs, large_side
+from kldiv.builtin.closed_forms import large_pairs
 from kldiv.builtin.closed_forms.large_side import LargeSide
+from tests.many_categories import COUNT, by_the_book, in_small_blocks, pair
 
-COUNT = 3000
 MANY = [
     "kl",
     "alpha(alpha=0)",
@@ -43,29 +42,8 @@ MANY = [
 
 @pytest.fixture(autouse=True)
 def small_blocks():
-    """Some thousand categories are many, and taken in blocks of some hundred."""
-    with mock.patch.object(large_side, "LARGE", COUNT), mock.patch.object(blocks, "BLOCK", 400):
+    with in_small_blocks():
         yield
-
-
-def pair(shape, gap, dtype=torch.float64, kind="logits"):
-    generator = torch.Generator().manual_seed(0)
-    first, second = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
-    sides = first.to(dtype), (first + gap * second).to(dtype)
-    if kind == "probs":
-        sides = [side.softmax(-1) for side in sides]
-    return [Categorical(**{kind: side}) for side in sides]
-
-
-def by_the_book(p, q, divergence):
-    """The same where no number of categories is large; p, q and the result in float64."""
-    sides = [
-        Categorical(**{kind: getattr(side, kind).double()})
-        for side in (p, q)
-        for kind in (["probs"] if "probs" in vars(side) else ["logits"])
-    ]
-    with mock.patch.object(categories, "is_large", return_value=False):
-        return kldiv.divergence(*sides, divergence)
 
 
 @pytest.mark.parametrize("kind", ["probs", "logits"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 
@@ -53,6 +52,7 @@ class NodeSearch:
     state: State
     finest: Numbers
     shape: torch.Size
+    numbers: Numbers
     home: Numbers
     trusted: Numbers
     level: Numbers
@@ -80,8 +80,8 @@ class NodeSearch:
         finest = at_hand(finest.expand(target.batch_shape).reshape(-1))[rows.problem]
         state = State.unseen(loc, root, starts.shape[-1])
         unknown, nowhere = numbers < 0, state.loss + torch.inf
-        own = finest, shape, numbers, unknown, numbers, at_hand(doubt), nowhere, nowhere + 0
-        return cls(objective, chart, rows, state, *own)
+        own = numbers, numbers, unknown, numbers, at_hand(doubt), nowhere, nowhere + 0
+        return cls(objective, chart, rows, state, finest, shape, *own)
 
     def run(self, recorder: Recorder) -> None:
         """Newton's method on few nodes, then on more, until more change nothing."""
@@ -123,11 +123,6 @@ class NodeSearch:
     def many(self) -> bool:
         """Whether there are so many rows that a record of each step would cost more than it."""
         return len(self.home) > _CROWD
-
-    @cached_property
-    def numbers(self) -> Numbers:
-        """The numbers of all rows."""
-        return where_true(self.finest == self.finest)
 
     def approach(self, first: Numbers) -> Numbers:
         """Most of the way in single precision.
