@@ -8,17 +8,21 @@ from functools import partial
 from torch import Tensor
 
 from kldiv.certificate.diagnostics import Diagnostics
-from kldiv.certificate.natural_norm import natural_norm
-from kldiv.certificate.proposal import effective_size, log_weights, tail_shape
-from kldiv.certificate.sandwich import sandwich
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.target import DistributionTarget
-from kldiv.estimators.crossing import crossing_of
+from kldiv.lazy import deferred
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.optima import Endpoints
 from kldiv.solvers.run import Run
 
 __all__ = ["certify"]
+
+_crossing_of = deferred("kldiv.estimators.crossing:crossing_of")
+_effective_size = deferred("kldiv.certificate.proposal:effective_size")
+_log_weights = deferred("kldiv.certificate.proposal:log_weights")
+_natural_norm = deferred("kldiv.certificate.natural_norm:natural_norm")
+_sandwich = deferred("kldiv.certificate.sandwich:sandwich")
+_tail_shape = deferred("kldiv.certificate.proposal:tail_shape")
 
 _MANY = 64  # parameters: beyond, matrices of them are not made
 
@@ -48,15 +52,15 @@ def _later(
 ) -> dict[str, Callable[[], Tensor]]:
     found: dict[str, Callable[[], Tensor]] = {}
     if objective.family.batched:
-        found["natural_gradient_norm"] = partial(natural_norm, objective, theta, gradient)
+        found["natural_gradient_norm"] = partial(_natural_norm, objective, theta, gradient)
     if isinstance(objective.target, SampleTarget):
         few = theta.shape[-1] <= _MANY
-        if crossing_of(objective.divergence) and few and objective.family.batched:
-            found["covariance"] = partial(sandwich, objective, theta)
+        if _crossing_of(objective.divergence) and few and objective.family.batched:
+            found["covariance"] = partial(_sandwich, objective, theta)
     elif DistributionTarget(objective.member).has_sampler:
-        weights = partial(log_weights, objective, theta)
-        found["pareto_k"] = lambda: tail_shape(weights())
-        found["effective_sample_size"] = lambda: effective_size(weights())
+        weights = partial(_log_weights, objective, theta)
+        found["pareto_k"] = lambda: _tail_shape(weights())
+        found["effective_sample_size"] = lambda: _effective_size(weights())
     return found
 
 

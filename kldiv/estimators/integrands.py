@@ -22,9 +22,11 @@ from kldiv.definitions.target import Target
 from kldiv.errors import NotFinite, ToleranceNotMet
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.scores import score_terms
+from kldiv.lazy import deferred
 
 __all__ = ["Densities", "Tolerance", "densities", "finish", "in_sight", "past_poles", "unsuited"]
+
+_score_terms = deferred("kldiv.estimators.scores:score_terms")
 
 _ROUNDING = 4 * torch.finfo(torch.float64).eps
 _VANISHED = -745.0  # the logarithm of what is 0 in float64
@@ -60,7 +62,8 @@ class Densities:
     def integrands(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""The integrands and the noise of rounding in them, with shape :math:`(k, N, *)`."""
         if isinstance(self.problem.divergence, ScoreDivergence):
-            return score_terms(self.problem, self.log_mass_p, x)
+            terms: tuple[Tensor, Tensor] = _score_terms(self.problem, self.log_mass_p, x)
+            return terms
         log_p, log_q = self.logs(x)
         values = self.stack(log_p, log_q)
         with torch.no_grad():

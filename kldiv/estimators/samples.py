@@ -23,25 +23,31 @@ from kldiv.definitions.sample_divergence import DrawnDivergence
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
-from kldiv.estimators.crossing import crossing_of, why_not_crossed
 from kldiv.estimators.exact import Exact
 from kldiv.estimators.ladder import Ladder
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.quadrature import Quadrature
 from kldiv.estimators.sums import Sum
-from kldiv.estimators.two_samples.drawing import Cube, held, independent, lots, why_not_drawn
-from kldiv.estimators.two_samples.lots import Lot
 from kldiv.lazy import deferred
 
 if TYPE_CHECKING:
+    from kldiv.estimators.crossing import Crossing
     from kldiv.estimators.two_samples.comparison import Comparison
+    from kldiv.estimators.two_samples.drawing import Cube
+    from kldiv.estimators.two_samples.lots import Lot
     from kldiv.estimators.two_samples.pooled import Pool
 
 __all__ = ["Samples"]
 
+_crossing_of = deferred("kldiv.estimators.crossing:crossing_of")
+_why_not_crossed = deferred("kldiv.estimators.crossing:why_not_crossed")
 _compare = deferred("kldiv.estimators.two_samples.comparison:compare")
 _kl_by_neighbours = deferred("kldiv.estimators.two_samples.by_neighbours:kl_by_neighbours")
 _learnt = deferred("kldiv.estimators.two_samples.comparison:LogRatios.learnt")
+_held = deferred("kldiv.estimators.two_samples.drawing:held")
+_independent = deferred("kldiv.estimators.two_samples.drawing:independent")
+_lots = deferred("kldiv.estimators.two_samples.drawing:lots")
+_why_not_drawn = deferred("kldiv.estimators.two_samples.drawing:why_not_drawn")
 _pool_of = deferred("kldiv.estimators.two_samples.pooled:Pool")
 _with_halves = deferred("kldiv.estimators.two_samples.halves:with_halves")
 
@@ -91,15 +97,18 @@ class Samples:
 
     def why_not(self, problem: Problem) -> str | None:
         """Two samples, or p is one and q a normalised density."""
+        reason: str | None
         if self.neighbours is not None:
             return _why_not_near(problem, self.neighbours)
         if isinstance(problem.divergence, DrawnDivergence):
-            return why_not_drawn(problem)
+            reason = _why_not_drawn(problem)
+            return reason
         sampled = [isinstance(side, SampleTarget) for side in (problem.p, problem.q)]
         if all(sampled):
             return _why_not_compared(problem)
         if sampled[0]:
-            return why_not_crossed(problem, self._integrator)
+            reason = _why_not_crossed(problem, self._integrator)
+            return reason
         if sampled[1]:
             return (
                 "q is a sample; only p may be one against a density, as nothing else is known up "
@@ -116,7 +125,7 @@ class Samples:
             raise NotAvailable(f"p = {p!r} is no sample")
         if isinstance(q, SampleTarget):
             return self._compared(problem, p, q)
-        crossing = crossing_of(problem.divergence)
+        crossing: Crossing | None = _crossing_of(problem.divergence)
         if crossing is None:
             raise NotAvailable(f"{problem.divergence} needs the density of p")
         return crossing.estimate(problem, p, self._integrator)
@@ -132,7 +141,7 @@ class Samples:
         statistic = _statistic(problem)
         found = [
             statistic(*(argument for lot in each for argument in lot.arguments))
-            for each in self._lots(problem, held)
+            for each in self._lots(problem, _held)
         ]
         return problem.divergence.combine(torch.stack(found).reshape(problem.batch_shape))
 
@@ -163,7 +172,7 @@ class Samples:
         return found
 
     def _drawn(self, problem: Problem) -> Estimate:
-        every, statistic = self._lots(problem, independent), _statistic(problem)
+        every, statistic = self._lots(problem, _independent), _statistic(problem)
         divergence: DrawnDivergence = problem.divergence  # type: ignore[assignment]
         weightings, halved = divergence.weightings, divergence.halved
         found = [
@@ -181,7 +190,8 @@ class Samples:
 
     def _lots(self, problem: Problem, cube: Cube) -> list[tuple[Lot, ...]]:
         count = self.points or problem.divergence.draws  # type: ignore[attr-defined]
-        return lots(problem, count, cube)
+        found: list[tuple[Lot, ...]] = _lots(problem, count, cube)
+        return found
 
 
 def _why_not_compared(problem: Problem) -> str | None:

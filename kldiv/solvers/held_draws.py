@@ -28,10 +28,11 @@ from kldiv.definitions.divergence import Divergence, FDivergence, IntegralDiverg
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrands import Densities
 from kldiv.estimators.problem import Problem
-from kldiv.estimators.sampling.moving import pushed, why_none_move
+from kldiv.estimators.sampling.draws import Plan, draw
+from kldiv.estimators.sampling.moving import points_of, pushed, why_none_move
 from kldiv.numerics import log_mean
 
-__all__ = ["HeldDraws", "is_seen_by_the_first", "serves", "why_not_held"]
+__all__ = ["HeldDraws", "held_draws", "is_seen_by_the_first", "serves", "why_not_held"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,27 @@ class HeldDraws:
         ratio = torch.where(apart, 0.0, log_q - log_p)
         values = divergence.plain_integrand(torch.zeros_like(ratio), ratio)
         return torch.where(apart, torch.inf, values).unsqueeze(0)
+
+
+def held_draws(
+    target: Target,
+    member: Distribution,
+    divergence: Divergence,
+    count: int,
+    seed: int,
+    *,
+    forward: bool,
+) -> HeldDraws:
+    """Draws that move with the member, and draws from the target, as the divergence asks."""
+    first_only = is_seen_by_the_first(divergence)
+    cube = points = None
+    if not (first_only and forward):
+        cube = points_of(member, count, seed)
+    own = serves(target, divergence, forward=forward)
+    if own and (forward or not first_only):
+        alone = Problem(divergence, target, target, seed)
+        points = draw(target, alone, Plan(1, count), seed + 1)
+    return HeldDraws(cube, points, forward)
 
 
 def is_seen_by_the_first(divergence: Divergence) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,18 +19,20 @@ from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import KldivError, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Samples, Sum
-from kldiv.estimators.sampling.draws import Plan, draw
-from kldiv.estimators.sampling.moving import points_of
-from kldiv.solvers.held_draws import HeldDraws, is_seen_by_the_first, serves, why_not_held
+from kldiv.lazy import deferred
 from kldiv.solvers.kept_rule import KeptRule
 from kldiv.solvers.normal_charts import NormalChart, chart_of
 from kldiv.solvers.rules import has_moving_edges
 from kldiv.solvers.under_target import UnderTarget
 
 if TYPE_CHECKING:
+    from kldiv.solvers.held_draws import HeldDraws
     from kldiv.solvers.projections import Projections
 
 __all__ = ["Objective"]
+
+_held_draws = deferred("kldiv.solvers.held_draws:held_draws")
+_why_not_held = deferred("kldiv.solvers.held_draws:why_not_held")
 
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _AGAIN = 3  # times
@@ -145,23 +146,18 @@ class Objective:
 
     def why_not_held(self) -> str | None:
         """Why draws cannot be held fixed, in one sentence; ``None`` where they can."""
-        return why_not_held(self.target, self.member, self.divergence, forward=self.forward)
+        sides = self.target, self.member, self.divergence
+        reason: str | None = _why_not_held(*sides, forward=self.forward)
+        return reason
 
     def hold(self, count: int, seed: int) -> None:
         """From now on the objective is an average over so many draws that stay the same."""
         self._held = self._moving_draws(count, seed)
 
     def _moving_draws(self, count: int, seed: int) -> HeldDraws:
-        """Draws that move with the member, and draws from the target, as the divergence asks."""
-        first_only = is_seen_by_the_first(self.divergence)
-        cube = points = None
-        if not (first_only and self.forward):
-            cube = points_of(self.member, count, seed)
-        own = serves(self.target, self.divergence, forward=self.forward)
-        if own and (self.forward or not first_only):
-            alone = replace(self._problem(self.target), q=self.target, p=self.target)
-            points = draw(self.target, alone, Plan(1, count), seed + 1)
-        return HeldDraws(cube, points, self.forward)
+        sides = self.target, self.member, self.divergence
+        draws: HeldDraws = _held_draws(*sides, count, seed, forward=self.forward)
+        return draws
 
     def project(self, projections: Projections) -> None:
         """From now on the objective is made of integrals over linear combinations."""

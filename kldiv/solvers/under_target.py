@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from kldiv.definitions.place import Place
 from kldiv.definitions.target import Target
 from kldiv.estimators import Quadrature
-from kldiv.estimators.integrals.equal_steps import EqualSteps, equal_steps
-from kldiv.estimators.integrals.formulas import Statistics
+from kldiv.lazy import deferred
 from kldiv.solvers.places import rung_for, whole_place
 
+if TYPE_CHECKING:
+    from kldiv.estimators.integrals.equal_steps import EqualSteps
+    from kldiv.estimators.integrals.formulas import Statistics
+
 __all__ = ["UnderTarget"]
+
+_equal_steps = deferred("kldiv.estimators.integrals.equal_steps:equal_steps")
 
 
 @dataclass
@@ -35,7 +41,8 @@ class UnderTarget:
     @cached_property
     def nodes(self) -> EqualSteps | None:
         """Nodes with the log density of the target, where there are some that suit it."""
-        return equal_steps(self.target)
+        found: EqualSteps | None = _equal_steps(self.target)
+        return found
 
     @cached_property
     def mass(self) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import torch
@@ -24,9 +25,14 @@ from torch.distributions import (
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.clusters import clusters
-from kldiv.estimators.integrals.scan import Peaks, scan
+from kldiv.lazy import deferred
+
+if TYPE_CHECKING:
+    from kldiv.estimators.integrals.scan import Peaks
 
 __all__ = ["Landmark", "landmarks", "peaks_of", "places_at"]
+
+_scan = deferred("kldiv.estimators.integrals.scan:scan")
 
 _TO_DEVIATION = 1 / (2 * 0.6744897501960817)  # of the quartiles' distance, for a normal
 _CERTAIN = 1 - 1e-12  # a correlation below 1
@@ -180,7 +186,9 @@ def _by_quantiles(distribution: Distribution) -> list[Landmark]:
 def peaks_of(target: Target) -> Peaks:
     """The modes of a log density, looked for once as long as it does not change."""
     known = _KNOWN.get(target)
-    peaks = known if known is not None and known.still_there(target) else scan(target)
+    if known is not None and known.still_there(target):
+        return known
+    peaks: Peaks = _scan(target)
     _KNOWN[target] = peaks
     return peaks
 
