@@ -1,4 +1,4 @@
-"""Modules are imported without collections, and the collector is left as it was."""
+"""Modules are imported with few collections, and the collector is left as it was."""
 
 import gc
 import sys
@@ -31,20 +31,24 @@ def collections():
     return [generation["collections"] for generation in gc.get_stats()]
 
 
-def test_an_import_is_not_interrupted_and_what_it_made_is_not_young(large):
+def test_an_import_is_hardly_interrupted_and_what_it_made_is_not_young(large):
     before = collections()
     made = imported(large).made
-    assert collections() == before
+    young, *older = (after - number for after, number in zip(collections(), before, strict=True))
+    assert young <= len(made) / 10_000
+    assert older == [0, 0]
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
     assert len(made) == 200_000
     assert gc.get_count()[0] < gc.get_threshold()[0]
 
 
-def test_a_module_that_fails_leaves_the_collector_on(large):
+def test_a_module_that_fails_leaves_the_collector_as_it_was(large):
+    thresholds = gc.get_threshold()
     with pytest.raises(RuntimeError, match="broken"):
         imported("broken_module")
     assert gc.isenabled()
+    assert gc.get_threshold() == thresholds
     assert gc.get_freeze_count() == 0
 
 
