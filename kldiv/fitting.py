@@ -35,6 +35,7 @@ from kldiv.solvers import (
     Step,
 )
 from kldiv.solvers.chunked_objective import ChunkedObjective
+from kldiv.solvers.narrow import is_too_narrow, why_none_is_nearest
 from kldiv.solvers.optima import distinct, endpoints
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import Starts, check_finite, first_points
@@ -99,7 +100,8 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     Raises:
         InvalidArgument: If the arguments do not fit together.
         UnknownName: If a name is not registered; close matches are named.
-        NotAvailable: If no estimator or solver applies.
+        NotAvailable: If no estimator or solver applies, or no member is nearest to data: all
+            points are equal, say.
         NotFinite: If the divergence is infinite at every start.
 
     Example:
@@ -237,14 +239,16 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
     objective.family.load(theta)
     target = objective.target
     with torch.no_grad():
-        member = as_dtype(objective.family.at(theta), target.dtype)
+        member = objective.family.at(theta)
+        if is_too_narrow(member, target):
+            raise NotAvailable(why_none_is_nearest(objective.family, target))
         optima = distinct(objective, ends)
     settled = ends.at_best(ends.settled)
     converged = (bool(run.settled) or bool(settled.all())) and not run.stopped
     single = target.batch_shape == ()
     paths = _history(objective, run.steps)
     return Fit(
-        q=member,
+        q=as_dtype(member, target.dtype),
         family=objective.family,
         parameters={
             name: as_dtype(each, target.dtype) for name, each in optima.parameters_of(best).items()

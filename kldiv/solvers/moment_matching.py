@@ -27,6 +27,7 @@ from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, NotAvailable
 from kldiv.estimate import Estimate
 from kldiv.solvers.kl_on_nodes import kl_on_nodes
+from kldiv.solvers.narrow import why_none_is_nearest
 from kldiv.solvers.normal_optimum import nearest_normal
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import exact_place, rung_for
@@ -69,8 +70,11 @@ class MomentMatching:
         try:
             values = known or objective.family.from_statistics(*_means(objective))
             theta = objective.family.space.unconstrain(values)
-        except (NotAvailable, InvalidArgument):
+        except (NotAvailable, InvalidArgument) as error:
             check_finite(objective, objective(starts).detach())
+            if isinstance(error, InvalidArgument) and isinstance(objective.target, SampleTarget):
+                why = why_none_is_nearest(objective.family, objective.target)
+                raise NotAvailable(why) from error
             raise
         theta = theta.expand(1, *objective.target.batch_shape, theta.shape[-1])
         ends = torch.cat([starts[:1], theta])

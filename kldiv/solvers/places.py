@@ -117,8 +117,8 @@ def _of_samples(target: SampleTarget) -> Place:
 
     (covariance,) = target.mean(squares)
     if not target.event_shape:
-        return Place(mean.squeeze(-1), covariance.squeeze().clamp_min(1e-12))
-    return Place(mean, covariance.diagonal().clamp_min(1e-12), covariance)
+        return Place(mean.squeeze(-1), covariance.squeeze())
+    return Place(mean, covariance.diagonal(), covariance)
 
 
 def _moments(distribution: Distribution) -> tuple[Tensor, Tensor] | None:

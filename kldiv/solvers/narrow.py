@@ -1,0 +1,56 @@
+r"""Members that narrow without end, as the likelihood of equal points has no upper bound.
+
+Where all points are equal, or lie in a plane of fewer dimensions, the density of a member there
+grows as :math:`\sigma^{-1}` when the member narrows. No member is nearest then, and what a search
+ends with is made by the rounding of the points.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.support import unwrap
+from kldiv.definitions.target import Target
+
+__all__ = ["is_too_narrow", "why_none_is_nearest"]
+
+_ROUNDING = 16 * torch.finfo(torch.float64).eps
+
+
+def is_too_narrow(member: Distribution, target: Target) -> bool:
+    """Whether a member fitted to data is no wider than the rounding of their numbers.
+
+    Arguments:
+        member: The nearest member of a family that was found.
+        target: What it was fitted to; of other targets than data nothing is said.
+    """
+    if not isinstance(target, SampleTarget) or unwrap(member.support).is_discrete:
+        return False
+    try:
+        variance = member.variance
+    except NotImplementedError:
+        return False
+    (square,) = target.mean(lambda x: (x.square(),))
+    narrow = variance <= _ROUNDING**2 * square
+    return bool(narrow.any()) or _is_flat(getattr(member, "scale_tril", None))
+
+
+def why_none_is_nearest(family: object, target: Target) -> str:
+    """Why a family has no member nearest to data, and what to do about it."""
+    return (
+        f"no member of {family!r} is nearest to {target!r}: all points are equal, or lie in a "
+        "plane of fewer dimensions, and the likelihood grows without end as the member narrows; "
+        "hold its scale fixed, as in 'normal(scale=1)', or give more points"
+    )
+
+
+def _is_flat(root: Tensor | None) -> bool:
+    r"""Whether a covariance :math:`L L^\top` is singular but for rounding."""
+    if root is None:
+        return False
+    free = root.diagonal(dim1=-2, dim2=-1).square()
+    return bool((free <= root.shape[-1] * _ROUNDING * root.square().sum(-1)).any())
