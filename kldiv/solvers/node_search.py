@@ -25,7 +25,7 @@ from kldiv.solvers.normal_charts import NormalChart
 from kldiv.solvers.normal_tables import Tables
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.row_states import Rest, State
-from kldiv.solvers.run import Recorder, Run
+from kldiv.solvers.run import Recorder, Run, Seen
 
 __all__ = ["NodeSearch"]
 
@@ -279,11 +279,21 @@ class NodeSearch:
     def record(self, recorder: Recorder) -> None:
         """Takes note of where all rows are."""
         self.tell()
-        state = (self.state if self.alone else self.state.pick(self.home)).tensors()
-        values = self.chart.parameters(state.loc, state.root)
-        gradient = self.chart.real_gradient(state.root, state.gradient)
-        recorder.record(
-            state.loss.reshape(self.shape),
-            {name: each.reshape(*self.shape, *each.shape[1:]) for name, each in values.items()},
-            gradient.reshape(*self.shape, -1),
-        )
+        state = self.state
+        parts = state.loc, state.root, state.loss, state.gradient
+        own = [taken(each, self.home) for each in parts]
+        recorder.note(own[2].reshape(self.shape), own, self.seen)
+
+    def seen(self, states: Sequence[Sequence[Numbers]]) -> list[Seen]:
+        """What the rows were at several steps."""
+        parts = (as_tensor(library_of(each[0]).stack(each)) for each in zip(*states, strict=True))
+        loc, root, loss, gradient = parts
+        norm = torch.linalg.vector_norm(self.chart.real_gradient(root, gradient), dim=-1)
+        shape = len(states), *self.shape
+        values = {
+            name: each.reshape(*shape, *each.shape[2:])
+            for name, each in self.chart.parameters(loc, root).items()
+        }
+        steps = zip(*values.values(), strict=True)
+        parameters = [dict(zip(values, each, strict=True)) for each in steps]
+        return [*zip(loss.reshape(shape), parameters, norm.reshape(shape), strict=True)]
