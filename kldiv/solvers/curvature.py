@@ -15,12 +15,13 @@ import torch
 
 from torch import Tensor
 
-from kldiv.solvers.arrays import Numbers, as_array, as_tensor, library_of
+from kldiv.solvers.arrays import Numbers, as_array, as_tensor
 from kldiv.solvers.objective import Objective
 
 __all__ = ["absolute_inverse", "damped_step", "decrement", "hessian", "newton_step", "signature"]
 
 _DIFFERENCE = 1e-4
+_TINY = 1e-150  # what no scale is below
 _FLAT = 1e-7  # of the largest eigenvalue, and in nats: what differences can tell from 0
 
 
@@ -87,22 +88,24 @@ def _damped_in_one(
 def _damped_in_two(
     matrix: Numbers, gradient: Numbers, damping: Numbers
 ) -> tuple[Numbers, Numbers]:
-    """By formulas: :math:`|H|` is the root of :math:`H^2`."""
-    a, b, c = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 1]
+    """By formulas: :math:`|H|` is the root of :math:`H^2`. A single row is made of scalars."""
+    rows = 0 if len(matrix) == 1 else slice(None)
+    a, b, c = matrix[rows, 0, 0], matrix[rows, 0, 1], matrix[rows, 1, 1]
     size = abs(a * c - b * b)
-    scale = ((a * a + 2 * b * b + c * c + 2 * size) ** 0.5).clip(1e-150)
+    scale = (a * a + 2 * b * b + c * c + 2 * size) ** 0.5 + _TINY
     a, b, c = (a * a + b * b + size) / scale, b * (a + c) / scale, (b * b + c * c + size) / scale
     floor = _FLAT * (a + c)
-    first, second = gradient[:, 0], gradient[:, 1]
+    first, second = gradient[rows, 0], gradient[rows, 1]
 
     def solved(more: Numbers) -> tuple[Numbers, Numbers]:
         one, two = a + more, c + more
         determinant = one * two - b * b
         return (two * first - b * second) / determinant, (one * second - b * first) / determinant
 
-    along = solved(floor)
-    step = library_of(matrix).stack(solved(floor + damping), -1)
-    return -step, (along[0] * first + along[1] * second) / 2
+    along, step, left = solved(floor), gradient + 0, damping + 0
+    step[rows, 0], step[rows, 1] = solved(floor + damping[rows])
+    left[rows] = (along[0] * first + along[1] * second) / 2
+    return -step, left
 
 
 def decrement(matrix: Tensor, gradient: Tensor) -> Tensor:
