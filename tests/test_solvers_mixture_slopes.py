@@ -9,6 +9,7 @@ from torch.distributions import Categorical, MixtureSameFamily, Normal
 from kldiv.resolving import as_target
 from kldiv.solvers.arrays import as_single
 from kldiv.solvers.mixture_slopes import mixture_slopes
+from kldiv.solvers.normal_tables import Tables
 
 F64 = torch.float64
 
@@ -30,8 +31,9 @@ SCALARS = {
 }
 LOC, SCALE = double([0.3, -1.0, 2.0], [0.5, 1.0, 2.5])
 Z = torch.linspace(-6, 6, 25, dtype=F64)
-POWERS = 0.04 * Z ** torch.arange(5).unsqueeze(-1)
-TABLES = (Z ** torch.arange(3).unsqueeze(-1)).numpy(), POWERS.numpy()
+NODES = Tables(Z.unsqueeze(-1), torch.full_like(Z, 0.04), *double(0.0, 0.0, 0.0))
+POWERS = NODES.powers[1]
+TABLES = NODES.arrays
 MEMBERS = LOC.numpy(), SCALE.numpy()
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,7 +54,7 @@ class MixtureSlopes:
         return MixtureSlopes(*map(as_single, (self.logs, self.loc - loc, self.inverse)))
 
     def averages(
-        self, loc: Numbers, scale: Numbers, tables: tuple[Numbers, Numbers]
+        self, loc: Numbers, scale: Numbers, tables: Sequence[Numbers]
     ) -> tuple[Numbers, Numbers]:
         r"""The averages of :math:`\log p` and of :math:`\gamma, \dots, \gamma z^3` under members.
 

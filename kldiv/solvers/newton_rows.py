@@ -188,15 +188,14 @@ def newton(
             step, live = _step(here, rest)
             state.damping[active] = library.where(live, here.damping, torch.inf)
             moving = where_true(live)
+            if not len(moving):
+                return
             if len(moving) < _THIN * len(live):
                 active, step, live = active[moving], step[moving], live[moving]
                 rows, rest, here = rows.pick(moving), rest.pick(moving), here.pick(moving)
-            if len(moving):
-                here = _moved(rows, chart, tables, here, library.where(live[:, None], step, 0.0))
-                state.put(active, here)
-        if not len(moving):
-            return
-        yield len(tables.weights) * len(active)
+            here = _moved(rows, chart, tables, here, library.where(live[:, None], step, 0.0))
+            state.put(active, here)
+        yield tables.count * len(active)
 
 
 def _step(here: State, rest: Rest) -> tuple[Numbers, Numbers]:

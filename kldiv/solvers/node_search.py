@@ -218,7 +218,7 @@ class NodeSearch:
         for block in self.blocks(moving, tables):
             part, rows = self.part(block)
             self.state.put(block, evaluate(rows, self.chart, tables, part.loc, part.root))
-            self.evaluations += len(tables.weights) * len(block)
+            self.evaluations += tables.count * len(block)
 
     def end(self, recorder: Recorder) -> Run:
         """Where all rows have ended."""
@@ -248,7 +248,7 @@ class NodeSearch:
                 value, spread = between_nodes(rows, self.chart, part, (first, second))
                 rounding = _ROUNDING * (1 + abs(part.loss)) + self.doubt[rows.problem]
                 self.value[block], self.error[block] = value, spread + rounding
-                self.evaluations += 2 * len(first.weights) * len(block)
+                self.evaluations += 2 * first.count * len(block)
 
     def estimate(self) -> Estimate | None:
         """The estimate that the nodes give, ``None`` where another one is worth its time."""
@@ -263,7 +263,7 @@ class NodeSearch:
     def blocks(self, rows: Numbers, tables: Tables) -> Sequence[Numbers]:
         """Rows by so many that their nodes fit the cache; a formula sees to that by itself."""
         whole = isinstance(rows, Tensor) or self.rows.formula is not None
-        most = max(1, (_LAUNCH if whole else _BLOCK) // len(tables.weights))
+        most = max(1, (_LAUNCH if whole else _BLOCK) // tables.count)
         return [rows[low : low + most] for low in range(0, len(rows), most)]
 
     @property
