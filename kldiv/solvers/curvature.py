@@ -18,7 +18,15 @@ from torch import Tensor
 from kldiv.solvers.arrays import Numbers, as_array, as_tensor
 from kldiv.solvers.objective import Objective
 
-__all__ = ["absolute_inverse", "damped_step", "decrement", "hessian", "newton_step", "signature"]
+__all__ = [
+    "absolute_inverse",
+    "damped_step",
+    "decrement",
+    "decrement_and_signature",
+    "hessian",
+    "newton_step",
+    "signature",
+]
 
 _DIFFERENCE = 1e-4
 _TINY = 1e-150  # what no scale is below
@@ -114,16 +122,24 @@ def decrement(matrix: Tensor, gradient: Tensor) -> Tensor:
     It is infinite where the Hessian is unknown. A flat direction counts as one of the least
     curvature that can be told from none, so that a straight slope is no minimum.
     """
-    known = matrix.isfinite().all(-1).all(-1) & gradient.isfinite().all(-1)
-    values, vectors = _eigen(matrix)
-    along = (vectors.mT @ torch.nan_to_num(gradient).unsqueeze(-1)).squeeze(-1)
-    left = (along.square() / torch.maximum(values.abs(), _least(values))).sum(-1).sqrt()
-    return torch.where(known, left, torch.inf)
+    return decrement_and_signature(matrix, gradient)[0]
 
 
 def signature(matrix: Tensor) -> Tensor:
     r"""The signs of the eigenvalues, ascending, 0 where flat, with shape :math:`(S, *, P)`."""
-    values, _ = _eigen(matrix)
+    return _signs(_eigen(matrix)[0])
+
+
+def decrement_and_signature(matrix: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """Both, from one decomposition."""
+    known = matrix.isfinite().all(-1).all(-1) & gradient.isfinite().all(-1)
+    values, vectors = _eigen(matrix)
+    along = (vectors.mT @ torch.nan_to_num(gradient).unsqueeze(-1)).squeeze(-1)
+    left = (along.square() / torch.maximum(values.abs(), _least(values))).sum(-1).sqrt()
+    return torch.where(known, left, torch.inf), _signs(values)
+
+
+def _signs(values: Tensor) -> Tensor:
     return torch.where(_flat(values), 0.0, values.sign()).int()
 
 

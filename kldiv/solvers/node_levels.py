@@ -78,4 +78,4 @@ def first_levels(root: Numbers, finest: Numbers) -> Numbers:
     if isinstance(root, Tensor):
         spacings = torch.from_numpy(spacings).to(root)
     unseen = breadth(root)[:, None] > widest(spacings, finest[:, None])
-    return unseen.sum(-1).clip(max=len(spacings) - 2)
+    return unseen.sum(-1).clip(0, len(spacings) - 2)

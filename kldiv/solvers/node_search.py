@@ -17,7 +17,7 @@ from torch import Tensor
 from kldiv.estimate import Estimate
 from kldiv.solvers.arrays import Numbers, as_tensor, at_hand, library_of, taken, where_true
 from kldiv.solvers.between_nodes import between_nodes
-from kldiv.solvers.curvature import decrement, signature
+from kldiv.solvers.curvature import decrement_and_signature
 from kldiv.solvers.groups import homes
 from kldiv.solvers.newton_rows import Rows, approach, evaluate, newton
 from kldiv.solvers.node_levels import LEVELS, by_level, first_levels, sees, widest
@@ -225,7 +225,7 @@ class NodeSearch:
         home, state = as_tensor(self.home), self.state.pick(self.home).tensors()
         values = self.chart.parameters(state.loc, state.root)
         theta = self.chart.family.space.unconstrain(values, check=False)
-        left = decrement(state.hessian, state.gradient)
+        left, signs = decrement_and_signature(state.hessian, state.gradient)
         left = torch.where(as_tensor(self.trusted)[home], left, torch.inf)
         gradient = self.chart.real_gradient(state.root, state.gradient)
         return Run(
@@ -235,7 +235,7 @@ class NodeSearch:
             recorder.steps,
             recorder.stopped,
             decrement=left.reshape(self.shape),
-            signature=signature(state.hessian).reshape(*self.shape, -1),
+            signature=signs.reshape(*self.shape, -1),
             estimate=self.estimate() if self.objective.free else None,
         )
 
