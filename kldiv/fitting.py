@@ -242,21 +242,22 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         member = objective.family.at(theta)
         if is_too_narrow(member, target):
             raise NotAvailable(why_none_is_nearest(objective.family, target))
-        optima = distinct(objective, ends)
+        found = distinct(objective, ends)
     settled = ends.at_best(ends.settled)
     converged = (bool(run.settled) or bool(settled.all())) and not run.stopped
     single = target.batch_shape == ()
+    optima = (found[0],) if single else found
     paths = _history(objective, run.steps)
     return Fit(
         q=as_dtype(member, target.dtype),
         family=objective.family,
         parameters={
-            name: as_dtype(each, target.dtype) for name, each in optima.parameters_of(best).items()
+            name: as_dtype(each, target.dtype) for name, each in found.parameters_of(best).items()
         },
         divergence=fresh_estimate(objective, estimator, run, ends),
         converged=converged,
         verdict=verdict_on(objective, solver, run, ends, optima, converged=converged),
-        optima=optima[0] if single else optima,
+        optima=optima[0] if single else found,
         history=paths.of_start(best),
         paths=paths,
         diagnostics=certify(objective, run, ends),

@@ -18,6 +18,7 @@ from torch.autograd.function import FunctionCtx
 __all__ = [
     "NORMAL_ENTROPY",
     "exp_gap",
+    "is_finite",
     "log_gamma",
     "log_gamma_remainder",
     "log_mean",
@@ -177,3 +178,8 @@ def total(x: Tensor) -> float:
     """
     number: float = (x if x.numel() == 1 else x.sum()).item()
     return number
+
+
+def is_finite(x: Tensor) -> bool:
+    """Whether all of x is, as most sums tell."""
+    return math.isfinite(total(x)) or bool(x.isfinite().all())

@@ -30,6 +30,7 @@ __all__ = ["BUILT_IN", "TEMPORARY", "Offer", "Registry", "Source"]
 BUILT_IN = "kldiv"
 TEMPORARY = "temporary"
 
+_KEPT = 256  # objects that are shared
 _HEADERS = ("name", "summary", "plugin")
 _T = TypeVar("_T")
 
@@ -148,6 +149,8 @@ class Registry(Mapping[str, Entry]):
         if len(of) != len(entries) or any(map(is_not, of, entries)):  # equal ones may be newer
             self._shared = entries, made = entries, {}
         if text not in made:
+            if len(made) >= _KEPT:
+                made.clear()
             made[text] = self.create(text)
         return made[text]
 

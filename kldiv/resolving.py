@@ -161,7 +161,7 @@ _latest = _Latest()
 def family_for(family: object, target: Target) -> Family:
     """A family from a name, a class, a family or a module, fitted to the shape of a target."""
     if isinstance(family, str):
-        family = families.create(family)
+        family = families.shared(family)  # a copy of it is fitted
     if isinstance(family, torch.nn.Module) and not isinstance(family, Family):
         found: Family = ModuleFamily(family)
     elif isinstance(family, type) and issubclass(family, Distribution):

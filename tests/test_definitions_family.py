@@ -1,6 +1,8 @@
 """A family turns real vectors into distributions, and any class of torch is one."""
 
+import copy
 import math
+import pickle
 
 import pytest
 import torch
@@ -267,6 +269,28 @@ def test_a_fitted_copy_leaves_the_family_as_it_was():
     assert family().loc.tolist() == 0
     assert twin().loc.tolist() == 3
     assert twin.present().tolist() == [3, 1]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_a_family_that_was_copied_has_the_same_parameters(copied):
+    family = Family.of(MultivariateNormal).fitted_to(torch.Size([2]))
+    theta = torch.tensor([1.0, -1.0, 0.3, 0.5, -0.2], dtype=F64)
+    found, expected = copied(family).at(theta), family.at(theta)
+    assert torch.equal(found.covariance_matrix, expected.covariance_matrix)
+
+
+def test_a_copy_is_fitted_with_what_its_author_has_set_since():
+    class Late(Family):
+        event_dims, width = 1, 1
+
+        def __init__(self, **given):
+            super().__init__(**given)
+            self.width = 3
+
+        def declare(self, size):
+            return {"loc": Parameter(constraints.real, (self.width,))}
+
+    assert Late().fitted_to(torch.Size([3])).present().shape == (3,)
 
 
 def test_parameters_of_a_family_are_saved_and_loaded_by_torch():

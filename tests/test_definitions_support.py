@@ -31,6 +31,7 @@ from kldiv.definitions.support import (
     box,
     coordinate_ends,
     interior_point,
+    is_box,
     is_whole,
     lattice,
     support_of,
@@ -82,6 +83,7 @@ def test_only_real_coordinates_fill_the_space(support, whole):
     ],
 )
 def test_continuous_intervals_have_their_ends(support, expected):
+    assert is_box(support)
     assert ends(box(support)) == expected
 
 
@@ -89,6 +91,7 @@ def test_continuous_intervals_have_their_ends(support, expected):
     "support", [constraints.simplex, constraints.positive_definite, constraints.boolean]
 )
 def test_other_supports_are_no_box(support):
+    assert not is_box(support)
     assert box(support) is None
 
 

@@ -8,6 +8,7 @@ import torch
 
 from kldiv.numerics import (
     exp_gap,
+    is_finite,
     log_mean,
     phi2,
     polynomial,
@@ -143,3 +144,18 @@ def test_a_product_that_happens_to_be_zero_keeps_its_gradient():
     p, factor = double(0.0).requires_grad_(), double(3.0).requires_grad_()
     slopes = torch.autograd.grad(product(p, factor).sum(), (p, factor))
     assert [float(slope) for slope in slopes] == [3, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "finite"),
+    [
+        ((1.0, -2.0), True),
+        ((1e308, 1e308), True),
+        ((1.0, math.inf), False),
+        ((math.inf, -math.inf), False),
+        ((math.nan,), False),
+        ((), True),
+    ],
+)
+def test_numbers_are_finite_where_each_is_whatever_their_sum(values, finite):
+    assert is_finite(double(*values)) is finite

@@ -173,6 +173,14 @@ def test_a_shared_object_is_made_once_for_a_text(registry):
     assert registry.create("renyi(alpha=0.5)") is not made
 
 
+def test_shared_objects_are_not_kept_without_end(registry, monkeypatch):
+    monkeypatch.setattr("kldiv.registry._KEPT", 2)
+    first = registry.shared("renyi(alpha=2)")
+    for alpha in (3, 4):
+        registry.shared(f"renyi(alpha={alpha})")
+    assert registry.shared("renyi(alpha=2)") is not first
+
+
 def test_a_shared_object_is_made_anew_where_others_bear_names(registry):
     with registry.temporary("mine", Renyi):
         mine = registry.shared("mine(alpha=3)")

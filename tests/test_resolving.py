@@ -267,6 +267,14 @@ def test_a_class_of_torch_is_the_registered_family_of_its_distributions(name):
     assert type(family_for(distribution_class, target)) is type(family_for(name, target))
 
 
+def test_families_of_a_name_are_fitted_each_by_itself():
+    target = as_target("normal", "target")
+    first, second = (family_for("normal", target) for _ in range(2))
+    first.load(torch.tensor([3.0, 1.0], dtype=torch.float64))
+    assert second.present().tolist() == [0, 0]
+    assert family_for("normal", target).present().tolist() == [0, 0]
+
+
 def test_a_class_that_only_shares_its_name_with_a_family_is_itself():
     class Gumbel(torch.distributions.Gumbel):
         pass

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kldiv.solvers.arrays import as_array, as_tensor, library_of, taken
+from kldiv.solvers.arrays import as_array, as_tensor, library_of, stacked, taken
 
 NUMBERS = torch.arange(12.0, dtype=torch.float64).reshape(3, 4)
 
@@ -29,3 +29,10 @@ def test_what_is_taken_is_the_same_by_both_and_a_copy(axis):
 def test_the_library_is_that_of_the_numbers():
     assert library_of(NUMBERS) is torch
     assert library_of(NUMBERS.numpy()) is np
+
+
+def test_numbers_are_stacked_the_same_by_both():
+    found = stacked([NUMBERS, NUMBERS + 1])
+    assert found.shape == (2, 3, 4)
+    assert np.array_equal(stacked([NUMBERS.numpy(), NUMBERS.numpy() + 1]), found.numpy())
+    assert stacked([np.float32([1.0])]).dtype == np.float32

@@ -9,7 +9,15 @@ from torch.distributions import Normal, kl_divergence
 
 from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
 from kldiv.solvers import Objective
-from kldiv.solvers.curvature import absolute_inverse, decrement, hessian, newton_step, signature
+from kldiv.solvers.curvature import (
+    absolute_inverse,
+    damped_step,
+    decrement,
+    decrement_and_signature,
+    hessian,
+    newton_step,
+    signature,
+)
 
 F64 = torch.float64
 
@@ -107,3 +115,24 @@ def test_a_hessian_that_is_not_finite_says_nothing():
 def test_a_straight_slope_has_much_to_give():
     slope = decrement(torch.zeros(1, 1, dtype=F64), torch.ones(1, dtype=F64))
     assert float(slope) > 1_000
+
+
+@pytest.mark.parametrize("by_numpy", [False, True])
+def test_a_row_by_itself_is_moved_as_among_others(by_numpy):
+    generator = torch.Generator().manual_seed(2)
+    factor = torch.randn(5, 2, 2, dtype=F64, generator=generator)
+    rows = [factor + factor.mT, factor[..., 0], torch.tensor([0, 0.1, 0, 3.0, 0], dtype=F64)]
+    rows = [each.numpy() if by_numpy else each for each in rows]
+    step, left = damped_step(*rows)
+    for row in range(5):
+        alone = damped_step(*(each[row : row + 1] for each in rows))
+        assert alone[0].tolist() == [pytest.approx(step[row].tolist(), rel=1e-12)]
+        assert alone[1].tolist() == pytest.approx(left[row : row + 1].tolist(), rel=1e-12)
+
+
+def test_the_decrement_and_the_signature_are_had_together():
+    hessians = torch.stack([matrix([2.0, 0.5], [0.5, -1.0]), matrix([1.0, 0.0], [0.0, math.nan])])
+    gradient = matrix([1.0, 2.0], [1.0, 2.0])
+    left, signs = decrement_and_signature(hessians, gradient)
+    assert torch.equal(left, decrement(hessians, gradient))
+    assert torch.equal(signs, signature(hessians))

@@ -1,12 +1,15 @@
 """Averages of mixtures under normal members, against log densities and slopes at nodes."""
 
+import numpy as np
 import pytest
 import torch
 
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
 from kldiv.resolving import as_target
+from kldiv.solvers.arrays import as_single
 from kldiv.solvers.mixture_slopes import mixture_slopes
+from kldiv.solvers.normal_tables import Tables
 
 F64 = torch.float64
 
@@ -28,8 +31,14 @@ SCALARS = {
 }
 LOC, SCALE = double([0.3, -1.0, 2.0], [0.5, 1.0, 2.5])
 Z = torch.linspace(-6, 6, 25, dtype=F64)
-POWERS = 0.04 * Z ** torch.arange(5).unsqueeze(-1)
-TABLES = Z ** torch.arange(3).unsqueeze(-1), POWERS
+NODES = Tables(Z.unsqueeze(-1), torch.full_like(Z, 0.04), *double(0.0, 0.0, 0.0))
+POWERS = NODES.powers[1]
+TABLES = NODES.arrays
+MEMBERS = LOC.numpy(), SCALE.numpy()
+
+
+def tensors(averages):
+    return [torch.from_numpy(each) for each in averages]
 
 
 @pytest.mark.parametrize("case", SCALARS)
@@ -38,7 +47,7 @@ def test_averages_are_those_of_log_densities_and_slopes_at_nodes(case):
     x = (LOC + SCALE * Z.unsqueeze(-1)).requires_grad_()
     log_p = target.log_prob(x)
     (slope,) = torch.autograd.grad(log_p.sum(), x)
-    average, pulls = mixture_slopes(target).averages(LOC, SCALE, TABLES)
+    average, pulls = tensors(mixture_slopes(target).averages(*MEMBERS, TABLES))
     torch.testing.assert_close(average, POWERS[0] @ log_p.detach())
     torch.testing.assert_close(pulls, -SCALE * (POWERS[:4] @ slope))
 
@@ -46,22 +55,22 @@ def test_averages_are_those_of_log_densities_and_slopes_at_nodes(case):
 @pytest.mark.parametrize("case", SCALARS)
 def test_single_precision_seen_from_members_says_about_the_same(case):
     exact = mixture_slopes(as_target(SCALARS[case], "target"))
-    expected = exact.averages(LOC, SCALE, TABLES)
-    tables = tuple(each.float() for each in TABLES)
-    found = exact.single(LOC).averages(torch.zeros(3), SCALE.float(), tables)
-    for rough, known in zip(found, expected, strict=True):
+    expected = exact.averages(*MEMBERS, TABLES)
+    loc, scale, *tables = map(as_single, (0 * MEMBERS[0], MEMBERS[1], *TABLES))
+    found = exact.single(MEMBERS[0]).averages(loc, scale, tables)
+    for rough, known in zip(tensors(found), tensors(expected), strict=True):
         assert rough.dtype == torch.float32
         torch.testing.assert_close(rough.double(), known, rtol=5e-3, atol=1e-3)
 
 
 def test_blocks_of_the_cache_leave_no_trace():
     one = mixture_slopes(as_target(mixtures(0.7, 1.0), "target"))
-    few, slopes = one.averages(LOC, SCALE, TABLES)
-    many = one.pick(torch.arange(3).repeat(4000)).at_hand()
-    where = LOC.repeat(4000).numpy(), SCALE.repeat(4000).numpy()
-    average, pulls = many.averages(*where, tuple(each.numpy() for each in TABLES))
-    torch.testing.assert_close(torch.from_numpy(average), few.repeat(4000))
-    torch.testing.assert_close(torch.from_numpy(pulls), slopes.repeat(1, 4000))
+    few, slopes = tensors(one.averages(*MEMBERS, TABLES))
+    many = one.pick(np.tile(np.arange(3), 4000))
+    where = [np.tile(each, 4000) for each in MEMBERS]
+    average, pulls = tensors(many.averages(*where, TABLES))
+    torch.testing.assert_close(average, few.repeat(4000))
+    torch.testing.assert_close(pulls, slopes.repeat(1, 4000))
 
 
 def test_a_mixture_of_very_many_components_has_no_formula():

@@ -11,10 +11,20 @@ GRID = (0.3, 8.25)
 
 @pytest.mark.parametrize("offset", [0.0, 1 / 3])
 def test_moments_on_a_line_are_those_of_the_standard_normal(offset):
-    basis, weighted = tables_of(1, "diagonal", True, True, GRID, offset).powers
+    basis, weighted, _ = tables_of(1, "diagonal", True, True, GRID, offset).powers
     expected = torch.tensor([1.0, 0.0, 1.0, 0.0, 3.0], dtype=F64)
     torch.testing.assert_close(weighted.sum(-1), expected, atol=1e-12, rtol=0)
     torch.testing.assert_close(basis[2], basis[1].square())
+
+
+def test_a_parabola_has_its_averages_from_its_coefficients():
+    tables = tables_of(1, "diagonal", True, True, GRID, 0.0)
+    basis, weighted, moments = tables.powers
+    parabola = torch.tensor([0.7, -1.3, 0.4], dtype=F64)
+    slope = parabola[1] + 2 * parabola[2] * basis[1]
+    expected = [weighted[0] @ (parabola @ basis), *(-weighted[:4] @ slope)]
+    torch.testing.assert_close(moments @ parabola, torch.stack(expected))
+    assert tables.count == weighted.shape[1]
 
 
 def test_arrays_are_the_powers_in_the_same_memory():

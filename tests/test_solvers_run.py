@@ -83,6 +83,50 @@ def test_any_other_answer_goes_on(answer):
     assert recorder.stopped == ""
 
 
+def seen(states):
+    """What states were that are losses themselves; it is asked for all at once."""
+    seen.asked.append(len(states))
+    return [
+        (torch.tensor(each), {"loc": torch.tensor(each)}, torch.tensor([1.0])) for each in states
+    ]
+
+
+def noted(recorder, *losses):
+    seen.asked = []
+    for loss in losses:
+        recorder.note(np.array(loss), loss, seen)
+    return seen.asked
+
+
+def test_steps_that_were_noted_are_worked_out_at_once_between_those_recorded(monkeypatch):
+    ticks = iter(range(10, 20))
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))
+    recorder = Recorder(count=lambda: 7, began=10.0)
+    record(recorder, [3.0])
+    assert noted(recorder, [2.0], [1.0]) == []
+    record(recorder, [0.5])
+    assert seen.asked == [2]
+    assert [step.index for step in recorder.steps] == [0, 1, 2, 3]
+    assert [step.loss.tolist() for step in recorder.steps] == [[3], [2], [1], [0.5]]
+    assert [step.seconds for step in recorder.steps] == [0, 1, 2, 3]
+    assert recorder.best()["loc"].tolist() == [0]
+
+
+def test_who_looks_on_sees_each_noted_step_when_it_is_made():
+    told = []
+    recorder = Recorder(lambda step: told.append(float(step.loss)) or step.index == 1)
+    assert noted(recorder, [2.0], [1.0]) == [1, 1]
+    assert told == [2, 1]
+    assert recorder.stopped == "the callback stopped it at step 1"
+
+
+def test_the_first_noted_step_is_checked():
+    checked = []
+    recorder = Recorder(check=lambda loss: checked.append(loss.tolist()))
+    noted(recorder, [2.0], [1.0])
+    assert checked == [[2]]
+
+
 def test_an_interrupt_is_an_early_end():
     recorder = Recorder()
     with recorder.watching():

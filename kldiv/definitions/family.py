@@ -12,10 +12,10 @@ from torch.distributions import Distribution
 
 from kldiv.definitions.naming import snake_case
 from kldiv.definitions.parameters import (
+    Declaration,
     Parameter,
     ParameterSpace,
     as_parameter,
-    check_fixed,
     check_names,
 )
 from kldiv.definitions.place import Place
@@ -60,6 +60,7 @@ class Family(nn.Module):
     """Parameters that leave the forward KL an optimum in closed form when they are held fixed."""
     expected_failures: ClassVar[Mapping[str, str]] = {}
     """Laws of `kldiv.testing` that are known not to hold, each with the reason."""
+    _declared: Declaration | None = None
 
     def __init__(self, *, size: int | None = None, **fixed: object) -> None:
         super().__init__()
@@ -137,10 +138,7 @@ class Family(nn.Module):
     @property
     def space(self) -> ParameterSpace:
         """The free parameters."""
-        declared = self.declare(self.size or 1)
-        return ParameterSpace(
-            {name: item for name, item in declared.items() if name not in self.fixed}
-        )
+        return self._declaration().space
 
     def at(self, theta: Tensor) -> Distribution:
         r"""The members at real vectors of shape :math:`(*, P)`, as one batched distribution."""
@@ -148,7 +146,7 @@ class Family(nn.Module):
 
     def member(self, parameters: Mapping[str, Tensor], batch: torch.Size) -> Distribution:
         r"""The members at free parameters of batch shape :math:`(*)`, those held fixed put in."""
-        return self.distribution(**self._complete(parameters, batch))
+        return self.distribution(**self._declaration().complete(parameters, batch))
 
     def forward(self) -> Distribution:
         """The member at the present parameters."""
@@ -160,7 +158,8 @@ class Family(nn.Module):
 
     def values_at(self, theta: Tensor) -> dict[str, Tensor]:
         r"""All parameters behind real vectors of shape :math:`(*, P)`, those held fixed too."""
-        return self._complete(self.space.constrain(theta), theta.shape[:-1])
+        values = self.space.constrain(theta)
+        return self._declaration().complete(values, theta.shape[:-1])
 
     def fitted_to(self, event_shape: torch.Size, categories: int | None = None) -> Self:
         """A copy that fits a target's event shape, with parameters at 0 in the real space.
@@ -184,6 +183,7 @@ class Family(nn.Module):
                 f"the size of {self!r} cannot be read off the target; give size="
             )
         twin._shape()
+        twin._declared = twin._declaration()
         return twin
 
     def copy(self) -> Self:
@@ -203,20 +203,13 @@ class Family(nn.Module):
             raise InvalidArgument(f"{self!r} does not know its size yet; give size= or fit it")
         return self.unconstrained
 
-    def _complete(self, free: Mapping[str, Tensor], batch: torch.Size) -> dict[str, Tensor]:
-        """All parameters in the order of their declaration."""
-        declared = self.declare(self.size or 1)
-        held = {
-            name: value.expand((*batch, *declared[name].shape))
-            if value.ndim <= len(declared[name].shape)
-            else value
-            for name, value in self.fixed.items()
-        }
-        return {name: held[name] if name in held else free[name] for name in declared}
+    def _declaration(self) -> Declaration:
+        """All parameters, asked for once where it is known that nothing will change them."""
+        return self._declared or Declaration(self.declare(self.size or 1), self.fixed)
 
     def _shape(self) -> None:
-        declared = self.declare(self.size or 1)
-        check_fixed(self.name, self.fixed, declared)
+        self._declared = None
+        self._declaration().check(self.name)
         self.unconstrained = nn.Parameter(torch.zeros(self.space.size, dtype=torch.float64))
 
     def _size_of_fixed(self) -> int | None:

@@ -11,20 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import prod
 
 import torch
 
 from torch import Tensor
-from torch.distributions import Transform, biject_to, constraints
+from torch.distributions import ExpTransform, Transform, biject_to, constraints
 from torch.distributions.constraints import Constraint
 
 from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.triangles import gram, triangle_of, triangular, with_diagonal
 from kldiv.errors import InvalidArgument, InvalidType
 
-__all__ = ["Parameter", "ParameterSpace", "as_parameter", "check_fixed", "check_names"]
+__all__ = ["Declaration", "Parameter", "ParameterSpace", "as_parameter", "check_names"]
+
+_MATRICES = type(constraints.positive_definite), type(constraints.lower_cholesky)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,12 @@ class Parameter:
     @property
     def is_matrix(self) -> bool:
         """Whether it is a positive definite matrix or a Cholesky factor."""
-        return self.constraint in (constraints.positive_definite, constraints.lower_cholesky)
+        return isinstance(self.constraint, _MATRICES)
+
+    @property
+    def is_covariance(self) -> bool:
+        """Whether it is a positive definite matrix."""
+        return isinstance(self.constraint, _MATRICES[0])
 
     @property
     def size(self) -> int:
@@ -57,31 +64,27 @@ class Parameter:
         r"""The value of shape :math:`(*, \text{shape})` behind reals of shape :math:`(*, P)`."""
         batch = vector.shape[:-1]
         if not self.is_matrix:
-            transform, _ = _bijection(self.constraint)
+            transform, *_ = _bijection(self.constraint)
             value: Tensor = transform(vector.reshape((*batch, *self._shape_behind)))
             return value
         factor = triangular(vector, self.shape[-1])
         factor = with_diagonal(factor, factor.diagonal(dim1=-2, dim2=-1).exp())
-        return gram(factor) if self.constraint is constraints.positive_definite else factor
+        return gram(factor) if self.is_covariance else factor
 
     def unconstrain(self, value: Tensor) -> Tensor:
         r"""The reals of shape :math:`(*, P)` behind a value of shape :math:`(*, \text{shape})`."""
         batch = value.shape[: value.ndim - len(self.shape)]
         if not self.is_matrix:
-            vector: Tensor = _bijection(self.constraint)[0].inv(value)
+            vector: Tensor = _bijection(self.constraint)[1](value)
             return vector.reshape((*batch, -1))
-        factor = (
-            torch.linalg.cholesky(value)
-            if self.constraint is constraints.positive_definite
-            else value
-        )
+        factor = torch.linalg.cholesky(value) if self.is_covariance else value
         scales = factor.diagonal(dim1=-2, dim2=-1)
         return triangle_of(with_diagonal(factor, scales.abs().log()))
 
     @property
     def _shape_behind(self) -> tuple[int, ...]:
         """The shape of the real numbers; torch's own answer takes half a second to import."""
-        transform, single = _bijection(self.constraint)
+        transform, _, single = _bijection(self.constraint)
         return self.shape if single else tuple(transform.inverse_shape(self.shape))
 
 
@@ -94,11 +97,16 @@ class ParameterSpace:
     @property
     def size(self) -> int:
         """The dimension P of the real vector."""
-        return sum(parameter.size for parameter in self.parameters.values())
+        return sum(self._sizes)
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        """How many real numbers are behind each parameter."""
+        return [parameter.size for parameter in self.parameters.values()]
 
     def constrain(self, theta: Tensor) -> dict[str, Tensor]:
         r"""The parameters behind vectors of shape :math:`(*, P)`."""
-        pieces = theta.split([parameter.size for parameter in self.parameters.values()], dim=-1)
+        pieces = theta.split(self._sizes, dim=-1)
         return {
             name: parameter.constrain(piece)
             for (name, parameter), piece in zip(self.parameters.items(), pieces, strict=True)
@@ -143,11 +151,58 @@ class ParameterSpace:
         )
 
 
+@dataclass(frozen=True)
+class Declaration:
+    """All parameters of a family by name, and those of them that are held fixed."""
+
+    parameters: Mapping[str, Parameter]
+    fixed: Mapping[str, Tensor]
+
+    @cached_property
+    def space(self) -> ParameterSpace:
+        """The free parameters."""
+        free = {name: it for name, it in self.parameters.items() if name not in self.fixed}
+        return ParameterSpace(free)
+
+    def check(self, owner: str) -> None:
+        """Raises ``InvalidArgument`` at the first value that no parameter of an owner can have."""
+        check_names(owner, self.fixed, self.parameters)
+        for name, value in self.fixed.items():
+            parameter = self.parameters[name]
+            if not parameter.allows(value):
+                raise InvalidArgument(
+                    f"{name} of {owner} must satisfy {parameter.constraint}, got {value.tolist()}"
+                )
+
+    def complete(self, free: Mapping[str, Tensor], batch: torch.Size) -> dict[str, Tensor]:
+        r"""All parameters in the order of their declaration.
+
+        Arguments:
+            free: The free ones, of batch shape :math:`(*)`.
+            batch: That shape, which those held fixed are given if they have none.
+        """
+        held = {
+            name: value.expand((*batch, *self.parameters[name].shape))
+            if value.ndim <= len(self.parameters[name].shape)
+            else value
+            for name, value in self.fixed.items()
+        }
+        return {name: held[name] if name in held else free[name] for name in self.parameters}
+
+
 @lru_cache(maxsize=64)
-def _bijection(constraint: Constraint) -> tuple[Transform, bool]:
-    """What leads from the reals to a constraint, and whether it does so number by number."""
-    transform = biject_to(constraint)
-    return transform, transform.domain.event_dim == transform.codomain.event_dim == 0
+def _bijection(constraint: Constraint) -> tuple[Transform, Transform, bool]:
+    """What leads from the reals to a constraint, the way back, and whether it maps each number."""
+    transform = ExpTransform() if _is_positive(constraint) else biject_to(constraint)
+    single = transform.domain.event_dim == transform.codomain.event_dim == 0
+    return transform, transform.inv, single
+
+
+def _is_positive(constraint: Constraint) -> bool:
+    """Whether numbers are above 0, for which torch's bijection goes on to add 0."""
+    bound = getattr(constraint, "lower_bound", None)
+    above = isinstance(constraint, constraints.greater_than)
+    return above and isinstance(bound, int | float) and bound == 0
 
 
 def as_parameter(name: str, value: object) -> Tensor:
@@ -160,18 +215,6 @@ def as_parameter(name: str, value: object) -> Tensor:
         return torch.as_tensor(value, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidType(f"{name} must be a number or a tensor, got {value!r}") from error
-
-
-def check_fixed(
-    owner: str, fixed: Mapping[str, Tensor], declared: Mapping[str, Parameter]
-) -> None:
-    """Raises ``InvalidArgument`` at the first value that no parameter of the owner can have."""
-    check_names(owner, fixed, declared)
-    for name, value in fixed.items():
-        if not declared[name].allows(value):
-            raise InvalidArgument(
-                f"{name} of {owner} must satisfy {declared[name].constraint}, got {value.tolist()}"
-            )
 
 
 def check_names(owner: str, given: Iterable[str], known: Iterable[str]) -> None:

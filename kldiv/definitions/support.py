@@ -28,6 +28,7 @@ __all__ = [
     "box",
     "coordinate_ends",
     "interior_point",
+    "is_box",
     "is_whole",
     "lattice",
     "support_of",
@@ -76,11 +77,15 @@ def is_whole(support: Constraint) -> bool:
 
 def box(support: Constraint) -> Interval | None:
     """The interval of each coordinate; ``None`` where the support is no product of intervals."""
+    return _ends(support) if is_box(support) else None
+
+
+def is_box(support: Constraint) -> bool:
+    """Whether a support is a product of intervals."""
     base = unwrap(support)
-    bounded = hasattr(base, "lower_bound") or hasattr(base, "upper_bound")
-    if base.is_discrete or base.event_dim > 0 or not (bounded or is_whole(base)):
-        return None
-    return _ends(support)
+    if base.is_discrete or base.event_dim > 0:
+        return False
+    return is_whole(base) or hasattr(base, "lower_bound") or hasattr(base, "upper_bound")
 
 
 def coordinate_ends(support: Constraint, batch: torch.Size, event_shape: torch.Size) -> Interval:

@@ -14,7 +14,7 @@ from kldiv.definitions.divergence import FDivergence
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
 from kldiv.definitions.flow import is_learnt
 from kldiv.definitions.kinks import kinks_of
-from kldiv.definitions.support import box
+from kldiv.definitions.support import is_box
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument
@@ -98,7 +98,7 @@ class Quadrature:
         if problem.event_shape.numel() > 2 or len(problem.event_shape) > 1:
             return f"the event shape {tuple(problem.event_shape)} has more than two dimensions"
         for side in (problem.p, problem.q):
-            if box(side.support) is None:
+            if not is_box(side.support):
                 return f"the support {side.support} is no product of intervals"
             if problem.event_shape.numel() == 2 and is_learnt(side.distribution):
                 return (

@@ -6,6 +6,7 @@ many small steps need is kept in arrays on a processor, and in tensors on anothe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ __all__ = [
     "as_tensor",
     "at_hand",
     "library_of",
+    "stacked",
     "taken",
     "where_true",
 ]
@@ -52,6 +54,11 @@ def as_single(numbers: Numbers) -> Numbers:
 def at_hand(numbers: Tensor) -> Numbers:
     """An array of what is on a processor; a tensor of what is elsewhere."""
     return numbers.numpy() if numbers.device.type == "cpu" else numbers
+
+
+def stacked(numbers: Sequence[Numbers]) -> Numbers:
+    """Numbers of one shape along a new first axis."""
+    return torch.stack(list(numbers)) if isinstance(numbers[0], Tensor) else np.array(numbers)
 
 
 def where_true(mask: Numbers) -> Numbers:

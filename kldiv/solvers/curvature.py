@@ -15,12 +15,21 @@ import torch
 
 from torch import Tensor
 
-from kldiv.solvers.arrays import Numbers, as_array, as_tensor, library_of
+from kldiv.solvers.arrays import Numbers, as_array, as_tensor
 from kldiv.solvers.objective import Objective
 
-__all__ = ["absolute_inverse", "damped_step", "decrement", "hessian", "newton_step", "signature"]
+__all__ = [
+    "absolute_inverse",
+    "damped_step",
+    "decrement",
+    "decrement_and_signature",
+    "hessian",
+    "newton_step",
+    "signature",
+]
 
 _DIFFERENCE = 1e-4
+_TINY = 1e-150  # what no scale is below
 _FLAT = 1e-7  # of the largest eigenvalue, and in nats: what differences can tell from 0
 
 
@@ -87,22 +96,24 @@ def _damped_in_one(
 def _damped_in_two(
     matrix: Numbers, gradient: Numbers, damping: Numbers
 ) -> tuple[Numbers, Numbers]:
-    """By formulas: :math:`|H|` is the root of :math:`H^2`."""
-    a, b, c = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 1]
+    """By formulas: :math:`|H|` is the root of :math:`H^2`. A single row is made of scalars."""
+    rows = 0 if len(matrix) == 1 else slice(None)
+    a, b, c = matrix[rows, 0, 0], matrix[rows, 0, 1], matrix[rows, 1, 1]
     size = abs(a * c - b * b)
-    scale = ((a * a + 2 * b * b + c * c + 2 * size) ** 0.5).clip(1e-150)
+    scale = (a * a + 2 * b * b + c * c + 2 * size) ** 0.5 + _TINY
     a, b, c = (a * a + b * b + size) / scale, b * (a + c) / scale, (b * b + c * c + size) / scale
     floor = _FLAT * (a + c)
-    first, second = gradient[:, 0], gradient[:, 1]
+    first, second = gradient[rows, 0], gradient[rows, 1]
 
     def solved(more: Numbers) -> tuple[Numbers, Numbers]:
         one, two = a + more, c + more
         determinant = one * two - b * b
         return (two * first - b * second) / determinant, (one * second - b * first) / determinant
 
-    along = solved(floor)
-    step = library_of(matrix).stack(solved(floor + damping), -1)
-    return -step, (along[0] * first + along[1] * second) / 2
+    along, step, left = solved(floor), gradient + 0, damping + 0
+    step[rows, 0], step[rows, 1] = solved(floor + damping[rows])
+    left[rows] = (along[0] * first + along[1] * second) / 2
+    return -step, left
 
 
 def decrement(matrix: Tensor, gradient: Tensor) -> Tensor:
@@ -111,16 +122,24 @@ def decrement(matrix: Tensor, gradient: Tensor) -> Tensor:
     It is infinite where the Hessian is unknown. A flat direction counts as one of the least
     curvature that can be told from none, so that a straight slope is no minimum.
     """
-    known = matrix.isfinite().all(-1).all(-1) & gradient.isfinite().all(-1)
-    values, vectors = _eigen(matrix)
-    along = (vectors.mT @ torch.nan_to_num(gradient).unsqueeze(-1)).squeeze(-1)
-    left = (along.square() / torch.maximum(values.abs(), _least(values))).sum(-1).sqrt()
-    return torch.where(known, left, torch.inf)
+    return decrement_and_signature(matrix, gradient)[0]
 
 
 def signature(matrix: Tensor) -> Tensor:
     r"""The signs of the eigenvalues, ascending, 0 where flat, with shape :math:`(S, *, P)`."""
-    values, _ = _eigen(matrix)
+    return _signs(_eigen(matrix)[0])
+
+
+def decrement_and_signature(matrix: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """Both, from one decomposition."""
+    known = matrix.isfinite().all(-1).all(-1) & gradient.isfinite().all(-1)
+    values, vectors = _eigen(matrix)
+    along = (vectors.mT @ torch.nan_to_num(gradient).unsqueeze(-1)).squeeze(-1)
+    left = (along.square() / torch.maximum(values.abs(), _least(values))).sum(-1).sqrt()
+    return torch.where(known, left, torch.inf), _signs(values)
+
+
+def _signs(values: Tensor) -> Tensor:
     return torch.where(_flat(values), 0.0, values.sign()).int()
 
 

@@ -22,7 +22,7 @@ import torch
 
 from torch import Tensor
 
-from kldiv.solvers.arrays import Numbers
+from kldiv.solvers.arrays import Numbers, stacked
 
 __all__ = ["averages"]
 
@@ -37,8 +37,7 @@ def averages(parts: Sequence[Numbers], tables: Sequence[Numbers]) -> tuple[Numbe
         parts: The logarithms of heights, the means and the inverse scales of the components, with
             shape :math:`(m, B)`, and the means and the scales of the members, with shape
             :math:`(B)`.
-        tables: The powers of the nodes up to the second, with shape :math:`(3, K)`, and those up
-            to the fourth times their weights, with shape :math:`(5, K)`.
+        tables: The :attr:`kldiv.solvers.normal_tables.Tables.powers` of the nodes.
 
     Returns:
         They, with shapes :math:`(B)` and :math:`(4, B)`.
@@ -70,18 +69,18 @@ def _averages(
         space: Memory to work on, with shape (m + 1, K, B).
     """
     logs, mean, inverse, loc, scale = parts
-    basis, powers = tables
+    basis, powers, moments = tables
     away, wide = (loc - mean) * inverse, scale * inverse
-    curves = library.stack([logs - away * away / 2, -away * wide, -wide * wide / 2], 1)
+    curves = stacked((logs - away * away / 2, -away * wide, -wide * wide / 2)).swapaxes(0, 1)
     last, curves = curves[-1], curves[:-1] - curves[-1]
     rising = library.matmul(basis.T, curves, out=space[:-2])
     log_total = _shared(library, rising, *space[-2:])
-    sums = powers.sum(-1)
-    slopes = -sums[:4, None] * last[1] - 2 * sums[1:, None] * last[2]
+    found = moments @ last
+    log_p, slopes = found[0], found[1:]
     for curve, share in zip(curves, powers @ rising, strict=True):
         slopes -= curve[1] * share[:4]
         slopes -= 2 * curve[2] * share[1:]
-    return sums[:3] @ last + powers[0] @ log_total, slopes
+    return log_p + powers[0] @ log_total, slopes
 
 
 def _shared(library: ModuleType, rising: Numbers, total: Numbers, highest: Numbers) -> Numbers:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +22,7 @@ import torch
 from torch.distributions import MixtureSameFamily, Normal
 
 from kldiv.definitions.target import Target
-from kldiv.solvers.arrays import Numbers, as_single, at_hand, taken
+from kldiv.solvers.arrays import Numbers, as_single, at_hand, library_of, taken
 from kldiv.solvers.mixture_averages import averages
 
 __all__ = ["MixtureSlopes", "mixture_slopes"]
@@ -48,16 +49,12 @@ class MixtureSlopes:
         """Some of the mixtures."""
         return MixtureSlopes(*(taken(each, index, 1) for each in self._parts()))
 
-    def at_hand(self) -> MixtureSlopes:
-        """The same in arrays of numpy, where they are on a processor."""
-        return MixtureSlopes(*map(at_hand, self._parts()))
-
     def single(self, loc: Numbers) -> MixtureSlopes:
         """The same in single precision, seen from a point of each mixture."""
         return MixtureSlopes(*map(as_single, (self.logs, self.loc - loc, self.inverse)))
 
     def averages(
-        self, loc: Numbers, scale: Numbers, tables: tuple[Numbers, Numbers]
+        self, loc: Numbers, scale: Numbers, tables: Sequence[Numbers]
     ) -> tuple[Numbers, Numbers]:
         r"""The averages of :math:`\log p` and of :math:`\gamma, \dots, \gamma z^3` under members.
 
@@ -77,18 +74,22 @@ class MixtureSlopes:
 
 
 def mixture_slopes(target: Target) -> MixtureSlopes | None:
-    """The components of a batch of targets; ``None`` where they are no such mixtures."""
+    """The components of a batch of targets; ``None`` where they are no such mixtures.
+
+    They are in arrays of numpy where they are on a processor.
+    """
     found = target.distribution
     if type(found) is Normal:
-        logs, parts = torch.zeros_like(found.loc).unsqueeze(-1), found
         loc, scale = found.loc.unsqueeze(-1), found.scale.unsqueeze(-1)
+        logs = torch.zeros_like(loc)
     elif type(found) is MixtureSameFamily and type(found.component_distribution) is Normal:
         parts = found.component_distribution
         logs, loc, scale = found.mixture_distribution.logits, parts.loc, parts.scale
     else:
         return None
-    if loc.shape[-1] > _MOST or bool(logs.isneginf().any()):
+    count = loc.shape[-1]
+    if count > _MOST or bool(logs.isneginf().any()):
         return None
-    logs = logs - scale.log() - _HALF_LOG_TWO_PI
-    rows = (each.reshape(-1, loc.shape[-1]).T for each in (logs, loc, scale.reciprocal()))
-    return MixtureSlopes(*rows)
+    rows = (at_hand(each.detach()).reshape(-1, count).T for each in (logs, loc, scale))
+    logs, loc, scale = rows
+    return MixtureSlopes(logs - library_of(scale).log(scale) - _HALF_LOG_TWO_PI, loc, 1 / scale)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ class Rows:
     def of(target: Target, log_mass: Tensor, problem: Numbers) -> Rows:
         """Rows, with the formula for their slopes where there is one."""
         formula = mixture_slopes(target)
-        formula = None if formula is None else formula.at_hand().pick(problem)
+        formula = None if formula is None else formula.pick(problem)
         return Rows(target, log_mass, problem, formula)
 
     def pick(self, index: Numbers) -> Rows:
@@ -187,15 +188,14 @@ def newton(
             step, live = _step(here, rest)
             state.damping[active] = library.where(live, here.damping, torch.inf)
             moving = where_true(live)
+            if not len(moving):
+                return
             if len(moving) < _THIN * len(live):
                 active, step, live = active[moving], step[moving], live[moving]
                 rows, rest, here = rows.pick(moving), rest.pick(moving), here.pick(moving)
-            if len(moving):
-                here = _moved(rows, chart, tables, here, library.where(live[:, None], step, 0.0))
-                state.put(active, here)
-        if not len(moving):
-            return
-        yield len(tables.weights) * len(active)
+            here = _moved(rows, chart, tables, here, library.where(live[:, None], step, 0.0))
+            state.put(active, here)
+        yield tables.count * len(active)
 
 
 def _step(here: State, rest: Rest) -> tuple[Numbers, Numbers]:
@@ -223,8 +223,12 @@ def _moved(rows: Rows, chart: NormalChart, tables: Tables, here: State, step: Nu
 
 def _bounded(step: Numbers, shifts: int) -> Numbers:
     """A step that no density can have foreseen the end of is made shorter."""
-    library = library_of(step)
-    parts = zip((step[:, :shifts], step[:, shifts:]), _LONGEST, strict=True)
-    longest = [library.amax(abs(each), -1) / most for each, most in parts if each.shape[-1]]
-    excess = longest[0] if len(longest) == 1 else library.maximum(*longest)
+    longest = _constant(_longest(shifts, step.shape[-1]), step)
+    excess = library_of(step).amax(abs(step) / longest, -1)
     return step / excess.clip(1.0)[:, None]
+
+
+@lru_cache(maxsize=64)
+def _longest(shifts: int, size: int) -> Numbers:
+    """How far a step may go in each parameter of a chart."""
+    return np.repeat(_LONGEST, (shifts, size - shifts))

@@ -40,11 +40,12 @@ def by_level(numbers: Numbers, levels: Sequence[Level]) -> Iterator[tuple[Level,
 
 def finest_scale(marks: Iterable[Landmark]) -> Tensor:
     """The least scale of a target's landmarks in any direction, with its batch shape."""
-    scales = []
-    for each in marks:
-        tilt = torch.zeros(()) if each.correlation is None else each.correlation
-        scales.append(each.scale.amin(-1) * (1 - tilt.square()).sqrt())
-    return torch.stack(scales).amin(0)
+    return torch.stack([_least(each) for each in marks]).amin(0)
+
+
+def _least(mark: Landmark) -> Tensor:
+    least = mark.scale.amin(-1)
+    return least if mark.correlation is None else least * (1 - mark.correlation.square()).sqrt()
 
 
 def breadth(root: Numbers) -> Numbers:
@@ -77,4 +78,4 @@ def first_levels(root: Numbers, finest: Numbers) -> Numbers:
     if isinstance(root, Tensor):
         spacings = torch.from_numpy(spacings).to(root)
     unseen = breadth(root)[:, None] > widest(spacings, finest[:, None])
-    return unseen.sum(-1).clip(max=len(spacings) - 2)
+    return unseen.sum(-1).clip(0, len(spacings) - 2)

@@ -17,7 +17,7 @@ from torch import Tensor
 from kldiv.estimate import Estimate
 from kldiv.solvers.arrays import Numbers, as_tensor, at_hand, library_of, taken, where_true
 from kldiv.solvers.between_nodes import between_nodes
-from kldiv.solvers.curvature import decrement, signature
+from kldiv.solvers.curvature import decrement_and_signature
 from kldiv.solvers.groups import homes
 from kldiv.solvers.newton_rows import Rows, approach, evaluate, newton
 from kldiv.solvers.node_levels import LEVELS, by_level, first_levels, sees, widest
@@ -25,7 +25,7 @@ from kldiv.solvers.normal_charts import NormalChart
 from kldiv.solvers.normal_tables import Tables
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.row_states import Rest, State
-from kldiv.solvers.run import Recorder, Run
+from kldiv.solvers.run import Recorder, Run, Seen
 
 __all__ = ["NodeSearch"]
 
@@ -218,14 +218,14 @@ class NodeSearch:
         for block in self.blocks(moving, tables):
             part, rows = self.part(block)
             self.state.put(block, evaluate(rows, self.chart, tables, part.loc, part.root))
-            self.evaluations += len(tables.weights) * len(block)
+            self.evaluations += tables.count * len(block)
 
     def end(self, recorder: Recorder) -> Run:
         """Where all rows have ended."""
         home, state = as_tensor(self.home), self.state.pick(self.home).tensors()
         values = self.chart.parameters(state.loc, state.root)
         theta = self.chart.family.space.unconstrain(values, check=False)
-        left = decrement(state.hessian, state.gradient)
+        left, signs = decrement_and_signature(state.hessian, state.gradient)
         left = torch.where(as_tensor(self.trusted)[home], left, torch.inf)
         gradient = self.chart.real_gradient(state.root, state.gradient)
         return Run(
@@ -235,7 +235,7 @@ class NodeSearch:
             recorder.steps,
             recorder.stopped,
             decrement=left.reshape(self.shape),
-            signature=signature(state.hessian).reshape(*self.shape, -1),
+            signature=signs.reshape(*self.shape, -1),
             estimate=self.estimate() if self.objective.free else None,
         )
 
@@ -248,7 +248,7 @@ class NodeSearch:
                 value, spread = between_nodes(rows, self.chart, part, (first, second))
                 rounding = _ROUNDING * (1 + abs(part.loss)) + self.doubt[rows.problem]
                 self.value[block], self.error[block] = value, spread + rounding
-                self.evaluations += 2 * len(first.weights) * len(block)
+                self.evaluations += 2 * first.count * len(block)
 
     def estimate(self) -> Estimate | None:
         """The estimate that the nodes give, ``None`` where another one is worth its time."""
@@ -263,7 +263,7 @@ class NodeSearch:
     def blocks(self, rows: Numbers, tables: Tables) -> Sequence[Numbers]:
         """Rows by so many that their nodes fit the cache; a formula sees to that by itself."""
         whole = isinstance(rows, Tensor) or self.rows.formula is not None
-        most = max(1, (_LAUNCH if whole else _BLOCK) // len(tables.weights))
+        most = max(1, (_LAUNCH if whole else _BLOCK) // tables.count)
         return [rows[low : low + most] for low in range(0, len(rows), most)]
 
     @property
@@ -279,11 +279,21 @@ class NodeSearch:
     def record(self, recorder: Recorder) -> None:
         """Takes note of where all rows are."""
         self.tell()
-        state = (self.state if self.alone else self.state.pick(self.home)).tensors()
-        values = self.chart.parameters(state.loc, state.root)
-        gradient = self.chart.real_gradient(state.root, state.gradient)
-        recorder.record(
-            state.loss.reshape(self.shape),
-            {name: each.reshape(*self.shape, *each.shape[1:]) for name, each in values.items()},
-            gradient.reshape(*self.shape, -1),
-        )
+        state = self.state
+        parts = state.loc, state.root, state.loss, state.gradient
+        own = [taken(each, self.home) for each in parts]
+        recorder.note(own[2].reshape(self.shape), own, self.seen)
+
+    def seen(self, states: Sequence[Sequence[Numbers]]) -> list[Seen]:
+        """What the rows were at several steps."""
+        parts = (as_tensor(library_of(each[0]).stack(each)) for each in zip(*states, strict=True))
+        loc, root, loss, gradient = parts
+        norm = torch.linalg.vector_norm(self.chart.real_gradient(root, gradient), dim=-1)
+        shape = len(states), *self.shape
+        values = {
+            name: each.reshape(*shape, *each.shape[2:])
+            for name, each in self.chart.parameters(loc, root).items()
+        }
+        steps = zip(*values.values(), strict=True)
+        parameters = [dict(zip(values, each, strict=True)) for each in steps]
+        return [*zip(loss.reshape(shape), parameters, norm.reshape(shape), strict=True)]

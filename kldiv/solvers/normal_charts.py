@@ -203,12 +203,17 @@ def chart_of(family: Family) -> NormalChart | None:
     if not family.batched:
         return None
     probe = family.present() + 0.5
-    member = family.at(probe)
+    values = family.space.constrain(probe)
+    member = family.member(values, probe.shape[:-1])
     chart = _by_names(family, member)
     if chart is None:
         return None
-    back = chart.real_vectors(*chart.of(member))
-    return chart if back.shape == probe.shape and torch.allclose(back, probe) else None
+    found = chart.parameters(*chart.of(member))
+    return chart if all(_alike(found[name], each) for name, each in values.items()) else None
+
+
+def _alike(first: Tensor, second: Tensor) -> bool:
+    return torch.equal(first, second) or torch.allclose(first, second)
 
 
 def _by_names(family: Family, member: Distribution) -> NormalChart | None:

@@ -37,20 +37,29 @@ class Tables:
     traces: Tensor
 
     @cached_property
-    def powers(self) -> tuple[Tensor, Tensor]:
+    def count(self) -> int:
+        """The number K of nodes."""
+        return len(self.weights)
+
+    @cached_property
+    def powers(self) -> tuple[Tensor, Tensor, Tensor]:
         r"""On a line, powers of the nodes up to the second, with shape :math:`(3, K)`.
 
-        And those up to the fourth times the weights, with shape :math:`(5, K)`.
+        Those up to the fourth times the weights, with shape :math:`(5, K)`, and what the sums of
+        these say of a parabola :math:`h(z)` by its coefficients, the averages of :math:`h` and of
+        :math:`-h', \dots, -h' z^3`, with shape :math:`(5, 3)`.
         """
         degrees = torch.arange(5, device=self.nodes.device).unsqueeze(-1)
         found = self.nodes[:, 0] ** degrees
-        return found[:3], self.weights * found
+        weighted = self.weights * found
+        sums = weighted.sum(-1)
+        slopes = torch.stack([0 * sums[1:], -sums[:4], -2 * sums[1:]], -1)
+        return found[:3], weighted, torch.cat([sums[:3].unsqueeze(0), slopes])
 
     @cached_property
-    def arrays(self) -> tuple[Numbers, Numbers]:
+    def arrays(self) -> tuple[Numbers, ...]:
         """The same as arrays of numpy, on a processor."""
-        basis, weighted = self.powers
-        return as_array(basis), as_array(weighted)
+        return tuple(map(as_array, self.powers))
 
     def to(self, device: torch.device, dtype: torch.dtype = torch.float64) -> Tables:
         """The same on a device, in a precision."""

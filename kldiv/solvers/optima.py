@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kldiv.definitions.randomness import seeded
 from kldiv.estimate import Estimate
-from kldiv.solvers.curvature import decrement, hessian, signature
+from kldiv.solvers.curvature import decrement_and_signature, hessian
 from kldiv.solvers.finer_nodes import resolved
 from kldiv.solvers.groups import first_of
 from kldiv.solvers.lanczos import decrement_of_many, signature_of_many
@@ -93,18 +93,29 @@ class Endpoints:
     @cached_property
     def best(self) -> Tensor:
         """The start that ended lowest, in a minimum where one did, for each problem."""
+        if len(self.loss) == 1:
+            return torch.zeros_like(self.loss[0], dtype=torch.long)
         ranked = torch.where(self.settled, self.loss, torch.inf)
         fallback = torch.where(self.loss.isnan(), torch.inf, self.loss)
         return torch.where(self.settled.any(0), ranked.argmin(0), fallback.argmin(0))
 
     def pick(self, stacked: Tensor) -> Tensor:
         r"""Of values :math:`(S, *, P)` at all ends, those at the best, :math:`(*, P)`."""
+        if self._alone is not None:
+            return stacked[self._alone]
         index = self.best.reshape(1, *self.best.shape, 1)
         return torch.take_along_dim(stacked, index, 0).squeeze(0)
 
     def at_best(self, values: Tensor) -> Tensor:
         r"""Of one number for each end, :math:`(S, *)`, that of the best, :math:`(*)`."""
+        if self._alone is not None:
+            return values[self._alone]
         return self.pick(values.unsqueeze(-1)).squeeze(-1)
+
+    @cached_property
+    def _alone(self) -> int | None:
+        """The number of the best start where there is a single problem."""
+        return None if self.best.ndim else int(self.best)
 
     def of(self, estimate: Estimate) -> Estimate:
         r"""Of estimates :math:`(S, *)` at all ends, those at the best, :math:`(*)`."""
@@ -135,7 +146,7 @@ def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:
         signs = signature_of_many(objective, theta)
     else:
         matrix = hessian(objective, theta)
-        left, signs = decrement(matrix, gradient), signature(matrix)
+        left, signs = decrement_and_signature(matrix, gradient)
     seen = resolved(objective, theta)
     if seen is not None:
         left = torch.where(seen, left, torch.inf)
@@ -212,11 +223,13 @@ def distinct(objective: Objective, ends: Endpoints) -> Optima:
     theta = ends.theta.detach().reshape(starts, -1, size)
     loss, settled = ends.loss.reshape(starts, -1), ends.settled.reshape(starts, -1)
     rank = torch.where(settled, loss, torch.inf).argsort(dim=0, stable=True)
-    leader = _leaders(
-        _Members(objective, theta.take_along_dim(rank.unsqueeze(-1), 0), _resolved(ends)),
-        loss.take_along_dim(rank, 0),
-        settled.take_along_dim(rank, 0),
-    )
+    leader = settled.long() - 1
+    if starts > 1:
+        leader = _leaders(
+            _Members(objective, theta.take_along_dim(rank.unsqueeze(-1), 0), _resolved(ends)),
+            loss.take_along_dim(rank, 0),
+            settled.take_along_dim(rank, 0),
+        )
     signs = ends.signature.reshape(starts, -1, ends.signature.shape[-1])
     family = objective.family
     shapes = {name: each.shape for name, each in family.declare(family.size or 1).items()}

@@ -20,7 +20,7 @@ from torch.distributions import (
 
 from kldiv.definitions.family import Place
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.support import box, is_whole, unwrap
+from kldiv.definitions.support import is_box, is_whole, unwrap
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument
 from kldiv.estimators import Quadrature, Sum
@@ -86,7 +86,7 @@ def rung_for(target: Target) -> Sum | Quadrature | None:
     """What integrates statistics under a density, or ``None`` where only sampling is left."""
     if unwrap(target.support).is_discrete and not target.event_shape:
         return Sum()
-    if box(target.support) is not None and target.event_shape.numel() <= 2:
+    if is_box(target.support) and target.event_shape.numel() <= 2:
         return Quadrature()
     return None
 
@@ -204,7 +204,7 @@ def _by_coordinates(target: Target) -> Place | None:
 def _modes(target: Target) -> list[Place]:
     if isinstance(target, SampleTarget) or unwrap(target.support).is_discrete:
         return []
-    if box(target.support) is None or (
+    if not is_box(target.support) or (
         target.distribution is None and target.event_shape.numel() > 2
     ):
         return []

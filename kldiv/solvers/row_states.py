@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from torch import Tensor
@@ -45,10 +46,10 @@ class State:
     @staticmethod
     def unseen(loc: Tensor, root: Tensor, size: int) -> State:
         """Rows of P parameters where nothing is known yet; in arrays on a processor."""
-        loss, gradient = torch.full_like(loc[:, 0], torch.inf), loc.new_zeros(len(loc), size)
-        hessian = loc.new_zeros(len(loc), size, size)
-        parts = loc, root, loss, gradient, hessian, torch.zeros_like(loss)
-        return State(*map(at_hand, parts))
+        mean, factor = at_hand(loc), at_hand(root)
+        zeros, count = loc.new_zeros if isinstance(mean, Tensor) else np.zeros, len(mean)
+        pulls = zeros((count, size)), zeros((count, size, size))
+        return State(mean, factor, zeros(count) + torch.inf, *pulls, zeros(count))
 
     def pick(self, index: Numbers) -> State:
         """The state of some rows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Never, Protocol, runtime_checkable
@@ -14,12 +14,16 @@ import torch
 from torch import Tensor
 
 from kldiv.estimate import Estimate
+from kldiv.solvers.arrays import Numbers
 from kldiv.solvers.objective import Objective
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-__all__ = ["Recorder", "Run", "Solver", "Step"]
+__all__ = ["Recorder", "Run", "Seen", "Solver", "Step"]
+
+Seen = tuple[Tensor, dict[str, Tensor], Tensor]
+"""Of a step the losses, the free parameters and the norms of the gradients, as it has them."""
 
 
 @dataclass(frozen=True)
@@ -106,29 +110,44 @@ class Recorder:
         count: Called at each step: how many evaluations there were so far.
         total: How many steps there are at most, where that is known.
         stride: Every how many steps one is kept, besides the last one.
-        steps: The steps so far.
         stopped: Why it ends early, or ``""``.
         began: The reading of ``time.perf_counter`` when the fit began.
     """
 
     callback: Callable[[Step], object] | None = None
     progress: bool = False
-    check: Callable[[Tensor], None] | None = None
+    check: Callable[[Numbers], None] | None = None
     count: Callable[[], int] = int
     total: int | None = None
     stride: int = 1
-    steps: list[Step] = field(default_factory=list)
     stopped: str = ""
     began: float = field(default_factory=time.perf_counter)
     _bar: tqdm[Never] | None = None
+    _steps: list[Step] = field(default_factory=list)
+    _noted: list[tuple[float, int, Any]] = field(default_factory=list)
+    _seen: Callable[[Sequence[Any]], Iterable[Seen]] = field(default=list)
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps so far."""
+        if self._noted:
+            seconds, evaluations, states = zip(*self._noted, strict=True)
+            found = zip(self._seen(states), seconds, evaluations, strict=True)
+            self._steps += [
+                Step(index, *seen, *paid)
+                for index, (seen, *paid) in enumerate(found, self._next_index())
+            ]
+            self._noted.clear()
+        return self._steps
 
     def record(self, loss: Tensor, parameters: Mapping[str, Tensor], gradient: Tensor) -> None:
         """Takes note of one step; the first one is at the starts."""
-        if self.check is not None and not self.steps:
+        steps = self.steps
+        if self.check is not None and not steps:
             self.check(loss.detach())
-        index = self.steps[-1].index + 1 if self.steps else 0
+        index = self._next_index()
         if index > 1 and (index - 1) % self.stride:
-            self.steps.pop()
+            steps.pop()
         step = Step(
             index,
             loss.detach().clone(),
@@ -137,7 +156,35 @@ class Recorder:
             time.perf_counter() - self.began,
             self.count(),
         )
-        self.steps.append(step)
+        steps.append(step)
+        self._show(step)
+
+    def note(
+        self,
+        loss: Numbers,
+        state: object,
+        seen: Callable[[Sequence[Any]], Iterable[Seen]],
+    ) -> None:
+        """Takes note of one step as its solver has it; what it was is worked out for many at once.
+
+        At once it is where somebody looks on.
+
+        Arguments:
+            loss: The objective, with shape :math:`(S, *)`.
+            state: Whatever tells of the step, which must not change any more.
+            seen: What says of several states what they were; the same for all of them.
+        """
+        if self.check is not None and not self._steps and not self._noted:
+            self.check(loss)
+        self._seen = seen
+        self._noted.append((time.perf_counter() - self.began, self.count(), state))
+        if self.callback is not None or self._bar is not None:
+            self._show(self.steps[-1])
+
+    def _next_index(self) -> int:
+        return self._steps[-1].index + 1 if self._steps else 0
+
+    def _show(self, step: Step) -> None:
         if self._bar is not None:
             self._bar.set_postfix_str(_state(step), refresh=False)
             self._bar.update()

@@ -13,6 +13,7 @@ from kldiv.definitions.family import Family
 from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.parameters import as_parameter
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite, ShapeMismatch
+from kldiv.solvers.arrays import Numbers, library_of
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import draws, places
 
@@ -49,7 +50,7 @@ def first_points(objective: Objective, starts: Starts, *, single: bool) -> Tenso
     return stacked.to(objective.target.device)
 
 
-def check_finite(objective: Objective, loss: Tensor) -> None:
+def check_finite(objective: Objective, loss: Numbers) -> None:
     r"""Raises unless some start of each problem has a finite objective.
 
     Arguments:
@@ -59,7 +60,7 @@ def check_finite(objective: Objective, loss: Tensor) -> None:
     Raises:
         NotFinite: If it is finite at none of them.
     """
-    if not loss.isfinite().any(0).all():
+    if not library_of(loss).isfinite(loss).any(0).all():
         raise NotFinite(
             f"{objective.divergence} between {objective.target!r} and {objective.family!r} is not "
             f"finite at any start ({loss.flatten()[0].item()}): the supports may not fit; try the "

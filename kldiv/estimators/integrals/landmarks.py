@@ -26,6 +26,7 @@ from kldiv.definitions.randomness import seeded
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.clusters import clusters
 from kldiv.lazy import deferred
+from kldiv.numerics import is_finite
 
 if TYPE_CHECKING:
     from kldiv.estimators.integrals.scan import Peaks
@@ -165,7 +166,7 @@ def _by_inverse(distribution: Distribution) -> Landmark | None:
 def _usable(distribution: Distribution, centre: object, scale: object) -> Landmark | None:
     if not isinstance(centre, Tensor) or not isinstance(scale, Tensor):
         return None
-    if not (centre.isfinite().all() and scale.isfinite().all() and (scale > 0).all()):
+    if not (is_finite(centre) and is_finite(scale) and (scale > 0).all()):
         return None
     shape = distribution.batch_shape + distribution.event_shape
     return Landmark(centre.expand(shape).double(), scale.expand(shape).double())
