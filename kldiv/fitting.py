@@ -19,6 +19,7 @@ from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.precision import as_dtype
 from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.tally import tallied
+from kldiv.definitions.units import measured, plain
 from kldiv.errors import ConvergenceWarning, InvalidArgument, InvalidType, NotAvailable, NotFinite
 from kldiv.estimators import Estimator, Explanation, Ladder
 from kldiv.lazy import deferred
@@ -118,6 +119,8 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     chosen = _solver(solver, objective)
     with few_threads(objective.target), tallied(objective.tally):
         single = isinstance(chosen, Descent | MomentMatching)
+        if not isinstance(chosen, MomentMatching):
+            _measure(objective, chosen)
         first = first_points(objective, starts, single=single)
         run = chosen.solve(objective, first, recorder)
         fitted = _result(objective, chosen, run, as_estimator(estimator, objective.divergence))
@@ -196,6 +199,14 @@ def _explain(objective: Objective) -> Explanation:
     return Explanation(None, rejected)
 
 
+def _measure(objective: Objective, solver: Solver) -> None:
+    """Measures members from the target, unless the solver has units of its own for normal ones."""
+    own = objective.chart is not None and not isinstance(solver, QuasiNewton)
+    place = objective.under.place
+    if objective.family.batched and not own and place is not None:
+        objective.move(measured(objective.family, place))
+
+
 def _first_that_applies(objective: Objective) -> Solver:
     for make in _SOLVERS.values():
         solver = make()
@@ -250,7 +261,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
     paths = _history(objective, run.steps)
     return Fit(
         q=as_dtype(member, target.dtype),
-        family=objective.family,
+        family=plain(objective.family),
         parameters={
             name: as_dtype(each, target.dtype) for name, each in found.parameters_of(best).items()
         },

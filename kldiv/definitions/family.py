@@ -111,9 +111,9 @@ class Family(nn.Module):
 
     def from_place(self, place: Place) -> dict[str, Tensor]:
         """Parameters of a member near a place; by default by the names ``loc`` and ``scale``."""
-        named = {"loc": place.mean, "scale": place.variance.sqrt()}
-        named["covariance_matrix"] = place.matrix
-        batch = place.mean.shape[: place.mean.ndim - self.event_dims]
+        mean, width = place.mean, place.variance.sqrt()
+        named = {"loc": mean, "scale": width, "covariance_matrix": place.matrix}
+        batch = mean.shape[: mean.ndim - self.event_dims]
         return {
             name: named[name]
             if name in named
@@ -190,6 +190,14 @@ class Family(nn.Module):
         """A family of the same kind with the same fixed parameters."""
         return type(self)(size=self.size, **self.fixed)
 
+    def declaring(self, parameters: Mapping[str, Parameter]) -> Self:
+        """A copy of this size with other declarations of its parameters."""
+        twin = self.copy()
+        twin.size = self.size
+        twin._shape()
+        twin._declared = Declaration(parameters, twin.fixed)
+        return twin
+
     def present(self) -> Tensor:
         """The real vector behind the present parameters."""
         return self._known().detach()
@@ -214,9 +222,7 @@ class Family(nn.Module):
 
     def _size_of_fixed(self) -> int | None:
         """The number of coordinates, where a fixed parameter shows it."""
-        if not self.sized:
-            return None
-        probe = self.declare(7)
+        probe = self.declare(7) if self.sized else {}
         for name, value in self.fixed.items():
             shape = probe[name].shape if name in probe else ()
             if shape and shape[-1] == 7 and value.ndim >= len(shape):

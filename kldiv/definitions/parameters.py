@@ -24,7 +24,7 @@ from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.triangles import gram, triangle_of, triangular, with_diagonal
 from kldiv.errors import InvalidArgument, InvalidType
 
-__all__ = ["Declaration", "Parameter", "ParameterSpace", "as_parameter", "check_names"]
+__all__ = ["Declaration", "Measured", "Parameter", "ParameterSpace", "as_parameter", "check_names"]
 
 _MATRICES = type(constraints.positive_definite), type(constraints.lower_cholesky)
 
@@ -86,6 +86,29 @@ class Parameter:
         """The shape of the real numbers; torch's own answer takes half a second to import."""
         transform, _, single = _bijection(self.constraint)
         return self.shape if single else tuple(transform.inverse_shape(self.shape))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(Parameter):
+    """A parameter that is counted from an origin, in a unit that keeps its constraint.
+
+    Arguments:
+        constraint: As it is, before and after.
+        shape: The shape of one value.
+        origin: What is behind a real vector of zeros, where that is 0 as it is.
+        unit: What is behind one of ones, likewise.
+    """
+
+    origin: Tensor
+    unit: Tensor
+
+    def constrain(self, vector: Tensor) -> Tensor:
+        """The value behind reals."""
+        return self.origin + self.unit * super().constrain(vector)
+
+    def unconstrain(self, value: Tensor) -> Tensor:
+        """The reals behind a value."""
+        return super().unconstrain((value - self.origin) / self.unit)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ def is_too_narrow(member: Distribution, target: Target) -> bool:
         member: The nearest member of a family that was found.
         target: What it was fitted to; of other targets than data nothing is said.
     """
-    if not isinstance(target, SampleTarget) or unwrap(member.support).is_discrete:
+    support = member.support
+    if not isinstance(target, SampleTarget) or support is None or unwrap(support).is_discrete:
         return False
     try:
         variance = member.variance

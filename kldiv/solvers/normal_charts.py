@@ -30,6 +30,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 from kldiv.definitions.family import Family
 from kldiv.definitions.parameters import Parameter, ParameterSpace
 from kldiv.definitions.triangles import gram, triangle_of, triangular, with_diagonal
+from kldiv.definitions.units import is_measured
 from kldiv.solvers.arrays import Numbers, as_array, as_tensor, library_of
 from kldiv.solvers.normal_tables import Tables, basis_of, tables_of
 
@@ -200,7 +201,7 @@ def chart_of(family: Family) -> NormalChart | None:
 
     What a module calls a scale may be another function of it: names are not believed.
     """
-    if not family.batched:
+    if not family.batched or is_measured(family):
         return None
     probe = family.present() + 0.5
     values = family.space.constrain(probe)

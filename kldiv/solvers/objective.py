@@ -90,6 +90,11 @@ class Objective:
         member = self.member if theta is None else self.family.at(theta)
         return self._problem(DistributionTarget(member))
 
+    def move(self, family: Family) -> None:
+        """From now on the real vectors are those of another declaration of the same family."""
+        self.family = family
+        vars(self).pop("chart", None)
+
     @cached_property
     def chart(self) -> NormalChart | None:
         """The chart of its members where they are normal."""
@@ -156,8 +161,7 @@ class Objective:
 
     def _moving_draws(self, count: int, seed: int) -> HeldDraws:
         sides = self.target, self.member, self.divergence
-        draws: HeldDraws = _held_draws(*sides, count, seed, forward=self.forward)
-        return draws
+        return _held_draws(*sides, count, seed, forward=self.forward)  # type: ignore[no-any-return]
 
     def project(self, projections: Projections) -> None:
         """From now on the objective is made of integrals over linear combinations."""
