@@ -56,6 +56,9 @@ def test_a_measured_family_begins_at_the_place_and_has_the_same_members(family, 
     values = found.space.constrain(theta)
     torch.testing.assert_close(found.space.unconstrain(values), theta)
     assert family.space.unconstrain(values).isfinite().all()
+    point = place.mean + place.variance.sqrt()
+    log = found.member(values, theta.shape[:-1]).log_prob(point)
+    torch.testing.assert_close(found.at(theta).log_prob(point), log)
 
 
 @pytest.mark.parametrize(("family", "place"), MEASURED, ids=names(MEASURED))

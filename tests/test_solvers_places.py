@@ -107,8 +107,10 @@ def test_samples_have_the_weighted_moments():
     assert (float(scalar.mean), float(scalar.variance)) == (1, 3)
 
 
-def test_one_sample_alone_has_a_variance_above_zero():
-    assert float(exact_place(SampleTarget(double(5.0))).variance) > 0
+def test_one_sample_alone_has_no_variance_and_small_numbers_have_theirs():
+    assert float(exact_place(SampleTarget(double(5.0))).variance) == 0
+    small = exact_place(SampleTarget(double(1e-9, 3e-9)))
+    assert float(small.variance) == pytest.approx(1e-18)
 
 
 def test_a_batch_has_a_place_for_each_of_its_problems():

@@ -141,7 +141,7 @@ class Family(nn.Module):
         return self._declaration().space
 
     def at(self, theta: Tensor) -> Distribution:
-        r"""The members at real vectors of shape :math:`(*, P)`, as one batched distribution."""
+        r"""The members at real vectors :math:`(*, P)` of the ``space``, as one distribution."""
         return self.member(self.space.constrain(theta), theta.shape[:-1])
 
     def member(self, parameters: Mapping[str, Tensor], batch: torch.Size) -> Distribution:

@@ -12,6 +12,7 @@ from torch import Tensor
 from kldiv.definitions.family import Family
 from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.parameters import as_parameter
+from kldiv.definitions.units import is_measured, measured
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite, ShapeMismatch
 from kldiv.solvers.arrays import Numbers, library_of
 from kldiv.solvers.objective import Objective
@@ -108,7 +109,7 @@ def _found(objective: Objective, wanted: int | None, *, single: bool) -> list[Te
     single = single or not family.batched or family.space.size > _MANY
     count = wanted or (1 if single else max(_STARTS, len(vectors)))
     if len(vectors) < count:
-        vectors += _scattered(vectors[0], count, objective.seed)
+        vectors += _scattered(objective, vectors[0], count)
     return vectors[:count]
 
 
@@ -128,8 +129,13 @@ def _inside(family: Family, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return family.space.constrain(theta)
 
 
-def _scattered(first: Tensor, count: int, seed: int) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(seed % 2**63)
+def _scattered(objective: Objective, first: Tensor, count: int) -> list[Tensor]:
+    """Starts by chance about the first, as far from it as the target is wide."""
+    family, place = objective.family, objective.under.place
+    units = family if place is None or is_measured(family) else measured(family, place)
+    middle = units.space.unconstrain(family.space.constrain(first), check=False)
+    generator = torch.Generator().manual_seed(objective.seed % 2**63)
     noise = torch.randn(count, *first.shape, generator=generator, dtype=first.dtype)
     shrunk = min(1.0, (_MANY / first.shape[-1]) ** 0.5)  # lest matrices become singular
-    return list(first + shrunk * noise.to(first.device))
+    values = units.space.constrain(middle + shrunk * noise.to(first.device))
+    return list(family.space.unconstrain(values, check=False))

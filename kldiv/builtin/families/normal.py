@@ -14,7 +14,7 @@ from torch.distributions import Normal as TorchNormal
 
 from kldiv.builtin.families.elementary import TINY, Elementary, log_inside
 from kldiv.definitions.family import Family
-from kldiv.definitions.parameters import Parameter
+from kldiv.definitions.parameters import Measured, Parameter
 from kldiv.definitions.place import Place
 
 __all__ = ["DiagonalNormal", "FullNormal", "IsotropicNormal", "LogNormal", "Normal"]
@@ -237,6 +237,9 @@ class FullNormal(_NormalVectors):
         size = self.size or 1
         loc, entries = theta.tensor_split([size], -1)
         factor = Parameter(constraints.lower_cholesky, (size, size)).constrain(entries)
+        its = self.space.parameters["loc"]
+        if isinstance(its, Measured):
+            loc, factor = its.constrain(loc), its.unit.unsqueeze(-1) * factor
         return MultivariateNormal(loc, scale_tril=factor)
 
     def statistics(self, x: Tensor) -> tuple[Tensor, ...]:

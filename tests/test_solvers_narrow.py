@@ -1,0 +1,62 @@
+"""Data of which no member is nearest are refused, and small numbers are not."""
+
+import pytest
+import torch
+
+from torch.distributions import MultivariateNormal, Normal
+
+import kldiv
+
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.solvers.narrow import is_too_narrow
+
+SAME, LINE = [[1.0, 2.0], [1.0, 2.0]], [[1.0, 2.0], [2.0, 3.0], [4.0, 5.0]]
+HOPELESS = (
+    ([3.0], "normal"),
+    ([3.0, 3.0, 3.0], "normal"),
+    ([3.0, 3.0], "lognormal"),
+    ([3.0, 3.0], "gamma"),
+    ([3.0], "student_t"),
+    (SAME, "isotropic_normal"),
+    (SAME, "diagonal_normal"),
+    (SAME, "full_normal"),
+    (LINE, "full_normal"),
+    ([[1.0, 2.0], [1.0, 3.0]], "diagonal_normal"),
+)
+
+
+@pytest.mark.parametrize(("points", "family"), HOPELESS)
+def test_points_that_are_equal_or_on_a_line_are_refused(points, family):
+    with pytest.raises(kldiv.NotAvailable, match="no member .* is nearest .* 'normal"):
+        kldiv.fit(points, family)
+
+
+@pytest.mark.parametrize(
+    ("points", "family", "scale"),
+    [
+        ([3.0], "normal(scale=1)", 1.0),
+        ([1e-9, 3e-9], "normal", 1e-9),
+        ([1e8, 1e8 + 2], "normal", 1.0),
+        ([1e-9, 2e-9, 3e-9], "laplace", 2e-9 / 3),
+        ([[1.0, 2.0], [1.0, 4.0]], "isotropic_normal", 0.5**0.5),
+    ],
+)
+def test_what_has_a_nearest_member_is_fitted(points, family, scale):
+    fit = kldiv.fit(points, family)
+    assert fit.converged
+    assert float(fit.parameters["scale"]) == pytest.approx(scale, rel=1e-9)
+
+
+def test_it_says_nothing_of_other_targets_and_of_members_as_wide_as_the_data():
+    data = SampleTarget(torch.tensor([1.0, 2.0], dtype=torch.float64))
+    narrow = Normal(torch.tensor(1.5, dtype=torch.float64), 1e-16)
+    assert is_too_narrow(narrow, data)
+    assert not is_too_narrow(Normal(1.5, 0.5), data)
+    assert not is_too_narrow(narrow, kldiv.targets.create("normal"))
+
+
+def test_a_covariance_that_is_singular_but_for_rounding_is_too_narrow():
+    points = SampleTarget(torch.tensor(LINE, dtype=torch.float64))
+    root = torch.tensor([[1.0, 0.0], [1.0, 1e-15]], dtype=torch.float64)
+    flat = MultivariateNormal(torch.zeros(2, dtype=torch.float64), scale_tril=root)
+    assert is_too_narrow(flat, points)
