@@ -133,9 +133,11 @@ def _scattered(objective: Objective, first: Tensor, count: int) -> list[Tensor]:
     """Starts by chance about the first, as far from it as the target is wide."""
     family, place = objective.family, objective.under.place
     units = family if place is None or is_measured(family) else measured(family, place)
-    middle = units.space.unconstrain(family.space.constrain(first), check=False)
     generator = torch.Generator().manual_seed(objective.seed % 2**63)
     noise = torch.randn(count, *first.shape, generator=generator, dtype=first.dtype)
-    shrunk = min(1.0, (_MANY / first.shape[-1]) ** 0.5)  # lest matrices become singular
-    values = units.space.constrain(middle + shrunk * noise.to(first.device))
+    noise *= min(1.0, (_MANY / first.shape[-1]) ** 0.5)  # lest matrices become singular
+    if units is family:
+        return list(first + noise.to(first.device))
+    middle = units.space.unconstrain(family.space.constrain(first), check=False)
+    values = units.space.constrain(middle + noise.to(first.device))
     return list(family.space.unconstrain(values, check=False))
