@@ -137,3 +137,11 @@ def test_an_unknown_name_offers_a_close_one():
         check_names("normal", ["scal"], SPACE.parameters)
     with pytest.raises(InvalidArgument, match=r"no parameter 'zzz' \(its parameters"):
         check_names("normal", ["loc", "zzz"], SPACE.parameters)
+
+
+def test_a_matrix_that_is_singular_has_no_real_numbers_behind_it():
+    parameter = Parameter(constraints.positive_definite, (2, 2))
+    matrices = torch.stack([torch.eye(2), torch.ones(2, 2) - 1e-3 * torch.eye(2)]).double()
+    first, second = parameter.unconstrain(matrices)
+    assert first.isfinite().all()
+    assert second.isnan().any()

@@ -72,12 +72,15 @@ class Parameter:
         return gram(factor) if self.is_covariance else factor
 
     def unconstrain(self, value: Tensor) -> Tensor:
-        r"""The reals of shape :math:`(*, P)` behind a value of shape :math:`(*, \text{shape})`."""
+        r"""The reals of shape :math:`(*, P)` behind a value of shape :math:`(*, \text{shape})`.
+
+        They are NaN where a covariance is singular but for rounding.
+        """
         batch = value.shape[: value.ndim - len(self.shape)]
         if not self.is_matrix:
             vector: Tensor = _bijection(self.constraint)[1](value)
             return vector.reshape((*batch, -1))
-        factor = torch.linalg.cholesky(value) if self.is_covariance else value
+        factor = _root(value) if self.is_covariance else value
         scales = factor.diagonal(dim1=-2, dim2=-1)
         return triangle_of(with_diagonal(factor, scales.abs().log()))
 
@@ -226,6 +229,12 @@ def _is_positive(constraint: Constraint) -> bool:
     bound = getattr(constraint, "lower_bound", None)
     above = isinstance(constraint, constraints.greater_than)
     return above and isinstance(bound, int | float) and bound == 0
+
+
+def _root(matrix: Tensor) -> Tensor:
+    """The Cholesky factors of matrices, NaN where there is none."""
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    return torch.where(failed[..., None, None] > 0, torch.nan, factor)
 
 
 def as_parameter(name: str, value: object) -> Tensor:
