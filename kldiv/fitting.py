@@ -239,7 +239,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
     with torch.no_grad():
         member = as_dtype(objective.family.at(theta), target.dtype)
         found = distinct(objective, ends)
-    settled = ends.at_best(ends.settled)
+    settled = ends.pick(ends.settled)
     converged = (bool(run.settled) or bool(settled.all())) and not run.stopped
     single = target.batch_shape == ()
     optima = (found[0],) if single else found
