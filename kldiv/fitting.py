@@ -254,7 +254,7 @@ def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator
         if is_too_narrow(member, target):
             raise NotAvailable(why_none_is_nearest(objective.family, target))
         found = distinct(objective, ends)
-    settled = ends.at_best(ends.settled)
+    settled = ends.pick(ends.settled)
     converged = (bool(run.settled) or bool(settled.all())) and not run.stopped
     single = target.batch_shape == ()
     optima = (found[0],) if single else found

@@ -179,7 +179,7 @@ def _of_class(distribution_class: type[Distribution]) -> Family:
     """The registered family of a class, which knows more of it; else what the class says."""
     name = snake_case(distribution_class.__name__)
     try:
-        made = families.create(_NAMES.get(name, name))
+        made = families.shared(_NAMES.get(name, name))
     except (UnknownName, AmbiguousName, InvalidArgument):
         return as_family(distribution_class)
     same = getattr(made, "distribution_class", None) is distribution_class

@@ -83,23 +83,23 @@ def _besides(run: Run, ends: Endpoints, unit: str) -> str:
         return f"; {run.because}"
     if ends.excess is None:
         return ""
-    left = f"{float(ends.at_best(ends.excess).max()):.1g}"
+    left = f"{float(ends.pick(ends.excess).max()):.1g}"
     return f"; more draws would gain no more than about {with_unit(left, unit)}"
 
 
 def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str) -> str:
-    if bool(ends.at_best(ends.loss).isposinf().any()):
+    if bool(ends.pick(ends.loss).isposinf().any()):
         return (
             f"Not converged: after {steps} steps other draws fall where the target is 0, so that "
             "the divergence is infinite; try the other direction or another family."
         )
-    unseen = 0.0 if ends.excess is None else float(ends.at_best(ends.excess).max())
+    unseen = 0.0 if ends.excess is None else float(ends.pick(ends.excess).max())
     if unseen > EXCESS:
         return (
             "Not converged: with the most that are allowed, other draws or nodes would gain about "
             f"{with_unit(f'{unseen:.2g}', unit)}; give solver=kldiv.FixedDraws(most=...) more."
         )
-    left = ends.at_best(ends.decrement).square().max() / 2
+    left = ends.pick(ends.decrement).square().max() / 2
     norm = ends.pick(run.gradient).norm(dim=-1).max()
     saddle = (ends.pick(ends.signature) < 0).any()
     most = 1 + float(run.loss.abs().min())

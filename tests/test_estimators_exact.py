@@ -7,6 +7,7 @@ import torch
 
 from torch.distributions import (
     Categorical,
+    Distribution,
     Gumbel,
     Independent,
     Laplace,
@@ -15,6 +16,7 @@ from torch.distributions import (
     Poisson,
     TransformedDistribution,
     Weibull,
+    kl,
     transforms,
 )
 
@@ -93,3 +95,14 @@ def test_torchs_formulas_are_those_of_pairs_not_of_wrappers():
     assert not has_registered_kl(*wide)  # a rule for wrappers, which kldiv has itself
     bent = TransformedDistribution(normal, [transforms.ExpTransform()])
     assert not has_registered_kl(bent, bent)
+
+
+def test_a_pair_that_is_registered_with_torch_later_on_is_seen(monkeypatch):
+    class Mine(Distribution):
+        pass
+
+    monkeypatch.setattr(kl, "_KL_REGISTRY", dict(kl._KL_REGISTRY))
+    mine = Mine(validate_args=False)
+    assert not has_registered_kl(mine, mine)
+    kl.register_kl(Mine, Mine)(lambda p, q: torch.zeros(()))
+    assert has_registered_kl(mine, mine)

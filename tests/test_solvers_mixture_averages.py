@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from kldiv.solvers.mixture_averages import averages
+from kldiv.solvers.normal_tables import Tables
 
 F64 = torch.float64
 
@@ -15,10 +16,9 @@ def test_both_libraries_say_the_same(count, apart):
     logs, mean, inverse = torch.rand(3, count, 7, generator=generator, dtype=F64) + 0.5
     loc, scale = torch.rand(2, 7, generator=generator, dtype=F64) + 0.5
     nodes = torch.linspace(-5, 5, 21, dtype=F64)
-    basis = nodes ** torch.arange(3).unsqueeze(-1)
-    powers = (-nodes.square() / 2).exp() * nodes ** torch.arange(5).unsqueeze(-1)
-    parts, tables = (logs, apart * mean, inverse, loc, scale), (basis, powers)
-    by_torch = averages(parts, tables)
-    by_numpy = averages(*([each.numpy() for each in given] for given in (parts, tables)))
+    tables = Tables(nodes.unsqueeze(-1), (-nodes.square() / 2).exp(), nodes, nodes, nodes)
+    parts = logs, apart * mean, inverse, loc, scale
+    by_torch = averages(parts, tables.powers)
+    by_numpy = averages([each.numpy() for each in parts], tables.arrays)
     for found, expected in zip(by_numpy, by_torch, strict=True):
         torch.testing.assert_close(torch.from_numpy(found), expected)

@@ -76,3 +76,9 @@ def test_blocks_of_the_cache_leave_no_trace():
 def test_a_mixture_of_very_many_components_has_no_formula():
     mixture = MixtureSameFamily(Categorical(torch.ones(20)), Normal(torch.arange(20.0), 1.0))
     assert mixture_slopes(as_target(mixture, "target")) is None
+
+
+def test_a_mixture_with_a_component_of_no_weight_has_no_formula():
+    logits = torch.tensor([0.0, -torch.inf], dtype=F64)
+    mixture = MixtureSameFamily(Categorical(logits=logits), Normal(torch.zeros(2, dtype=F64), 1.0))
+    assert mixture_slopes(as_target(mixture, "target")) is None

@@ -71,6 +71,6 @@ GOAL = Goal(
         *(ratio(c, "NumPyro", 100, key="call", prototype="70 to 780") for c in MIXTURES),
         *(no_more(c, "excess", 1e-6) for c in LINES),
     ],
-    "a density of two modes takes four steps of 0.3 ms, between them other nodes, after a front "
-    "door of 1.7 ms. Pyro is there first by chance, after 64 evaluations, and does not stay.",
+    "a density of two modes takes four steps of 0.2 ms, between them other nodes, after a front "
+    "door of 1.3 ms. Pyro is there first by chance, after 64 evaluations, and does not stay.",
 )

@@ -38,12 +38,12 @@ def certify(objective: Objective, run: Run, ends: Endpoints) -> Diagnostics:
     theta, gradient = ends.pick(run.theta), ends.pick(run.gradient)
     found = {
         "gradient_norm": gradient.norm(dim=-1),
-        "newton_decrement": ends.at_best(ends.decrement),
+        "newton_decrement": ends.pick(ends.decrement),
         "signature": ends.pick(ends.signature),
         "gap": _gap(ends),
     }
     if ends.excess is not None:
-        found["excess"] = ends.at_best(ends.excess)
+        found["excess"] = ends.pick(ends.excess)
     return Diagnostics(found, _later(objective, theta, gradient))
 
 
@@ -67,5 +67,5 @@ def _later(
 def _gap(ends: Endpoints) -> Tensor:
     """How many nats the answer is above the lowest end, which is no minimum then."""
     loss = ends.loss.masked_fill(ends.loss.isnan(), float("inf"))
-    gap: Tensor = (ends.at_best(loss) - loss.amin(0)).clamp_min(0.0)
+    gap: Tensor = (ends.pick(loss) - loss.amin(0)).clamp_min(0.0)
     return gap

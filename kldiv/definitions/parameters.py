@@ -17,7 +17,13 @@ from math import prod
 import torch
 
 from torch import Tensor
-from torch.distributions import ExpTransform, Transform, biject_to, constraints
+from torch.distributions import (
+    AffineTransform,
+    ComposeTransform,
+    Transform,
+    biject_to,
+    constraints,
+)
 from torch.distributions.constraints import Constraint
 
 from kldiv.definitions.numbers import broadcast
@@ -219,16 +225,22 @@ class Declaration:
 @lru_cache(maxsize=64)
 def _bijection(constraint: Constraint) -> tuple[Transform, Transform, bool]:
     """What leads from the reals to a constraint, the way back, and whether it maps each number."""
-    transform = ExpTransform() if _is_positive(constraint) else biject_to(constraint)
+    transform = _without_idle_end(biject_to(constraint))
     single = transform.domain.event_dim == transform.codomain.event_dim == 0
     return transform, transform.inv, single
 
 
-def _is_positive(constraint: Constraint) -> bool:
-    """Whether numbers are above 0, for which torch's bijection goes on to add 0."""
-    bound = getattr(constraint, "lower_bound", None)
-    above = isinstance(constraint, constraints.greater_than)
-    return above and isinstance(bound, int | float) and bound == 0
+def _without_idle_end(transform: Transform) -> Transform:
+    """Without a last step that adds 0 to numbers times 1, as torch has it for positive ones."""
+    if not isinstance(transform, ComposeTransform) or len(transform.parts) != 2:
+        return transform
+    first, last = transform.parts
+    idle = isinstance(last, AffineTransform) and _is(last.loc, 0) and _is(last.scale, 1)
+    return first if idle else transform
+
+
+def _is(value: object, number: int) -> bool:
+    return isinstance(value, int | float) and value == number
 
 
 def _root(matrix: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import math
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 import torch
@@ -149,12 +150,18 @@ def has_registered_kl(p: Distribution, q: Distribution) -> bool:
     """
     if Independent in (type(p), type(q)):  # whoever has registered a rule for it
         return False
-    function = kl._dispatch_kl(type(p), type(q))
+    function = _dispatched((type(p), type(q)), len(kl._KL_REGISTRY))
     if function is kl._kl_transformed_transformed:
         return False
     if function is kl._kl_expfamily_expfamily:
         return type(p) is type(q) and isinstance(p, ExponentialFamily) and _has_normaliser(p)
     return function is not NotImplemented
+
+
+@lru_cache(maxsize=256)
+def _dispatched(pair: tuple[type, type], registered: int) -> object:
+    """The function that torch takes for a pair of types, as long as so many are registered."""
+    return kl._dispatch_kl(*pair)
 
 
 def _has_normaliser(p: ExponentialFamily) -> bool:

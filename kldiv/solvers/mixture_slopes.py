@@ -88,8 +88,10 @@ def mixture_slopes(target: Target) -> MixtureSlopes | None:
     else:
         return None
     count = loc.shape[-1]
-    if count > _MOST or bool(logs.isneginf().any()):
+    if count > _MOST:
         return None
     rows = (at_hand(each.detach()).reshape(-1, count).T for each in (logs, loc, scale))
     logs, loc, scale = rows
+    if bool((logs == -math.inf).any()):
+        return None
     return MixtureSlopes(logs - library_of(scale).log(scale) - _HALF_LOG_TWO_PI, loc, 1 / scale)

@@ -99,18 +99,13 @@ class Endpoints:
         fallback = torch.where(self.loss.isnan(), torch.inf, self.loss)
         return torch.where(self.settled.any(0), ranked.argmin(0), fallback.argmin(0))
 
-    def pick(self, stacked: Tensor) -> Tensor:
-        r"""Of values :math:`(S, *, P)` at all ends, those at the best, :math:`(*, P)`."""
-        if self._alone is not None:
-            return stacked[self._alone]
-        index = self.best.reshape(1, *self.best.shape, 1)
-        return torch.take_along_dim(stacked, index, 0).squeeze(0)
-
-    def at_best(self, values: Tensor) -> Tensor:
-        r"""Of one number for each end, :math:`(S, *)`, that of the best, :math:`(*)`."""
+    def pick(self, values: Tensor) -> Tensor:
+        r"""Of values at all ends, :math:`(S, *, P)` or :math:`(S, *)`, those at the best."""
         if self._alone is not None:
             return values[self._alone]
-        return self.pick(values.unsqueeze(-1)).squeeze(-1)
+        inner = (1,) * (values.ndim - 1 - self.best.ndim)
+        index = self.best.reshape(1, *self.best.shape, *inner)
+        return torch.take_along_dim(values, index, 0).squeeze(0)
 
     @cached_property
     def _alone(self) -> int | None:
@@ -119,8 +114,8 @@ class Endpoints:
 
     def of(self, estimate: Estimate) -> Estimate:
         r"""Of estimates :math:`(S, *)` at all ends, those at the best, :math:`(*)`."""
-        value, error = self.at_best(estimate.value), self.at_best(estimate.error)
-        stderr = None if estimate.stderr is None else self.at_best(estimate.stderr)
+        value, error = self.pick(estimate.value), self.pick(estimate.error)
+        stderr = None if estimate.stderr is None else self.pick(estimate.stderr)
         return replace(estimate, value=value, error=error, stderr=stderr)
 
 

@@ -93,9 +93,8 @@ def _as_event(landmark: Landmark, target: Target) -> Landmark:
     """Scalars become vectors of length 1."""
     if target.event_shape:
         return landmark
-    return replace(
-        landmark, centre=landmark.centre.unsqueeze(-1), scale=landmark.scale.unsqueeze(-1)
-    )
+    centre, scale = landmark.centre.unsqueeze(-1), landmark.scale.unsqueeze(-1)
+    return Landmark(centre, scale, landmark.correlation, landmark.sharp)
 
 
 def _of_distribution(distribution: Distribution) -> list[Landmark]:
