@@ -30,6 +30,8 @@ from kldiv.numerics import log_gamma_remainder
 __all__ = [
     "ArrayForm",
     "bernoulli",
+    "bernoulli_of_logits",
+    "binomial",
     "cauchy",
     "exponential",
     "geometric",
@@ -150,13 +152,40 @@ def half_normal(scale: Array, other: Array) -> Array:
 
 def bernoulli(probs: Array, other: Array) -> Array:
     """Those of two rates, of success and of failure."""
-    failure = 1 - probs
-    rest = remainder(1 - other, failure, np.empty_like(failure), probs - other)
-    rest *= failure
-    found = remainder(other, probs, failure)
-    found *= probs
-    found += rest
+    return _of_trial(probs, 1 - probs, other, 1 - other, probs - other)
+
+
+def bernoulli_of_logits(logit: Array, other: Array) -> Array:
+    """The same, of which neither rate is had as 1 less the other."""
+    (success, failure), (own, rest) = map(_of_logit, (logit, other))
+    gap = np.expm1(logit - other)
+    gap *= own
+    gap *= failure
+    return _of_trial(success, failure, own, rest, gap)
+
+
+def binomial(count: Array, probs: Array, _: Array, other: Array) -> Array:
+    """That of one trial, times how many there are."""
+    return count * bernoulli(probs, other)
+
+
+def _of_trial(success: Array, failure: Array, own: Array, rest: Array, gap: Array) -> Array:
+    """By the probabilities under p and under q, and what success under p is likelier by."""
+    lost = remainder(rest, failure, np.empty_like(gap), gap)
+    lost *= failure
+    np.negative(gap, out=gap)
+    found = remainder(own, success, np.empty_like(gap), gap)
+    found *= success
+    found += lost
     return found
+
+
+def _of_logit(logit: Array) -> tuple[Array, Array]:
+    """The probabilities of success and of failure."""
+    odds = np.exp(logit)
+    failure = 1 / (1 + odds)
+    odds *= failure
+    return odds, failure
 
 
 def geometric(probs: Array, other: Array) -> Array:
