@@ -10,6 +10,7 @@ import torch
 
 from torch.distributions import (
     Bernoulli,
+    Binomial,
     Cauchy,
     Exponential,
     Geometric,
@@ -37,6 +38,8 @@ def uniform(a, b):
 
 KINDS = {
     "bernoulli": lambda a, b: Bernoulli(a.sigmoid()),
+    "bernoulli_of_logits": lambda a, b: Bernoulli(logits=a),
+    "binomial": lambda a, b: Binomial(7, a.sigmoid()),
     "cauchy": lambda a, b: Cauchy(a, b.exp()),
     "exponential": lambda a, b: Exponential(b.exp()),
     "geometric": lambda a, b: Geometric(a.sigmoid()),
@@ -64,8 +67,14 @@ def trial(a, b):
     return a * remainder(b, a) + (1 - a) * remainder(1 - b, 1 - a)
 
 
+def success(logit):
+    return 1 / (1 + mpmath.exp(-logit))
+
+
 TRUTHS = {
     "bernoulli": trial,
+    "bernoulli_of_logits": lambda a, b: trial(success(a), success(b)),
+    "binomial": lambda a, b: 7 * trial(a, b),
     "cauchy": lambda m, s, n, t: mpmath.log(1 + ((m - n) ** 2 + (s - t) ** 2) / (4 * s * t)),
     "exponential": lambda a, b: remainder(b, a),
     "geometric": lambda a, b: trial(a, b) / a,
@@ -89,9 +98,17 @@ def pair(kind, gap, dtype=torch.float64, *, spread=1.0, count=60):
     return [KINDS[kind](*each.to(dtype)) for each in (one, one + gap * other)]
 
 
+NAMES = {
+    "bernoulli": ["probs"],
+    "bernoulli_of_logits": ["logits"],
+    "binomial": ["probs"],
+    "geometric": ["probs"],
+    "pareto": ["scale", "alpha"],
+}
+
+
 def arguments(side, name):
-    names = {"bernoulli": ["probs"], "geometric": ["probs"], "pareto": ["scale", "alpha"]}
-    return [getattr(side, each).tolist() for each in names.get(name, side.arg_constraints)]
+    return [getattr(side, each).tolist() for each in NAMES.get(name, side.arg_constraints)]
 
 
 def in_many_digits(kind, p, q):

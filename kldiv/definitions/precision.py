@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.distributions import (
     Bernoulli,
+    Binomial,
     Categorical,
     Cauchy,
     Distribution,
@@ -55,6 +56,7 @@ _NESTED = (list, tuple, *_HOLDERS)
 _MAPPED = (Tensor, *_NESTED)
 _IN_BLOCKS = (
     Bernoulli,
+    Binomial,
     Categorical,
     Cauchy,
     Exponential,

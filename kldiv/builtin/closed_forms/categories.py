@@ -7,7 +7,7 @@ divergence is a sum over the categories, in the form in which nothing cancels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,11 +23,16 @@ from torch.distributions import (
     OneHotCategorical,
 )
 
-from kldiv.blocks import BLOCK, LARGE
+from kldiv.blocks import BLOCK, LARGE, Array
 from kldiv.builtin.closed_forms.few_categories import kl_of_few
 from kldiv.builtin.closed_forms.large_side import is_large
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
-from kldiv.builtin.closed_forms.scalar_arrays import bernoulli, kl_of_arrays
+from kldiv.builtin.closed_forms.scalar_arrays import (
+    bernoulli,
+    bernoulli_of_logits,
+    binomial,
+    kl_of_arrays,
+)
 from kldiv.builtin.divergences.chernoff import Chernoff, ChernoffOfOrder
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.renyi import Renyi, RenyiAtInfinity
@@ -41,6 +46,11 @@ __all__ = ["CLOSED_FORMS", "CategoriesRule"]
 _divergences_of_large = deferred("kldiv.builtin.closed_forms.large_pairs:divergences_of_large")
 
 _ROUNDING = 1e-13
+_OF_TRIALS: dict[tuple[type[Distribution], bool], tuple[tuple[str, ...], Callable[..., Array]]] = {
+    (Bernoulli, True): (("probs",), bernoulli),
+    (Bernoulli, False): (("logits",), bernoulli_of_logits),
+    (Binomial, True): (("total_count", "probs"), binomial),
+}
 _FAMILIES = ((Bernoulli, Binomial), (Categorical,), (OneHotCategorical, Multinomial))
 
 
@@ -165,11 +175,20 @@ class CategoriesRule(ArrayRule):
 
 def _kl_of_many(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | None:
     """That of many pairs with few categories each, or of trials of two."""
-    if type(p) is type(q) is Bernoulli:
-        given = was_given_probs(p) and was_given_probs(q)
-        return kl_of_arrays(bernoulli, [p.probs, q.probs], _ROUNDING) if given else None
+    if type(p) is type(q) and type(p) in (Bernoulli, Binomial):
+        return _kl_of_trials(p, q)
     few = kl_of_few(p, q)
     return None if few is None else (few, _ROUNDING * (few + few.sqrt()))
+
+
+def _kl_of_trials(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | None:
+    """That of trials of two categories, by what both were given."""
+    given = was_given_probs(p)
+    if was_given_probs(q) != given or (type(p), given) not in _OF_TRIALS:
+        return None
+    names, formula = _OF_TRIALS[type(p), given]
+    sides = [getattr(side, name) for side in (p, q) for name in names]
+    return kl_of_arrays(formula, sides, _ROUNDING)
 
 
 def _parts(distribution: Distribution) -> Distribution:

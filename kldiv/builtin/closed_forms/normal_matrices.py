@@ -70,9 +70,8 @@ def _of_block(mean: Tensor, centre: Tensor, own: Tensor, other: Tensor) -> tuple
     torch.linalg.solve_triangular(other.mT, turned, upper=True, left=False, out=turned)
     solution = beyond.numpy()
     found: Array = np.einsum("nij,nij->n", solution, solution) / 2
-    share, scale, unit = (
-        np.ascontiguousarray(np.diagonal(each, axis1=1, axis2=2))
-        for each in (solution, own, other)
+    scale, unit = (
+        np.ascontiguousarray(np.diagonal(each, axis1=1, axis2=2)) for each in (own, other)
     )
-    found += remainder(share, scale, unit, np.empty_like(share)).sum(-1)
+    found += remainder(scale, unit, np.empty_like(scale)).sum(-1)
     return found, 4 * size**1.5 * _EPS * (5 + comparison_condition(other).numpy())

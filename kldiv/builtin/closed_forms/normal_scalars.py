@@ -5,7 +5,9 @@ It is a sum of terms that are not negative,
 .. math:: \frac12 (s^2 + z^2) + s - \log(1 + s), \qquad
     s = \frac{\sigma_p - \sigma_q}{\sigma_q}, \quad z = \frac{\mu_p - \mu_q}{\sigma_q}.
 
-Near :math:`s = 0` the remainder of the logarithm is a series in :math:`t = s / (2 + s)`,
+The remainder of the logarithm of a ratio :math:`u = \sigma_p / \sigma_q = 1 + s` is
+:math:`u - 1 - \log u`, for which rounding of u counts little, its derivative being 0 at 1. Near
+it, it is a series in :math:`t = s / (2 + s)`,
 
 .. math:: s - \log(1 + s) = s t - 2 t^3 \Bigl(\frac13 + \frac{t^2}5 + \frac{t^4}7 + \dots\Bigr).
 """
@@ -26,9 +28,9 @@ from kldiv.definitions.numbers import broadcast
 __all__ = ["kl_of_scalars", "remainder"]
 
 _ROUNDING = 1e-13
-_NEAR = 0.1  # from 0, where the series has no more than these terms
-_SERIES = tuple(-2 / k for k in range(3, 17, 2))
-_FAR = -0.9  # below it 1 + s is had better by dividing
+_NEAR = 4e-4  # the remainder of a ratio within 3% of 1, where the series has these terms
+_SERIES = tuple(-2 / k for k in range(3, 11, 2))
+_FAR = 700.0  # the remainder of a ratio that is 0, or that has lost digits
 
 
 def kl_of_scalars(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | None:
@@ -49,46 +51,64 @@ def kl_of_scalars(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | N
     if arrays is None or 0 in shape:
         return None
     events = len(p.event_shape)
-    value = np.empty(shape[: len(shape) - events], arrays[0].dtype)
+    found = np.empty((2, *shape[: len(shape) - events]), arrays[0].dtype)
+    value, error = found[0, ...], found[1, ...]  # one piece of memory costs less than two
     with np.errstate(all="ignore"):
         if math.prod(shape) <= BLOCK:
-            found = _terms(arrays, np.empty((5, *shape)))
-            value[...] = found.sum(tuple(range(-events, 0))) if events else found
+            terms = _terms(arrays, np.empty((5, *shape)))
+            value[...] = terms.sum(tuple(range(-events, 0))) if events else terms
         else:
             columns = [np.broadcast_to(each, shape).reshape(-1) for each in arrays]
             _in_blocks(columns, math.prod(p.event_shape), value.reshape(-1))
         if not math.isfinite(value.sum()):
             return None
     eps = float(np.finfo(value.dtype).eps)
-    error = np.asarray(value * (_ROUNDING if eps < _ROUNDING else _ROUNDING + eps), value.dtype)
+    np.multiply(value, _ROUNDING if eps < _ROUNDING else _ROUNDING + eps, out=error)
     return torch.from_numpy(value), torch.from_numpy(error)
 
 
-def remainder(share: Array, own: Array, other: Array, out: Array) -> Array:
+def remainder(own: Array, other: Array, out: Array, excess: Array | None = None) -> Array:
     r""":math:`s - \log(1 + s) \geq 0` to full relative precision.
 
     Arguments:
-        share: The numbers s, what ``own`` exceeds ``other`` by in units of it.
         own: Positive numbers.
-        other: Positive numbers.
+        other: Positive numbers, of which s is what ``own`` exceeds them by.
         out: Where the remainder is written.
+        excess: What ``own`` exceeds ``other`` by, where subtracting would lose digits of it.
     """
-    np.subtract(share, np.log1p(share, out=out), out=out)
-    if not share.min() >= _FAR:  # so too where another share is NaN
-        far = share < _FAR
-        logs = (np.log(np.broadcast_to(each, far.shape)[far]) for each in (own, other))
-        out[far] = share[far] - np.subtract(*logs)
-    near = np.abs(share) < _NEAR
-    if near.any():
-        close = share[near]
-        t = close / (2 + close)
-        square = t * t
-        series = np.zeros_like(t)
-        for coefficient in reversed(_SERIES):
-            series *= square
-            series += coefficient
-        out[near] = close * t + series * square * t
+    np.divide(own, other, out=out)
+    logs = np.log(out)
+    out -= 1
+    out -= logs
+    if not out.max() <= _FAR:  # so too where one is NaN
+        tiny = np.flatnonzero((out > _FAR) & (own < other))
+        out.put(tiny, np.log(_some(other, tiny, out)) - np.log(_some(own, tiny, out)) - 1)
+    near = np.flatnonzero(out < _NEAR)
+    if near.size:
+        unit = _some(other, near, out)
+        gap = _some(own, near, out) - unit if excess is None else excess.take(near)
+        gap /= unit
+        out.put(near, _by_series(gap))
     return out
+
+
+def _by_series(share: Array) -> Array:
+    r""":math:`s - \log(1 + s)` for small s."""
+    t = share / (share + 2)
+    square = t * t
+    series: Array = _SERIES[-1] * square
+    for coefficient in _SERIES[-2::-1]:
+        series += coefficient
+        series *= square
+    series += share
+    series *= t
+    return series
+
+
+def _some(numbers: Array, indices: Array, like: Array) -> Array:
+    """Those at indices into what they broadcast to."""
+    wide = numbers if numbers.shape == like.shape else np.broadcast_to(numbers, like.shape)
+    return wide.take(indices)
 
 
 def _in_blocks(columns: list[Array], size: int, value: Array) -> None:
@@ -108,9 +128,9 @@ def _terms(block: list[Array], work: Array) -> Array:
         np.copyto(memory, each)
     shift -= centre
     shift /= scale
+    remainder(share, scale, found)
     share -= scale
     share /= scale
-    remainder(share, block[2], block[3], found)
     share *= share
     shift *= shift
     shift += share

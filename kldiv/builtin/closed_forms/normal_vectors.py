@@ -178,8 +178,8 @@ class _Work:
         self.solution[:, 1:] -= self.factor[:, 1:]
         self._solve()
         found = self._half_square()
-        for i, share in enumerate(self.diagonal):
-            found += remainder(share, own[i], other[i], self.spare)
+        for scale, unit in zip(own, other, strict=True):
+            found += remainder(scale, unit, self.spare)
         error = self._growth_of(slice(None))
         error += eps
         error *= found

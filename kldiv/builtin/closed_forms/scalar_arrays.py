@@ -30,6 +30,8 @@ from kldiv.numerics import log_gamma_remainder
 __all__ = [
     "ArrayForm",
     "bernoulli",
+    "bernoulli_of_logits",
+    "binomial",
     "cauchy",
     "exponential",
     "geometric",
@@ -43,10 +45,10 @@ __all__ = [
     "weibull",
 ]
 
-_STEP = BLOCK // 4  # numbers of a block, of which a formula holds some ten
+_STEP = BLOCK // 2  # numbers of a block, of which a formula holds some ten
 _EULER = 0.57721566490153286061
-_CLOSE = 0.5  # to 0, where the logarithm of a ratio would lose digits
-_NEAR = 0.02  # from 0, where the series has no more than these terms
+_CLOSE = 0.5  # to 1, where the logarithm of a ratio would lose digits
+_NEAR = 2e-4  # the excess of an exponential within 0.02 of 1, where the series has these terms
 _SERIES = tuple(1 / math.factorial(k) for k in range(2, 9))
 
 
@@ -93,28 +95,32 @@ def kl_of_arrays(
         return None
     shape = broadcast(parameters[0].shape, parameters[-1].shape)
     columns = [np.broadcast_to(each, shape).reshape(-1) for each in arrays]
-    value = _in_blocks(formula, columns, columns[0].dtype)
-    if value is None and columns[0].dtype != np.float64:
-        value = _in_blocks(formula, columns, np.dtype(np.float64))
-    if value is None:
+    found = _in_blocks(formula, columns, columns[0].dtype)
+    if found is None and columns[0].dtype != np.float64:
+        found = _in_blocks(formula, columns, np.dtype(np.float64))
+    if found is None:
         return None
+    value, error = found
     eps = float(np.finfo(value.dtype).eps)
-    error = value * value.dtype.type(rounding if eps < rounding else rounding + eps)
+    np.multiply(value, value.dtype.type(rounding if eps < rounding else rounding + eps), out=error)
     return torch.from_numpy(value).reshape(shape), torch.from_numpy(error).reshape(shape)
 
 
 def _in_blocks(
     formula: Callable[..., Array], columns: Sequence[Array], dtype: np.dtype[Any]
-) -> Array | None:
-    """The divergences in a precision; ``None`` where that has no number for one of them."""
-    value = np.empty(len(columns[0]), dtype)
+) -> tuple[Array, Array] | None:
+    """The divergences in a precision, and memory for their errors: one piece, as that costs less.
+
+    ``None`` where the precision has no number for one of them.
+    """
+    value, error = np.empty((2, len(columns[0])), dtype)
     with np.errstate(all="ignore"):
         for start in range(0, len(value), _STEP):
             block = (each[start : start + _STEP] for each in columns)
             found = formula(*(each.astype(np.float64, copy=False) for each in block))
             if not _holds(value[start : start + _STEP], found):
                 return None
-    return value
+    return value, error
 
 
 def _holds(value: Array, found: Array) -> bool:
@@ -138,16 +144,48 @@ def poisson(rate: Array, other: Array) -> Array:
 def half_normal(scale: Array, other: Array) -> Array:
     """Half of that of the ratio of the variances."""
     share = (scale - other) / other
-    return remainder(share, scale, other, np.empty_like(share)) + share * share / 2
+    share *= share
+    share *= 0.5
+    share += _of_ratio(scale, other)
+    return share
 
 
 def bernoulli(probs: Array, other: Array) -> Array:
     """Those of two rates, of success and of failure."""
-    failure, gap = 1 - probs, other - probs
-    success = remainder(gap / probs, other, probs, np.empty_like(gap))
-    success *= probs
-    success += failure * remainder(-gap / failure, 1 - other, failure, gap)
-    return success
+    return _of_trial(probs, 1 - probs, other, 1 - other, probs - other)
+
+
+def bernoulli_of_logits(logit: Array, other: Array) -> Array:
+    """The same, of which neither rate is had as 1 less the other."""
+    (success, failure), (own, rest) = map(_of_logit, (logit, other))
+    gap = np.expm1(logit - other)
+    gap *= own
+    gap *= failure
+    return _of_trial(success, failure, own, rest, gap)
+
+
+def binomial(count: Array, probs: Array, _: Array, other: Array) -> Array:
+    """That of one trial, times how many there are."""
+    return count * bernoulli(probs, other)
+
+
+def _of_trial(success: Array, failure: Array, own: Array, rest: Array, gap: Array) -> Array:
+    """By the probabilities under p and under q, and what success under p is likelier by."""
+    lost = remainder(rest, failure, np.empty_like(gap), gap)
+    lost *= failure
+    np.negative(gap, out=gap)
+    found = remainder(own, success, np.empty_like(gap), gap)
+    found *= success
+    found += lost
+    return found
+
+
+def _of_logit(logit: Array) -> tuple[Array, Array]:
+    """The probabilities of success and of failure."""
+    odds = np.exp(logit)
+    failure = 1 / (1 + odds)
+    odds *= failure
+    return odds, failure
 
 
 def geometric(probs: Array, other: Array) -> Array:
@@ -179,7 +217,7 @@ def cauchy(loc: Array, scale: Array, other: Array, unit: Array) -> Array:
 def pareto(scale: Array, alpha: Array, other: Array, shape: Array) -> Array:
     """That of the ratio of the shapes, and what lies between the beginnings."""
     found: Array = _of_ratio(shape, alpha) + shape * np.log1p((scale - other) / other)
-    found[scale < other] = np.inf
+    np.copyto(found, np.inf, where=scale < other)
     return found
 
 
@@ -187,7 +225,7 @@ def uniform(low: Array, high: Array, other_low: Array, other_high: Array) -> Arr
     """The logarithm of the ratio of the widths."""
     below, above = low - other_low, other_high - high
     found: Array = np.log1p((below + above) / (high - low))
-    found[(below < 0) | (above < 0)] = np.inf
+    np.copyto(found, np.inf, where=np.minimum(below, above) < 0)
     return found
 
 
@@ -208,28 +246,29 @@ def _of_extremes(shift: Array, scale: Array, unit: Array) -> Array:
 
 
 def _log_ratio(own: Array, other: Array) -> Array:
-    share = (own - other) / other
-    near = np.abs(share) < _CLOSE
-    found: Array = np.log(own / other, out=share.copy(), where=~near)
-    return np.log1p(share, out=found, where=near)
+    share = own - other
+    share /= other
+    low = np.flatnonzero(share < -_CLOSE)
+    found: Array = np.log1p(share, out=share)
+    found.put(low, np.log(own.take(low) / other.take(low)))
+    return found
 
 
 def _of_ratio(own: Array, other: Array) -> Array:
-    share = own - other
-    share /= other
-    return remainder(share, own, other, np.empty_like(share))
+    return remainder(own, other, np.empty_like(own))
 
 
 def _excess(x: Array) -> Array:
     r""":math:`e^x - 1 - x` to full relative precision."""
     found: Array = np.expm1(x)
     found -= x
-    near = np.abs(x) < _NEAR
-    if near.any():
-        close = x[near]
-        series = np.zeros_like(close)
-        for coefficient in reversed(_SERIES):
-            series *= close
+    near = np.flatnonzero(found < _NEAR)
+    if near.size:
+        close = x.take(near)
+        series = _SERIES[-1] * close
+        for coefficient in _SERIES[-2::-1]:
             series += coefficient
-        found[near] = close * close * series
+            series *= close
+        series *= close
+        found.put(near, series)
     return found
