@@ -174,7 +174,7 @@ def _sums(
         least, most = parts[-2].min(), parts[-1].max()
         least = np.exp(least) if sides[0].logs else least
     totals = parts[: 2 + sum(each.number for each in kinds)].sum(-1)
-    for place in blocks(len(totals[0]), columns - whole):
+    for place in blocks(len(totals[0]), columns - whole) if whole < columns else ():
         rest, smallest = _without(kinds, sides, place, whole)
         totals[:, place[0]] += rest
         least = min(least, smallest) if _by_quotients(kinds) else least

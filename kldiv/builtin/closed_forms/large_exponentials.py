@@ -74,7 +74,7 @@ _FORMATS = {
 
 
 def exponential(x: Tensor) -> Tensor:
-    r"""The exponential of numbers up to some tens, to two units of float32 or :math:`10^{-13}`.
+    r"""The exponential of numbers up to some tens, to three units of float32 or :math:`10^{-13}`.
 
     What would underflow is a number hardly above 0, also at :math:`-\infty`.
     """
