@@ -40,7 +40,7 @@ def truth(p, q):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("gap", [1.0, 1e-2, 1e-6, 0.0])
-@pytest.mark.parametrize("size", [1, 2, 5, 12])
+@pytest.mark.parametrize("size", [1, 2, 6])
 def test_the_divergences_of_vectors_are_true_to_their_errors(size, gap, dtype):
     p, q = vectors(size, gap, dtype)
     with not_compiled():
@@ -89,7 +89,7 @@ def test_bad_parameters_are_refused_as_ever():
 @pytest.mark.slow
 @pytest.mark.skipif(no_compiler() is not None, reason=str(no_compiler()))
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("size", [2, 5])
+@pytest.mark.parametrize("size", [1, 2])
 def test_compiled_they_are_what_they_are_as_written(size, dtype):
     for count in (1000, 77):
         p, q = vectors(size, 1.0, dtype, count)

@@ -59,8 +59,8 @@ def test_without_a_compiler_the_front_door_says_so_and_what_to_do(monkeypatch):
             "kl",
         ),
         (
-            MultivariateNormal(torch.zeros(13), scale_tril=torch.eye(13)),
-            MultivariateNormal(torch.ones(13), scale_tril=torch.eye(13)),
+            MultivariateNormal(torch.zeros(7), scale_tril=torch.eye(7)),
+            MultivariateNormal(torch.ones(7), scale_tril=torch.eye(7)),
             "kl",
         ),
     ],

@@ -40,7 +40,7 @@ class Exact:
     """A closed form of the pair: of a plugin, or, for ``kl``, registered with torch.
 
     Some are compiled, where that is asked for: sums over the categories of two ``Categorical``,
-    and ``kl`` between ``Normal``, and between ``MultivariateNormal`` of up to 12 dimensions given
+    and ``kl`` between ``Normal``, and between ``MultivariateNormal`` of up to 6 dimensions given
     by ``scale_tril``. Compiled values carry no gradients. The first of a kind takes many seconds,
     in which ``torch.compile`` runs a C++ compiler: it is for millions of numbers, and many calls.
 
