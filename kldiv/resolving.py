@@ -125,6 +125,9 @@ def as_estimator(
                 "estimator must be a name or an estimator object such as kldiv.Quadrature(), "
                 f"got {estimator!r}"
             )
+        if isinstance(estimator, Exact) and not estimator.rules:
+            name = None if divergence is None else divergence.name
+            return replace(estimator, rules=closed_forms(name))
         return estimator
     rungs = ladder(divergence)
     if estimator == "auto":

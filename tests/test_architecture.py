@@ -16,7 +16,7 @@ ROOT = Path(kldiv.__file__).parent
 LAYERS = (
     ("errors", "importing"),
     ("isolation", "specs"),
-    ("blocks", "hookspecs", "lazy", "numerics", "tables"),
+    ("blocks", "compiling", "hookspecs", "lazy", "numerics", "tables"),
     ("estimate",),
     ("definitions", "entry", "plugin"),
     ("registry",),
@@ -35,6 +35,7 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 FOR_OUTSIDERS = {
     "blocks",
     "closed_form",
+    "compiling",
     "definitions",
     "errors",
     "estimate",

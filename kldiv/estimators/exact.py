@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, ExponentialFamily, Independent, kl
 
 from kldiv.closed_form import ArrayRule, Rule
+from kldiv.compiling import no_compiler
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.precision import nudged
 from kldiv.errors import NotAvailable
@@ -39,11 +40,19 @@ _CAUTION = 8.0  # a rounding error may be some times what two tries show of it
 class Exact:
     """A closed form of the pair: of a plugin, or, for ``kl``, registered with torch.
 
+    Some are compiled, where that is asked for: sums over the categories of two ``Categorical``,
+    and ``kl`` between ``Normal``, and between ``MultivariateNormal`` of up to 6 dimensions given
+    by ``scale_tril``. Compiled values carry no gradients. The first of a kind takes many seconds,
+    in which ``torch.compile`` runs a C++ compiler: it is for millions of numbers, and many calls.
+
     Arguments:
-        rules: The closed forms and rules to choose from, besides torch's.
+        rules: The closed forms and rules to choose from, besides torch's; where there are none,
+            :func:`kldiv.divergence` takes those of all plugins.
+        compiled: Whether to take functions that are compiled, and refuse where there are none.
     """
 
     rules: tuple[Rule, ...] = ()
+    compiled: bool = False
 
     name = "exact"
 
@@ -56,7 +65,8 @@ class Exact:
         rule = next(self._covering(problem.divergence, p, q), None)
         if rule is not None:
             problem.notes[self.name] = rule
-            return None
+            plain = not self.compiled
+            return None if plain else self._why_not_compiled(rule, p, q, problem.divergence)
         types = f"{type(p).__name__} and {type(q).__name__}"
         return f"no closed form of {problem.divergence} between {types} is registered"
 
@@ -65,8 +75,7 @@ class Exact:
         known, divergence = problem.notes.get(self.name), problem.divergence
         p, q = problem.p.given, problem.q.given
         if isinstance(known, ArrayRule) and p is not None and q is not None:
-            prepared = problem.notes.get(_PREPARED)
-            found = prepared[0] if prepared else known.of_arrays(p, q, divergence)
+            found = self._of_arrays(known, p, q, problem)
             if found is not None:
                 return self._estimate(problem, *found)
         p, q = problem.p.distribution, problem.q.distribution
@@ -78,6 +87,28 @@ class Exact:
                 error = _rounding(rule, value.detach(), p, q, divergence)
                 return self._estimate(problem, value, error)
         raise NotAvailable(f"no closed form covers {p!r} and {q!r} under {divergence}")
+
+    def _of_arrays(
+        self, rule: ArrayRule, p: Distribution, q: Distribution, problem: Problem
+    ) -> tuple[Tensor, Tensor] | None:
+        """What was prepared, or is compiled; without a compiler where that has no number."""
+        prepared = problem.notes.get(_PREPARED)
+        if prepared is None and self.compiled:
+            prepared = rule.compiled(p, q, [problem.divergence])
+        if prepared is None or (self.compiled and prepared[0] is None):
+            return rule.of_arrays(p, q, problem.divergence)
+        found: tuple[Tensor, Tensor] | None = prepared[0]
+        return found
+
+    def _why_not_compiled(
+        self, rule: Rule, p: Distribution, q: Distribution, divergence: Divergence
+    ) -> str | None:
+        if isinstance(rule, ArrayRule) and rule.compiles(p, q, divergence):
+            return no_compiler()
+        return (
+            f"nothing is compiled for {divergence} between {p} and {q} as they were given, nor "
+            "where gradients pass through them; leave compiled=True out"
+        )
 
     def _estimate(self, problem: Problem, value: Tensor, error: Tensor) -> Estimate:
         reason = ""
@@ -102,15 +133,16 @@ def prepare(problems: Sequence[tuple[Exact, Problem]]) -> None:
     Arguments:
         problems: Problems of the same two sides, each with what is to estimate it.
     """
-    groups: dict[int, list[Problem]] = {}
+    groups: dict[tuple[int, bool], list[Problem]] = {}
     for exact, problem in problems:
-        exact.why_not(problem)
+        covered = exact.why_not(problem) is None
         rule = problem.notes.get(exact.name)
-        if isinstance(rule, ArrayRule):
-            groups.setdefault(id(rule), []).append(problem)
-    for group in groups.values():
+        if covered and isinstance(rule, ArrayRule):
+            groups.setdefault((id(rule), exact.compiled), []).append(problem)
+    for (_, compiled), group in groups.items():
         rule, (p, q) = group[0].notes[Exact.name], (group[0].p.given, group[0].q.given)
-        found = rule.together(p, q, [problem.divergence for problem in group])
+        together = rule.compiled if compiled else rule.together
+        found = together(p, q, [problem.divergence for problem in group])
         for problem, one in zip(group, found, strict=True):
             problem.notes[_PREPARED] = (one,)
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,8 +58,12 @@ from kldiv.builtin.divergences.renyi import RenyiAtInfinity
 from kldiv.closed_form import ArrayRule
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.precision import as_double
+from kldiv.lazy import deferred
 
 __all__ = ["CLOSED_FORMS", "GaussianRule", "kl_gaussian_gaussian", "renyi_gaussian_gaussian"]
+
+_compiles = deferred("kldiv.builtin.closed_forms.normal_compiled:compiles")
+_compiled_kl = deferred("kldiv.builtin.closed_forms.normal_compiled:compiled_kl")
 
 _ROUNDING = 1e-13
 _SMALL = 100.0  # a bound of a condition number that needs not be sharper
@@ -192,6 +197,16 @@ class GaussianRule(ArrayRule):
         if type(p) is type(q) is MultivariateNormal:
             return _kl_of_vectors(p, q)
         return kl_of_scalars(p, q)
+
+    def compiles(self, p: Distribution, q: Distribution, divergence: Divergence) -> bool:
+        """Whether it is KL between scalars, or vectors of some dimensions given by factors."""
+        return type(divergence) is KL and bool(_compiles(p, q))
+
+    def compiled(
+        self, p: Distribution, q: Distribution, divergences: Sequence[Divergence]
+    ) -> Sequence[tuple[Tensor, Tensor] | None]:
+        """That of KL, in one pass over the pairs."""
+        return [_compiled_kl(p, q) for _ in divergences]
 
     def error_of(
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence

@@ -11,10 +11,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from kldiv.blocks import Array
+from kldiv.builtin.closed_forms.kinds_of_sums import sums_of
 from kldiv.builtin.closed_forms.large_categories import kl_of_large
 from kldiv.builtin.closed_forms.large_side import LargeSide
 from kldiv.builtin.closed_forms.large_sums import f_divergences_of_large
-from kldiv.builtin.closed_forms.shared_sums import shared_sums, sums_of
+from kldiv.builtin.closed_forms.shared_sums import shared_sums
 from kldiv.builtin.divergences.kl import KL
 from kldiv.definitions.divergence import Divergence, FDivergence
 
