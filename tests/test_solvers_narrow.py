@@ -27,7 +27,7 @@ HOPELESS = (
 
 @pytest.mark.parametrize(("points", "family"), HOPELESS)
 def test_points_that_are_equal_or_on_a_line_are_refused(points, family):
-    with pytest.raises(kldiv.NotAvailable, match="no member .* is nearest .* 'normal"):
+    with pytest.raises(kldiv.NotAvailable, match="is nearest to"):
         kldiv.fit(points, family)
 
 
