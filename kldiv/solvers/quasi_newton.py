@@ -40,7 +40,8 @@ __all__ = ["QuasiNewton"]
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _POLISH = 4
 _ROUNDING = 1e-14  # a fall that counts as progress, of 1 + |loss|,
-_PROGRESS = 0.05  # on shared nodes a share of the objective's resolution
+_PROGRESS = 0.05  # on shared nodes a share of the objective's resolution,
+_ZIGZAG = 200.0  # with kinks, across which a descent goes to and fro, many of it
 _EXACT = 2e-3  # of that resolution: a gradient that is not made smaller
 _FINER = 4  # times that finer nodes may be asked for
 _NEAR = 1e-6  # a gradient that other nodes may leave where a row has settled
@@ -101,7 +102,7 @@ class QuasiNewton:
             for state in self._settled(objective, last):
                 last = state
                 yield last
-            if not getattr(objective.divergence, "kinks", ()):
+            if not _has_kinks(objective):
                 return
             theta, lower = beyond_plateaus(objective, *last[:2])
             if not lower.any():
@@ -124,7 +125,7 @@ class QuasiNewton:
         theta, loss, gradient = state
         settled = ~loss.isfinite() | (gradient.abs().amax(-1) <= (_NEAR if fine else 0.0))
         stalled, inverse = torch.zeros_like(loss), None
-        least = _PROGRESS * objective.resolution if objective.kept.shared else _ROUNDING
+        least = _progress(objective)
         for index in range(self.steps):
             settled = settled | (gradient.abs().amax(-1) <= self.tolerance) | (stalled >= _STALLED)
             if settled.all():
@@ -141,6 +142,18 @@ class QuasiNewton:
             inverse = _updated(inverse, moved.point - theta, moved.gradient - gradient)
             theta, loss, gradient = moved.point, moved.loss, moved.gradient
             yield theta, loss, gradient
+
+
+def _has_kinks(objective: Objective) -> bool:
+    """Whether the integrand has kinks: the objective may have them too."""
+    return bool(getattr(objective.divergence, "kinks", ()))
+
+
+def _progress(objective: Objective) -> float:
+    """A fall that counts as progress, relative to 1 + |loss|."""
+    if _has_kinks(objective):
+        return _ZIGZAG * objective.resolution
+    return _PROGRESS * objective.resolution if objective.kept.shared else _ROUNDING
 
 
 def _fresh(objective: Objective, theta: Tensor, moving: Tensor) -> Tensor:
