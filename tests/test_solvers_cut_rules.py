@@ -87,3 +87,16 @@ def test_two_densities_that_are_the_same_are_0_apart():
     same = DistributionTarget(BUMPS.expand(torch.Size([6])))
     value, _ = rule.divergence(TotalVariation(), same, forward=True)
     assert value.tolist() == pytest.approx([0.0] * 6, abs=1e-30)
+
+
+def test_a_density_whose_rounding_takes_from_its_mass_asks_for_no_other_cells():
+    objective = objective_of(BUMPS, "student_t", "total_variation", forward=True)
+    theta = torch.tensor([[0.5, 1.0, 1.0], [19.5, 3.0, 1.3]], dtype=F64)
+    objective(theta)
+    rule = objective.kept.rule
+    assert isinstance(rule, CutRule)
+    objective(theta + 1e-3)
+    assert objective.kept.rule is rule
+    narrow = theta - torch.tensor([0.0, 0.0, 12.0], dtype=F64)
+    objective(narrow)
+    assert objective.kept.rule is not rule

@@ -28,12 +28,13 @@ from kldiv.estimators.integrals.layout import domain_of
 from kldiv.estimators.problem import Problem
 from kldiv.solvers.crossings import crossings
 from kldiv.solvers.line_coordinates import Line
-from kldiv.solvers.rules import NEARLY, Rule
+from kldiv.solvers.rules import Rule
 
 __all__ = ["CutRule", "rule_on_line"]
 
 _NODES_A_CELL = 8  # of an adaptive rule, of which one cell is made
 _NEIGHBOURS = 3.0  # times more than where they were made cells may miss of a mass
+_MOST_ROUNDING = 1e4  # times more than nodes may miss
 _MOST_CUTS = 64  # beyond them cells are not cut at the kinks of a target
 
 
@@ -153,7 +154,7 @@ def rule_on_line(
         levels = tuple(level if forward else -level for level in kinks)
         cut = _in_cells(rule, _line(rule, target, member), log_density, levels)
         _, unseen, gaps = cut.judged(divergence, member, forward=forward)
-        if bool((torch.maximum(unseen / NEARLY, gaps) <= 1).all()):
+        if bool((torch.maximum(unseen / _MOST_ROUNDING, gaps) <= 1).all()):
             return replace(cut, rounding=(_NEIGHBOURS * unseen).clamp_min(1))
     return replace(rule, kinked=not kinks)  # with kinks that are not cut, all rules are rough
 

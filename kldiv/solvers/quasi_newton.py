@@ -10,7 +10,8 @@ halved until the objective has fallen by Armijo's rule, and
     \rho = 1 / s^\top y.
 
 A few Newton steps with the Hessian by differences of gradients then take the last digits. Of
-divergences with kinks, rows that ended at the edge of a plateau go on beyond it.
+divergences with kinks, rows that ended at the edge of a plateau go on beyond it, and the lowest
+are moved to kinks where they are minima.
 
 References:
     Numerical Optimization (Nocedal and Wright, 2006), algorithms 3.1 and 6.1, equation 6.17,
@@ -29,6 +30,7 @@ from torch import Tensor
 from kldiv.errors import InvalidArgument
 from kldiv.solvers.curvature import absolute_inverse, hessian, newton_step
 from kldiv.solvers.finer_nodes import relaid
+from kldiv.solvers.kinks import at_kinks, has_kinks
 from kldiv.solvers.line_search import backtrack
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.plateaus import beyond_plateaus
@@ -92,7 +94,8 @@ class QuasiNewton:
                 if recorder.stopped:
                     break
         left, signs = blocks.ends(last) if blocks.split else (None, None)
-        return Run(*last, recorder.steps, recorder.stopped, decrement=left, signature=signs)
+        run = Run(*last, recorder.steps, recorder.stopped, decrement=left, signature=signs)
+        return run if blocks.split or recorder.stopped else at_kinks(objective, run)
 
     def _states(self, objective: Objective, starts: Tensor) -> Iterator[State]:
         """The starts, then every step of the descent and of its Newton finish."""
@@ -102,7 +105,7 @@ class QuasiNewton:
             for state in self._settled(objective, last):
                 last = state
                 yield last
-            if not _has_kinks(objective):
+            if not has_kinks(objective):
                 return
             theta, lower = beyond_plateaus(objective, *last[:2])
             if not lower.any():
@@ -144,14 +147,9 @@ class QuasiNewton:
             yield theta, loss, gradient
 
 
-def _has_kinks(objective: Objective) -> bool:
-    """Whether the integrand has kinks: the objective may have them too."""
-    return bool(getattr(objective.divergence, "kinks", ()))
-
-
 def _progress(objective: Objective) -> float:
     """A fall that counts as progress, relative to 1 + |loss|."""
-    if _has_kinks(objective):
+    if has_kinks(objective):
         return _ZIGZAG * objective.resolution
     return _PROGRESS * objective.resolution if objective.kept.shared else _ROUNDING
 
