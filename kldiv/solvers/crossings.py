@@ -8,6 +8,8 @@ import torch
 
 from torch import Tensor
 
+from kldiv.estimators.integrals.crossings import touches
+
 __all__ = ["crossings"]
 
 _MOST = 24  # crossings: rounding makes more where a function is level
@@ -58,26 +60,13 @@ def crossings(
 def _with_touches(
     function: Callable[[Tensor], Tensor], y: Tensor, values: Tensor, level: float
 ) -> tuple[Tensor, Tensor]:
-    """Places, with those between them at which a function may cross a value and come back.
-
-    They are the vertices of parabolas through three neighbours of which the middle one is nearest
-    to the value, and that reach it or nearly do.
-    """
-    before, here, after = (each - level for each in (values[:-2], values[1:-1], values[2:]))
-    left, right = y[1:-1] - y[:-2], y[2:] - y[1:-1]
-    first, second = (here - before) / left, (after - here) / right
-    bend = (second - first) / (left + right)
-    slope = (first * right + second * left) / (left + right)
-    shift = -slope / (2 * bend)
-    away = (here + slope * shift / 2) * here.sign()
-    near = (here.abs() <= before.abs()) & (here.abs() <= after.abs()) & (away < here.abs() / 2)
-    alike = (before.sign() == here.sign()) & (here.sign() == after.sign())
-    near = near & alike & (bend * here > 0) & (shift > -left) & (shift < right)
+    """Places, with those between them at which a function may cross a value and come back."""
+    near, vertex = touches(y, values - level)
     most = min(_MOST, int(near.sum(0).max()))
     if not most:
         return y, values
     which = near.to(torch.uint8).argsort(dim=0, descending=True, stable=True)[:most]
-    vertex = (y[1:-1] + torch.where(near, shift, 0.0)).gather(0, which)
+    vertex = vertex.gather(0, which)
     order = torch.cat([y, vertex]).argsort(dim=0, stable=True)
     more = torch.cat([values, function(vertex)])
     return torch.cat([y, vertex]).gather(0, order), more.gather(0, order)
