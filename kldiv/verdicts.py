@@ -81,6 +81,12 @@ def _besides(run: Run, ends: Endpoints, unit: str) -> str:
     """What else is known of an end that is a minimum."""
     if run.because:
         return f"; {run.because}"
+    if ends.kink is not None and bool(ends.pick(ends.kink).isfinite().all()):
+        left = with_unit(f"{float(ends.pick(ends.kink).max()):.1g}", unit)
+        return (
+            "; as at a kink, no gradient vanishes: the objective rises in all directions tried, "
+            f"and the planes that touch it leave at most about {left} to be gained"
+        )
     if ends.excess is None:
         return ""
     left = f"{float(ends.pick(ends.excess).max()):.1g}"
@@ -98,6 +104,18 @@ def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str) -> str:
         return (
             "Not converged: with the most that are allowed, other draws or nodes would gain about "
             f"{with_unit(f'{unseen:.2g}', unit)}; give solver=kldiv.FixedDraws(most=...) more."
+        )
+    if run.endless:
+        names = " and ".join(run.endless)
+        return (
+            f"Not converged: after {steps} steps the objective neither rises nor falls by much "
+            f"along {names}, however far: a minimum is approached at infinity only, or lies "
+            f"elsewhere; hold {names} fixed or give other starts."
+        )
+    if bool((ends.pick(ends.decrement).isinf() & (ends.pick(ends.signature) == 0).all(-1)).any()):
+        return (
+            f"Not converged: after {steps} steps it stands on a plateau: the objective does not "
+            "rise nearby in all directions; give other starts or another family."
         )
     left = ends.pick(ends.decrement).square().max() / 2
     norm = ends.pick(run.gradient).norm(dim=-1).max()

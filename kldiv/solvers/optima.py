@@ -70,6 +70,8 @@ class Endpoints:
         proven: Whether theory says that they are minima.
         excess: How many nats they may be above the optimum because draws are few, with shape
             :math:`(S, *)`.
+        kink: What may be left to be gained at ends that are minima at kinks, with shape
+            :math:`(S, *)`, NaN elsewhere.
     """
 
     theta: Tensor
@@ -79,6 +81,7 @@ class Endpoints:
     resolution: float
     proven: bool = False
     excess: Tensor | None = None
+    kink: Tensor | None = None
 
     @cached_property
     def settled(self) -> Tensor:
@@ -88,7 +91,8 @@ class Endpoints:
         still = self.decrement.square() / 2 <= self.resolution * (1 + self.loss.abs())
         if self.excess is not None:
             still = still & (self.excess <= EXCESS)
-        return still & (self.signature >= 0).all(-1) & self.loss.isfinite()
+        smooth = still & (self.signature >= 0).all(-1) & self.loss.isfinite()
+        return smooth if self.kink is None else smooth | self.kink.isfinite()
 
     @cached_property
     def best(self) -> Tensor:
@@ -129,7 +133,8 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
         signs = torch.zeros_like(run.theta, dtype=torch.int32)
     else:
         left, signs = _looked_at(objective, run)
-    return Endpoints(run.theta, run.loss, left, signs, objective.resolution, run.proven, excess)
+    found = run.theta, run.loss, left, signs, objective.resolution
+    return Endpoints(*found, run.proven, excess, run.kink)
 
 
 def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,8 @@ halved until the objective has fallen by Armijo's rule, and
     \rho = 1 / s^\top y.
 
 A few Newton steps with the Hessian by differences of gradients then take the last digits. Of
-divergences with kinks, rows that ended at the edge of a plateau go on beyond it.
+divergences with kinks, rows that ended at the edge of a plateau go on beyond it, and the lowest
+are moved to kinks where they are minima.
 
 References:
     Numerical Optimization (Nocedal and Wright, 2006), algorithms 3.1 and 6.1, equation 6.17,
@@ -29,6 +30,7 @@ from torch import Tensor
 from kldiv.errors import InvalidArgument
 from kldiv.solvers.curvature import absolute_inverse, hessian, newton_step
 from kldiv.solvers.finer_nodes import relaid
+from kldiv.solvers.kinks import at_kinks, has_kinks
 from kldiv.solvers.line_search import backtrack
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.plateaus import beyond_plateaus
@@ -40,7 +42,8 @@ __all__ = ["QuasiNewton"]
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _POLISH = 4
 _ROUNDING = 1e-14  # a fall that counts as progress, of 1 + |loss|,
-_PROGRESS = 0.05  # on shared nodes a share of the objective's resolution
+_PROGRESS = 0.05  # on shared nodes a share of the objective's resolution,
+_ZIGZAG = 200.0  # with kinks, across which a descent goes to and fro, many of it
 _EXACT = 2e-3  # of that resolution: a gradient that is not made smaller
 _FINER = 4  # times that finer nodes may be asked for
 _NEAR = 1e-6  # a gradient that other nodes may leave where a row has settled
@@ -91,7 +94,8 @@ class QuasiNewton:
                 if recorder.stopped:
                     break
         left, signs = blocks.ends(last) if blocks.split else (None, None)
-        return Run(*last, recorder.steps, recorder.stopped, decrement=left, signature=signs)
+        run = Run(*last, recorder.steps, recorder.stopped, decrement=left, signature=signs)
+        return run if blocks.split or recorder.stopped else at_kinks(objective, run)
 
     def _states(self, objective: Objective, starts: Tensor) -> Iterator[State]:
         """The starts, then every step of the descent and of its Newton finish."""
@@ -101,7 +105,7 @@ class QuasiNewton:
             for state in self._settled(objective, last):
                 last = state
                 yield last
-            if not getattr(objective.divergence, "kinks", ()):
+            if not has_kinks(objective):
                 return
             theta, lower = beyond_plateaus(objective, *last[:2])
             if not lower.any():
@@ -124,7 +128,7 @@ class QuasiNewton:
         theta, loss, gradient = state
         settled = ~loss.isfinite() | (gradient.abs().amax(-1) <= (_NEAR if fine else 0.0))
         stalled, inverse = torch.zeros_like(loss), None
-        least = _PROGRESS * objective.resolution if objective.kept.shared else _ROUNDING
+        least = _progress(objective)
         for index in range(self.steps):
             settled = settled | (gradient.abs().amax(-1) <= self.tolerance) | (stalled >= _STALLED)
             if settled.all():
@@ -141,6 +145,13 @@ class QuasiNewton:
             inverse = _updated(inverse, moved.point - theta, moved.gradient - gradient)
             theta, loss, gradient = moved.point, moved.loss, moved.gradient
             yield theta, loss, gradient
+
+
+def _progress(objective: Objective) -> float:
+    """A fall that counts as progress, relative to 1 + |loss|."""
+    if has_kinks(objective):
+        return _ZIGZAG * objective.resolution
+    return _PROGRESS * objective.resolution if objective.kept.shared else _ROUNDING
 
 
 def _fresh(objective: Objective, theta: Tensor, moving: Tensor) -> Tensor:

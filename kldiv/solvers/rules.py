@@ -2,8 +2,9 @@ r"""Nodes and weights at which a fit's objective is a plain sum.
 
 For a fit, p does not change: its log density is computed once for each set of nodes, and a step
 costs one evaluation of q. A rule made for one q serves its neighbours, until a check says
-otherwise: the mass of q on the nodes must be 1, and the embedded coarse rule must agree. Only
-where q has kinks on a line, whose places are edges of cells, a rule serves nobody else.
+otherwise: the mass of q on the nodes must be 1, and the embedded coarse rule must agree. Where
+integrands have kinks on a line, a rule is cut at those of each q; where that cannot be done the
+edges of its cells are at the kinks of one q, and it serves nobody else.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from torch import Tensor
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.support import box
 from kldiv.definitions.target import Target
-from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.estimators.integrands import densities, in_sight, past_poles
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.quadrature import Quadrature
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GAP", "MASS", "NEARLY", "Rule", "has_moving_edges", "rule_for"]
 
+_rule_on_line = deferred("kldiv.solvers.cut_rules:rule_on_line")
 _trapezium_nodes = deferred("kldiv.solvers.trapezium:trapezium_nodes")
 
 _FAR = 1e120  # a log density may be as large as its square
@@ -233,20 +234,21 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
         log_mass = sides.log_mass_p if forward else sides.log_mass_q
         mass = estimator.mass(target)[0] if sides.measures else None
 
+        def log_density(points: Tensor) -> Tensor:
+            return target.log_prob(points) - log_mass
+
         def rule(nodes: Nodes) -> Rule:
             points, weights, coarse = nodes
-            log_p = target.log_prob(points) - log_mass
-            return Rule(
-                points, weights, coarse, log_p, mass, problem.event_shape, len(target.batch_shape)
-            )
+            log_p, shape = log_density(points), problem.event_shape
+            return Rule(points, weights, coarse, log_p, mass, shape, len(target.batch_shape))
 
         if isinstance(estimator, Sum):
             return rule(_sum_nodes(problem, estimator))
         if problem.event_shape.numel() == 1:
-            member = problem.q if forward else problem.p
-            smooth = not getattr(problem.divergence, "kinks", ())  # of others, all rules are rough
-            kinked = smooth and any(each.sharp for each in landmarks(member))
-            return replace(rule(estimator.rule(sides)), kinked=kinked)
+            found: Rule = _rule_on_line(
+                problem, rule(estimator.rule(sides)), log_density, forward=forward
+            )
+            return found
         return _best(
             (rule(nodes) for nodes in _trapezium_nodes(problem)),
             lambda: rule(estimator.rule(sides)),

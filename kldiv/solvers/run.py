@@ -67,6 +67,10 @@ class Run:
         signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`, likewise.
         estimate: The divergence at each end, made afresh, of shape :math:`(S, *)`; ``None`` where
             it is still to be made.
+        kink: What may be left to be gained at ends that are minima at kinks, with shape
+            :math:`(S, *)`, NaN elsewhere; ``None`` where none was looked for.
+        endless: The names of parameters along which the objective at the best end neither rises
+            nor falls by much, however far they go.
         because: What else speaks for the end, in words that go on with the verdict.
     """
 
@@ -81,6 +85,8 @@ class Run:
     signature: Tensor | None = None
     settled: str = ""
     estimate: Estimate | None = None
+    kink: Tensor | None = None
+    endless: tuple[str, ...] = ()
     because: str = ""
 
 

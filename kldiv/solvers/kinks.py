@@ -1,0 +1,154 @@
+r"""What is known of the ends of a descent where an objective may have kinks.
+
+At a kink no gradient vanishes: the lowest ends are moved to where touching planes leave nothing to
+be gained (:mod:`kldiv.solvers.touching_planes`). And where a divergence has kinks its Hessian and
+gradient may vanish on plateaus, or on the way to infinity, so that a minimum is only what rises
+all around.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from torch import Tensor
+
+from kldiv.definitions.target import DistributionTarget
+from kldiv.estimators.integrals.landmarks import landmarks
+from kldiv.solvers.objective import Objective
+from kldiv.solvers.optima import endpoints
+from kldiv.solvers.run import Run
+from kldiv.solvers.touching_planes import NOTICED, RADII, Place, lowest_near, ways
+
+__all__ = ["LEFT", "at_kinks", "endless", "has_kinks", "moved_to_kinks", "rises"]
+
+LEFT = 1e-6
+"""What may be left to be gained at a kink, relative to 1 + the objective."""
+
+_PARAMETERS, _ROWS = 6, 3
+_AFAR = (0.0, 0.5, 1.0, 2.0, 4.0)  # in real parameters: a factor of 50 in a scale
+_LEVEL = 1e-5  # a change, relative to 1 + the objective, that is not much
+
+
+def has_kinks(objective: Objective) -> bool:
+    """Whether the integrand has kinks: the objective may have them too."""
+    return bool(getattr(objective.divergence, "kinks", ()))
+
+
+def at_kinks(objective: Objective, run: Run) -> Run:
+    """The same run, with what is known of its ends, the lowest moved to kinks.
+
+    Arguments:
+        objective: An objective without noise.
+        run: Where the starts ended.
+    """
+    run = _without_plateaus(objective, run)
+    if run.theta.ndim > 2 or run.theta.shape[-1] > _PARAMETERS or not _may_have_kinks(objective):
+        return run
+    settled = endpoints(objective, run).settled
+    if bool(settled[run.loss.nan_to_num(torch.inf).argmin()]):
+        return run
+    run = moved_to_kinks(objective, run, settled)
+    ends = endpoints(objective, run)
+    if ends.settled.any() or not has_kinks(objective):
+        return run
+    return replace(run, endless=endless(objective, ends.pick(run.theta)))
+
+
+def _may_have_kinks(objective: Objective) -> bool:
+    """Whether there may be kinks that its nodes are cut at: not in a plane, nor of draws."""
+    if not objective.by_quadrature:
+        return not objective.sampled
+    sharp = any(each.sharp for each in landmarks(DistributionTarget(objective.member)))
+    return objective.target.event_shape.numel() == 1 and (sharp or has_kinks(objective))
+
+
+def _without_plateaus(objective: Objective, run: Run) -> Run:
+    """The run with what its Hessians say, but for ends that no rise surrounds."""
+    ends = endpoints(objective, run)
+    left, signs = ends.decrement, ends.signature
+    if has_kinks(objective) and bool(ends.settled.any()):
+        flat = ends.settled & ~rises(objective, run.theta, run.loss)
+        left = torch.where(flat, torch.inf, left)
+        signs = torch.where(flat.unsqueeze(-1), 0, signs)
+    return replace(run, decrement=left, signature=signs)
+
+
+@torch.no_grad()
+def rises(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:
+    r"""Whether an objective is higher all around by more than its error, or 0 already.
+
+    Arguments:
+        objective: A divergence of densities, with kinks.
+        theta: Real vectors, with shape :math:`(S, *, P)`.
+        loss: The objective there, with shape :math:`(S, *)`.
+    """
+    least = objective.resolution * (1 + loss.abs())
+    looks = RADII[0] * ways(theta)
+    offsets = (1 + theta.abs()) * looks.reshape(len(looks), *(1,) * (theta.ndim - 1), -1)
+    error = _error(objective, theta, loss)
+    higher = objective(theta + offsets) > loss + torch.maximum(NOTICED * least, error)
+    found: Tensor = higher.all(0) | (loss.abs() <= least)
+    return found
+
+
+def moved_to_kinks(objective: Objective, run: Run, settled: Tensor) -> Run:
+    r"""The same run, its lowest ends moved to the kinks where they are minima.
+
+    Arguments:
+        objective: An objective of one problem, without noise.
+        run: Where the starts ended.
+        settled: Which ends are known to be minima, with shape :math:`(S)`.
+
+    Returns:
+        A run that says in ``kink`` what may be left to be gained at ends that are minima at kinks.
+    """
+    theta, loss, gradient = (each.clone() for each in (run.theta, run.loss, run.gradient))
+    ends, kink = endpoints(objective, run), torch.full_like(loss, torch.nan)
+    lowest = loss[settled].min() if bool(settled.any()) else torch.inf
+    sloping = ~settled & loss.isfinite() & (loss < lowest) & ends.decrement.isfinite()
+    open_ends = sloping.nonzero().squeeze(-1)
+    for row in open_ends[loss[open_ends].argsort()][:_ROWS]:
+        place = Place(theta[row], float(loss[row]))
+        error = float(_error(objective, theta[row], loss[row]))
+        least = LEFT * (1 + abs(place.loss))
+        if error > least:
+            continue
+        found, left = lowest_near(objective, place, error)
+        if left <= least:
+            theta[row], kink[row] = found.theta, left
+            values, slopes = objective.value_and_gradient(found.theta.unsqueeze(0))
+            loss[row], gradient[row] = values[0], slopes[0]
+    told = kink.isfinite()
+    run = replace(run, theta=theta, loss=loss, gradient=gradient, kink=kink)
+    return replace(
+        run,
+        decrement=torch.where(told, (2 * kink).sqrt(), ends.decrement),
+        signature=torch.where(told.unsqueeze(-1), 1, ends.signature),
+    )
+
+
+def _error(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:
+    """What an objective may be wrong by at real vectors: nothing, as an average over data."""
+    if not objective.by_quadrature:
+        return torch.zeros_like(loss)
+    found = objective.estimate(theta)
+    return (found.value - loss).abs() + found.error
+
+
+@torch.no_grad()
+def endless(objective: Objective, theta: Tensor) -> tuple[str, ...]:
+    r"""The parameters along which the objective neither rises nor falls by much, as far as seen.
+
+    Arguments:
+        objective: A divergence of densities, with kinks.
+        theta: A real vector, with shape :math:`(P)`.
+    """
+    axes = torch.eye(len(theta), dtype=theta.dtype, device=theta.device)
+    afar = torch.tensor(_AFAR, dtype=theta.dtype, device=theta.device).reshape(-1, 1, 1)
+    places = theta + afar * torch.cat([axes, -axes])
+    values = objective(places)
+    level = ((values - values[0]).abs() <= _LEVEL * (1 + values[0].abs())).all(0)
+    here, there = (objective.family.space.constrain(places[k, level]) for k in (0, -1))
+    return tuple(name for name in here if not torch.allclose(here[name], there[name]))
