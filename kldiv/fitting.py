@@ -36,8 +36,9 @@ from kldiv.solvers import (
     Step,
 )
 from kldiv.solvers.chunked_objective import ChunkedObjective
+from kldiv.solvers.endpoints import endpoints
 from kldiv.solvers.narrow import is_too_narrow, why_none_is_nearest
-from kldiv.solvers.optima import distinct, endpoints
+from kldiv.solvers.optima import distinct
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import Starts, check_finite, first_points
 from kldiv.solvers.threads import few_threads

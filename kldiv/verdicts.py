@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kldiv.definitions.family import Family
+from kldiv.solvers.endpoints import EXCESS, Endpoints
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.optima import EXCESS, Endpoints, Optimum
+from kldiv.solvers.optima import Optimum
 from kldiv.solvers.run import Run, Solver
 from kldiv.tables import with_unit
 

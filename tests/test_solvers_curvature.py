@@ -15,6 +15,7 @@ from kldiv.solvers.curvature import (
     decrement,
     decrement_and_signature,
     hessian,
+    hessian_seen,
     newton_step,
     signature,
 )
@@ -136,3 +137,14 @@ def test_the_decrement_and_the_signature_are_had_together():
     left, signs = decrement_and_signature(hessians, gradient)
     assert torch.equal(left, decrement(hessians, gradient))
     assert torch.equal(signs, signature(hessians))
+
+
+def test_a_hessian_is_seen_where_members_are_wider_than_a_difference():
+    target = as_target([3.0, 3.0], "target")
+    parts = family_for("gumbel", target), as_divergence("kl")
+    objective = Objective(target, *parts, forward=True, estimator=as_estimator("auto"), seed=0)
+    theta = torch.tensor([[3.0, 0.0], [3.0 - 1e-7, math.log(1e-5)]], dtype=F64)
+    _, gradient = objective.value_and_gradient(theta)
+    matrix, seen = hessian_seen(objective, theta, gradient)
+    assert torch.equal(matrix, hessian(objective, theta))
+    assert seen.tolist() == [True, False]

@@ -47,6 +47,13 @@ def test_what_has_a_nearest_member_is_fitted(points, family, scale):
     assert float(fit.parameters["scale"]) == pytest.approx(scale, rel=1e-9)
 
 
+@pytest.mark.parametrize("family", ["gumbel", "weibull"])
+def test_a_search_that_narrows_without_end_is_not_converged(family):
+    with pytest.warns(kldiv.ConvergenceWarning, match="on a slope"):
+        fit = kldiv.fit([3.0, 3.0], family)
+    assert not fit.converged
+
+
 def test_it_says_nothing_of_other_targets_and_of_members_as_wide_as_the_data():
     data = SampleTarget(torch.tensor([1.0, 2.0], dtype=torch.float64))
     narrow = Normal(torch.tensor(1.5, dtype=torch.float64), 1e-16)

@@ -8,7 +8,8 @@ import torch
 import kldiv
 
 from kldiv.registries import families
-from kldiv.solvers.optima import Endpoints, Optimum
+from kldiv.solvers.endpoints import Endpoints
+from kldiv.solvers.optima import Optimum
 from kldiv.solvers.run import Run
 from kldiv.verdicts import verdict_on
 

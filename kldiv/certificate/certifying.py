@@ -11,8 +11,8 @@ from kldiv.certificate.diagnostics import Diagnostics
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.target import DistributionTarget
 from kldiv.lazy import deferred
+from kldiv.solvers.endpoints import Endpoints
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.optima import Endpoints
 from kldiv.solvers.run import Run
 
 __all__ = ["certify"]

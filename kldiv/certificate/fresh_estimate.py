@@ -8,8 +8,8 @@ import torch
 
 from kldiv.estimate import Estimate, finished
 from kldiv.estimators import Estimator, Ladder
+from kldiv.solvers.endpoints import Endpoints
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.optima import Endpoints
 from kldiv.solvers.run import Run
 from kldiv.solvers.threads import few_threads
 

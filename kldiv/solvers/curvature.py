@@ -24,22 +24,48 @@ __all__ = [
     "decrement",
     "decrement_and_signature",
     "hessian",
+    "hessian_seen",
     "newton_step",
     "signature",
 ]
 
 _DIFFERENCE = 1e-4
 _TINY = 1e-150  # what no scale is below
+_UNEVEN = 0.5  # of the change of a gradient: what its two halves may differ by
+_NOISE = 1e-8, 1e-6  # of gradients, and of the largest change
 _FLAT = 1e-7  # of the largest eigenvalue, and in nats: what differences can tell from 0
 
 
 def hessian(objective: Objective, theta: Tensor) -> Tensor:
     r"""The Hessian at real vectors of shape :math:`(S, *, P)`, with shape :math:`(S, *, P, P)`."""
-    size = theta.shape[-1]
-    steps = _DIFFERENCE * (1 + theta.abs())
-    shifts = torch.diag_embed(steps).movedim(-2, 0)
+    return _matrix(theta, *_beside(objective, theta))
+
+
+def hessian_seen(objective: Objective, theta: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    r"""The Hessian, and whether it is one, with shape :math:`(S, *)`.
+
+    Where the two halves of a difference are not about equal, the gradient bends within it, as
+    that of members does which are narrower than the difference is long.
+    """
+    up, down = _beside(objective, theta)
+    change, bend = ((each.abs().amax(-1)) for each in (up - down, up + down - 2 * gradient))
+    noise = _NOISE[0] + _NOISE[1] * change.amax(0)
+    return _matrix(theta, up, down), ((bend <= _UNEVEN * change) | (bend <= noise)).all(0)
+
+
+def _beside(objective: Objective, theta: Tensor) -> tuple[Tensor, ...]:
+    r"""The gradients beside real vectors along each parameter, :math:`(P, S, *, P)`."""
+    shifts = torch.diag_embed(_steps(theta)).movedim(-2, 0)
     _, gradients = objective.value_and_gradient(torch.cat([theta + shifts, theta - shifts]))
-    matrix = (gradients[:size] - gradients[size:]) / (2 * steps.movedim(-1, 0).unsqueeze(-1))
+    return gradients.tensor_split(2)
+
+
+def _steps(theta: Tensor) -> Tensor:
+    return _DIFFERENCE * (1 + theta.abs())
+
+
+def _matrix(theta: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    matrix = (up - down) / (2 * _steps(theta).movedim(-1, 0).unsqueeze(-1))
     matrix = matrix.movedim(0, -2)
     return (matrix + matrix.mT) / 2
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from kldiv.errors import InvalidArgument, NotFinite
 from kldiv.solvers.curvature_pairs import CurvaturePairs
+from kldiv.solvers.endpoints import EXCESS
 from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.held_vectors import HeldVectors
 from kldiv.solvers.limited_memory import LimitedMemory
@@ -31,7 +32,6 @@ from kldiv.solvers.line_search import State, chosen
 from kldiv.solvers.natural_steps import nearer
 from kldiv.solvers.normal_draws import NormalDraws
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.optima import EXCESS
 from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["FixedDraws"]

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators.integrals.landmarks import landmarks
+from kldiv.solvers.endpoints import endpoints
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.optima import endpoints
 from kldiv.solvers.run import Run
 from kldiv.solvers.touching_planes import NOTICED, RADII, Place, lowest_near, ways
 

@@ -11,12 +11,12 @@ from torch import Tensor
 from kldiv.definitions.projected_target import ProjectedTarget
 from kldiv.estimate import Estimate
 from kldiv.solvers.curvature_pairs import CurvaturePairs
+from kldiv.solvers.endpoints import EXCESS
 from kldiv.solvers.groups import first_of, together
 from kldiv.solvers.limited_memory import LimitedMemory
 from kldiv.solvers.line_search import State, chosen
 from kldiv.solvers.normal_charts import NormalChart
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.optima import EXCESS
 from kldiv.solvers.projections import Projections
 from kldiv.solvers.quadratic import Quadratic
 from kldiv.solvers.run import Recorder, Run

@@ -1,0 +1,129 @@
+"""Where the starts of a fit ended, each end with what its Hessian says."""
+
+from __future__ import annotations
+
+import math
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+
+from torch import Tensor
+
+from kldiv.estimate import Estimate
+from kldiv.solvers.curvature import decrement_and_signature, hessian_seen
+from kldiv.solvers.finer_nodes import resolved
+from kldiv.solvers.groups import first_of
+from kldiv.solvers.lanczos import decrement_of_many, signature_of_many
+from kldiv.solvers.objective import Objective
+from kldiv.solvers.run import Run
+
+__all__ = ["EXCESS", "Endpoints", "endpoints"]
+
+EXCESS = 1e-3  # nats that draws may leave to be gained
+_MANY = 64  # parameters: beyond, a few products with the Hessian must do
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    r"""The ends of all starts.
+
+    Arguments:
+        theta: The real vectors, with shape :math:`(S, *, P)`.
+        loss: The objective there, with shape :math:`(S, *)`.
+        decrement: The Newton decrement, with shape :math:`(S, *)`.
+        signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`; of some
+            of them where parameters are many.
+        resolution: What the objective can tell apart, relative to :math:`1 + |\text{loss}|`.
+        proven: Whether theory says that they are minima.
+        excess: How many nats they may be above the optimum because draws are few, with shape
+            :math:`(S, *)`.
+        kink: What may be left to be gained at ends that are minima at kinks, with shape
+            :math:`(S, *)`, NaN elsewhere.
+    """
+
+    theta: Tensor
+    loss: Tensor
+    decrement: Tensor
+    signature: Tensor
+    resolution: float
+    proven: bool = False
+    excess: Tensor | None = None
+    kink: Tensor | None = None
+
+    @cached_property
+    def settled(self) -> Tensor:
+        """Which ends are minima as far as the Hessian can tell, with shape :math:`(S, *)`."""
+        if self.proven:
+            return torch.ones_like(self.loss, dtype=torch.bool)
+        still = self.decrement.square() / 2 <= self.resolution * (1 + self.loss.abs())
+        if self.excess is not None:
+            still = still & (self.excess <= EXCESS)
+        smooth = still & (self.signature >= 0).all(-1) & self.loss.isfinite()
+        return smooth if self.kink is None else smooth | self.kink.isfinite()
+
+    @cached_property
+    def best(self) -> Tensor:
+        """The start that ended lowest, in a minimum where one did, for each problem."""
+        if len(self.loss) == 1:
+            return torch.zeros_like(self.loss[0], dtype=torch.long)
+        ranked = torch.where(self.settled, self.loss, torch.inf)
+        fallback = torch.where(self.loss.isnan(), torch.inf, self.loss)
+        return torch.where(self.settled.any(0), ranked.argmin(0), fallback.argmin(0))
+
+    def pick(self, values: Tensor) -> Tensor:
+        r"""Of values at all ends, :math:`(S, *, P)` or :math:`(S, *)`, those at the best."""
+        if self._alone is not None:
+            return values[self._alone]
+        inner = (1,) * (values.ndim - 1 - self.best.ndim)
+        index = self.best.reshape(1, *self.best.shape, *inner)
+        return torch.take_along_dim(values, index, 0).squeeze(0)
+
+    @cached_property
+    def _alone(self) -> int | None:
+        """The number of the best start where there is a single problem."""
+        return None if self.best.ndim else int(self.best)
+
+    def of(self, estimate: Estimate) -> Estimate:
+        r"""Of estimates :math:`(S, *)` at all ends, those at the best, :math:`(*)`."""
+        value, error = self.pick(estimate.value), self.pick(estimate.error)
+        stderr = None if estimate.stderr is None else self.pick(estimate.stderr)
+        return replace(estimate, value=value, error=error, stderr=stderr)
+
+
+def endpoints(objective: Objective, run: Run) -> Endpoints:
+    """What is known of each end; those of a stochastic objective are else never minima."""
+    excess = run.excess
+    if run.decrement is not None and run.signature is not None:
+        left, signs = run.decrement, run.signature
+    elif objective.stochastic:
+        left, excess = torch.full_like(run.loss, math.inf), None
+        signs = torch.zeros_like(run.theta, dtype=torch.int32)
+    else:
+        left, signs = _looked_at(objective, run)
+    found = run.theta, run.loss, left, signs, objective.resolution
+    return Endpoints(*found, run.proven, excess, run.kink)
+
+
+def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:
+    """The Newton decrement and the signature of each end."""
+    rows, home = _distinct_rows(run.theta)
+    theta, gradient = run.theta[rows], run.gradient[rows]
+    if theta.shape[-1] > _MANY:
+        left = decrement_of_many(objective, theta, gradient)
+        signs = signature_of_many(objective, theta)
+    else:
+        matrix, known = hessian_seen(objective, theta, gradient)
+        left, signs = decrement_and_signature(matrix, gradient)
+        left = torch.where(known, left, torch.inf)
+    seen = resolved(objective, theta)
+    if seen is not None:
+        left = torch.where(seen, left, torch.inf)
+    return left[home], signs[home]
+
+
+def _distinct_rows(theta: Tensor) -> tuple[Tensor, Tensor]:
+    """The first of equal rows, and for each row its number among these."""
+    _, home = torch.unique(theta.flatten(1), dim=0, return_inverse=True)
+    return first_of(home), home

@@ -1,0 +1,87 @@
+"""What the Hessian says of the ends of a fit."""
+
+import math
+
+import torch
+
+from torch.distributions import Normal
+
+import kldiv
+
+from kldiv.solvers import Run
+from kldiv.solvers.endpoints import endpoints
+from kldiv.solvers.optima import distinct
+from tests.objectives import ended_at, logs, objective_of
+
+F64 = torch.float64
+REVERSE = {"forward": False}
+MODES = [(-5.0, 1.0), (10.0, 1.0)]
+
+
+def test_both_modes_and_the_trap_are_minima_and_a_slope_is_none():
+    objective = objective_of("bimodal", "normal", **REVERSE)
+    trap = kldiv.fit("bimodal", "normal", direction="reverse", starts={"loc": 2.5, "scale": 6.0})
+    scale = trap.parameters["scale"].item()
+    ends = ended_at(objective, logs(*MODES, (2.5, scale), (2.5, 1.0), (0.0, 3.0)))
+    assert ends.settled.tolist() == [True, True, True, False, False]
+    assert ends.signature[0].tolist() == [1, 1]
+    assert (ends.signature[3] < 0).any()
+
+
+def test_what_is_known_of_the_ends_is_not_looked_at_again():
+    objective = objective_of("bimodal", "normal", **REVERSE)
+    theta = logs(*MODES)
+    value = torch.tensor([2.0, 1.0], dtype=F64)
+    estimate = kldiv.Estimate(value, value / 10, "monte_carlo", value / 20)
+    known = {"decrement": value / 1e9, "signature": torch.ones(2, 2, dtype=torch.int32)}
+    ends = endpoints(objective, Run(theta, value, 0 * theta, [], **known))
+    assert ends.settled.all()
+    assert objective.evaluations == objective.gradients == 0
+    best = ends.of(estimate)
+    assert (float(best.value), float(best.error), float(best.stderr)) == (1.0, 0.1, 0.05)
+    assert float(distinct(objective, ends).parameters_of(ends.best)["loc"]) == MODES[1][0]
+
+
+def test_the_best_end_is_the_lowest_minimum_even_if_another_end_is_lower():
+    objective = objective_of("bimodal(weights=[0.3,0.7])", "normal", **REVERSE)
+    ends = ended_at(objective, logs((-5.0, 1.0), (10.0, 1.0), (10.0, 1.05)))
+    assert int(ends.best) == 1
+    slopes = ended_at(objective, logs((-5.0, 1.3), (10.0, 1.3)))
+    assert not slopes.settled.any()
+    assert int(slopes.best) == 1
+
+
+def test_what_is_picked_is_that_of_the_best_end_of_each_problem():
+    objective = objective_of(Normal(torch.tensor([0.0, 5.0], dtype=F64), 1.0), "normal")
+    theta = torch.tensor([[[0.0, 0.0], [0.0, 0.0]], [[5.0, 0.0], [5.0, 0.0]]], dtype=F64)
+    ends = ended_at(objective, theta)
+    assert ends.best.tolist() == [0, 1]
+    assert ends.pick(theta).tolist() == [[0, 0], [5, 0]]
+
+
+def test_ends_at_infinity_or_nowhere_are_not_the_best():
+    objective = objective_of("bimodal", "normal")
+    loss = torch.tensor([math.nan, math.inf, 4.0], dtype=F64)
+    theta = logs((0.0, 1.0), (1.0, 1.0), (2.0, 1.0))
+    ends = endpoints(objective, Run(theta, loss, torch.ones_like(theta), []))
+    assert int(ends.best) == 2
+    assert not ends.settled.any()
+
+
+def test_a_minimum_proven_by_theory_needs_no_gradient():
+    objective = objective_of("bimodal", "normal")
+    assert ended_at(objective, logs((0.0, 1.0)), proven=True).settled.all()
+
+
+def test_ends_of_a_sampled_objective_are_never_minima():
+    objective = objective_of("bimodal", "normal", estimator=kldiv.MonteCarlo(samples=100))
+    ends = ended_at(objective, logs((2.5, math.sqrt(57.25))))
+    assert not ends.settled.any()
+    assert list(distinct(objective, ends)) == [()]
+
+
+def test_an_end_where_the_gradient_bends_within_a_difference_is_no_minimum():
+    objective = objective_of([3.0, 3.0], "gumbel")
+    ends = ended_at(objective, logs((3.0 - 1e-7, 1e-5)))
+    assert ends.decrement.isposinf().all()
+    assert not ends.settled.any()
