@@ -11,7 +11,7 @@ GRID = (0.3, 8.25)
 
 @pytest.mark.parametrize("offset", [0.0, 1 / 3])
 def test_moments_on_a_line_are_those_of_the_standard_normal(offset):
-    basis, weighted = tables_of(1, "diagonal", True, True, GRID, offset).powers
+    basis, weighted, _ = tables_of(1, "diagonal", True, True, GRID, offset).powers
     expected = torch.tensor([1.0, 0.0, 1.0, 0.0, 3.0], dtype=F64)
     torch.testing.assert_close(weighted.sum(-1), expected, atol=1e-12, rtol=0)
     torch.testing.assert_close(basis[2], basis[1].square())
@@ -35,3 +35,12 @@ def test_a_standard_normal_is_at_rest_under_itself_with_its_information_as_hessi
     # beyond 8.25 lie exp(-8.25²/2) of the plane's mass, with fourth powers of up to 5000
     torch.testing.assert_close(gradient, torch.zeros_like(gradient), atol=1e-11, rtol=0)
     torch.testing.assert_close(hessian, information.diag(), atol=1e-11, rtol=0)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_every_other_node_is_one_of_twice_the_spacing(size):
+    tables = tables_of(size, "diagonal", True, True, GRID, 0.0)
+    fewer = tables_of(size, "diagonal", True, True, (2 * GRID[0], GRID[1]), 0.0)
+    chosen = tables.halved > 0
+    torch.testing.assert_close(tables.nodes[chosen], fewer.nodes)
+    torch.testing.assert_close(tables.halved[chosen], fewer.weights)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,7 +33,7 @@ _HALF_LOG_TWO_PI = math.log(2 * math.pi) / 2
 
 @dataclass(frozen=True)
 class MixtureSlopes:
-    r"""The components of B mixtures.
+    r"""The components of B mixtures, the broadest of each last: above it no other rises for ever.
 
     Arguments:
         logs: The logarithms of the components' heights, with shape :math:`(m, B)`.
@@ -57,7 +58,7 @@ class MixtureSlopes:
         return MixtureSlopes(*map(as_single, (self.logs, self.loc - loc, self.inverse)))
 
     def averages(
-        self, loc: Numbers, scale: Numbers, tables: tuple[Numbers, Numbers]
+        self, loc: Numbers, scale: Numbers, tables: Sequence[Numbers]
     ) -> tuple[Numbers, Numbers]:
         r"""The averages of :math:`\log p` and of :math:`\gamma, \dots, \gamma z^3` under members.
 
@@ -68,7 +69,8 @@ class MixtureSlopes:
                 :func:`kldiv.solvers.mixture_averages.averages`.
 
         Returns:
-            They, with shapes :math:`(B)` and :math:`(4, B)`.
+            They, with shapes :math:`(2, B)`, by all nodes and by every other one, and
+            :math:`(4, B)`.
         """
         return averages((*self._parts(), loc, scale), tables)
 
@@ -90,5 +92,8 @@ def mixture_slopes(target: Target) -> MixtureSlopes | None:
     if loc.shape[-1] > _MOST or bool(logs.isneginf().any()):
         return None
     logs = logs - scale.log() - _HALF_LOG_TWO_PI
+    if loc.shape[-1] > 1:
+        order = scale.argsort(-1)
+        logs, loc, scale = (each.take_along_dim(order, -1) for each in (logs, loc, scale))
     rows = (each.reshape(-1, loc.shape[-1]).T for each in (logs, loc, scale.reciprocal()))
     return MixtureSlopes(*rows)

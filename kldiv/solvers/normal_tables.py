@@ -25,6 +25,8 @@ class Tables:
     Arguments:
         nodes: With shape :math:`(K, D)`.
         weights: With shape :math:`(K)` and sum 1.
+        halved: The weights of every other node along each axis, and 0 for those between, with
+            shape :math:`(K)` and sum 1.
         slopes: What the gradient takes of :math:`\gamma`, with shape :math:`(P, KD)`.
         bends: What the Hessian takes, with shape :math:`(P P, KD)`.
         traces: The :math:`\operatorname{tr} B_i`, with shape :math:`(P)`.
@@ -32,31 +34,36 @@ class Tables:
 
     nodes: Tensor
     weights: Tensor
+    halved: Tensor
     slopes: Tensor
     bends: Tensor
     traces: Tensor
 
     @cached_property
-    def powers(self) -> tuple[Tensor, Tensor]:
+    def both(self) -> Tensor:
+        """The weights of all nodes, and those of every other one, with shape (2, K)."""
+        return torch.stack([self.weights, self.halved])
+
+    @cached_property
+    def powers(self) -> tuple[Tensor, Tensor, Tensor]:
         r"""On a line, powers of the nodes up to the second, with shape :math:`(3, K)`.
 
-        And those up to the fourth times the weights, with shape :math:`(5, K)`.
+        Those up to the fourth times the weights, with shape :math:`(5, K)`, and both weights.
         """
         degrees = torch.arange(5, device=self.nodes.device).unsqueeze(-1)
         found = self.nodes[:, 0] ** degrees
-        return found[:3], self.weights * found
+        return found[:3], self.weights * found, self.both
 
     @cached_property
-    def arrays(self) -> tuple[Numbers, Numbers]:
+    def arrays(self) -> tuple[Numbers, ...]:
         """The same as arrays of numpy, on a processor."""
-        basis, weighted = self.powers
-        return as_array(basis), as_array(weighted)
+        return tuple(map(as_array, self.powers))
 
     def to(self, device: torch.device, dtype: torch.dtype = torch.float64) -> Tables:
         """The same on a device, in a precision."""
         if device == self.nodes.device and dtype == self.nodes.dtype:
             return self
-        parts = self.nodes, self.weights, self.slopes, self.bends, self.traces
+        parts = self.nodes, self.weights, self.halved, self.slopes, self.bends, self.traces
         return Tables(*(each.to(device, dtype) for each in parts))
 
 
@@ -96,12 +103,13 @@ def tables_of(
     """
     spacing, reach = grid
     count = int(reach / spacing)
-    axis = spacing * (torch.arange(-count, count + 1, dtype=torch.float64) + offset)
-    z = torch.cartesian_prod(*[axis] * size).reshape(-1, size)
-    square = z.square().sum(-1)
-    z = z[square <= reach**2]
+    steps = torch.cartesian_prod(*[torch.arange(-count, count + 1)] * size).reshape(-1, size)
+    z = spacing * (steps.double() + offset)
+    within = z.square().sum(-1) <= reach**2
+    z, other = z[within], (steps[within] % 2 == 0).all(-1)
     weights = (-z.square().sum(-1) / 2).exp()
-    weights = weights / weights.sum()
+    halved = torch.where(other, weights, 0.0)
+    weights, halved = weights / weights.sum(), halved / halved.sum()
     shifts, basis = basis_of(size, shape, loc, scale)
     generators = torch.cat([torch.zeros(len(shifts), size, size, dtype=torch.float64), basis])
     traces = generators.diagonal(dim1=-2, dim2=-1).sum(-1)
@@ -115,4 +123,4 @@ def tables_of(
     bends = (bends + bends.transpose(0, 1)) / 2
     slopes = (velocity * weights.unsqueeze(-1)).flatten(1)
     bends = (bends * weights.unsqueeze(-1)).reshape(len(generators) ** 2, -1)
-    return Tables(z, weights, slopes, bends, traces)
+    return Tables(z, weights, halved, slopes, bends, traces)

@@ -29,6 +29,7 @@ class State:
         loc: The means, with shape :math:`(R, D)`.
         root: The factors L, with shape :math:`(R, D, D)`.
         loss: The divergences, with shape :math:`(R)`.
+        gap: How far those are off that every other node gives, with shape :math:`(R)`.
         gradient: In the chart, with shape :math:`(R, P)`.
         hessian: In the chart, with shape :math:`(R, P, P)`.
         damping: What the next step adds to the Hessian, infinite where a row rests, with shape
@@ -38,6 +39,7 @@ class State:
     loc: Numbers
     root: Numbers
     loss: Numbers
+    gap: Numbers
     gradient: Numbers
     hessian: Numbers
     damping: Numbers
@@ -47,7 +49,7 @@ class State:
         """Rows of P parameters where nothing is known yet; in arrays on a processor."""
         loss, gradient = torch.full_like(loc[:, 0], torch.inf), loc.new_zeros(len(loc), size)
         hessian = loc.new_zeros(len(loc), size, size)
-        parts = loc, root, loss, gradient, hessian, torch.zeros_like(loss)
+        parts = loc, root, loss, loss + 0, gradient, hessian, torch.zeros_like(loss)
         return State(*map(at_hand, parts))
 
     def pick(self, index: Numbers) -> State:
@@ -77,7 +79,8 @@ class State:
         return State(*map(as_tensor, self._parts()))
 
     def _parts(self) -> tuple[Numbers, ...]:
-        return self.loc, self.root, self.loss, self.gradient, self.hessian, self.damping
+        where = self.loc, self.root, self.loss, self.gap
+        return *where, self.gradient, self.hessian, self.damping
 
 
 @dataclass(frozen=True)
