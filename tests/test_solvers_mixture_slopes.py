@@ -30,7 +30,8 @@ LOC, SCALE = double([0.3, -1.0, 2.0], [0.5, 1.0, 2.5])
 Z = torch.linspace(-6, 6, 25, dtype=F64)
 POWERS = 0.04 * Z ** torch.arange(5).unsqueeze(-1)
 EVERY_OTHER = 0.08 * (torch.arange(25) % 2 == 0)
-TABLES = Z ** torch.arange(3).unsqueeze(-1), POWERS, torch.stack([POWERS[0], EVERY_OTHER])
+BASIS = torch.stack([Z**0, -Z, -Z.square() / 2])
+TABLES = BASIS, POWERS, torch.stack([POWERS[0], EVERY_OTHER])
 
 
 @pytest.mark.parametrize("case", SCALARS)

@@ -1,10 +1,10 @@
 r"""Averages over nodes of a mixture's log density and slopes, in memory that stays in the cache.
 
-Seen from the last component, the m-th, the others are :math:`h_j(z)` higher, a parabola in the
-node z, and
+A component's logarithm is a parabola :math:`a - b z - c z^2 / 2` in the node z. Seen from the
+last one, the m-th, the others are :math:`h_j(z)` higher, again a parabola, and
 
 .. math:: \log p = \log p_m + \log T, \qquad r_j = e^{h_j} / T, \qquad
-    T = 1 + \sum_{j < m} e^{h_j},
+    T = 1 + \sum_{j < m} e^{h_j}, \qquad \gamma = \sum_j r_j (b_j + c_j z),
 
 so that a node takes an exponential for each of the others and one logarithm. The few members
 whose numbers overflow are seen anew, with the highest of them taken off before.
@@ -37,7 +37,7 @@ def averages(parts: Sequence[Numbers], tables: Sequence[Numbers]) -> tuple[Numbe
         parts: The logarithms of heights, the means and the inverse scales of the components, with
             shape :math:`(m, B)`, and the means and the scales of the members, with shape
             :math:`(B)`.
-        tables: The powers of the nodes up to the second, with shape :math:`(3, K)`, those up to
+        tables: Of the nodes :math:`1, -z, -z^2 / 2`, with shape :math:`(3, K)`, the powers up to
             the fourth times their weights, with shape :math:`(5, K)`, and their weights once more
             with those of every other node alone, with shape :math:`(2, K)`.
 
@@ -93,15 +93,15 @@ def _averages(
     logs, mean, inverse, loc, scale = parts
     basis, powers, weights = tables
     away, wide = (loc - mean) * inverse, scale * inverse
-    curves = library.stack([logs - away * away / 2, -away * wide, -wide * wide / 2], 1)
+    curves = library.stack([logs - away * away / 2, away * wide, wide * wide], 1)
     last, curves = curves[-1], curves[:-1] - curves[-1]
     rising = library.matmul(basis.T, curves, out=space[:-1])
     log_total = shares(library, rising, space[-1])
     sums = powers.sum(-1)
-    slopes = -sums[:4, None] * last[1] - 2 * sums[1:, None] * last[2]
+    slopes = library.stack([sums[:4], sums[1:]], 1) @ last[1:]
     for curve, share in zip(curves, powers @ rising, strict=True):
-        slopes -= curve[1] * share[:4]
-        slopes -= 2 * curve[2] * share[1:]
+        slopes += curve[1] * share[:4]
+        slopes += curve[2] * share[1:]
     return (weights @ basis.T) @ last + weights @ log_total, slopes
 
 

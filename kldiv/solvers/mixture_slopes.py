@@ -65,7 +65,7 @@ class MixtureSlopes:
         Arguments:
             loc: The means, with shape :math:`(B)`.
             scale: The scales, with shape :math:`(B)`.
-            tables: Powers of the nodes of the standard normal, as for
+            tables: What is taken of the nodes of the standard normal, as for
                 :func:`kldiv.solvers.mixture_averages.averages`.
 
         Returns:

@@ -120,8 +120,8 @@ class NodeSearch:
 
     @property
     def alone(self) -> bool:
-        """Whether there is but one row."""
-        return len(self.home) == 1
+        """Whether there is but one row for each problem."""
+        return self.shape[0] == 1
 
     @property
     def many(self) -> bool:

@@ -46,13 +46,14 @@ class Tables:
 
     @cached_property
     def powers(self) -> tuple[Tensor, Tensor, Tensor]:
-        r"""On a line, powers of the nodes up to the second, with shape :math:`(3, K)`.
+        r"""On a line :math:`1, -z, -z^2 / 2` of the nodes, with shape :math:`(3, K)`.
 
-        Those up to the fourth times the weights, with shape :math:`(5, K)`, and both weights.
+        And powers up to the fourth times the weights, with shape :math:`(5, K)`, and both weights.
         """
-        degrees = torch.arange(5, device=self.nodes.device).unsqueeze(-1)
-        found = self.nodes[:, 0] ** degrees
-        return found[:3], self.weights * found, self.both
+        z = self.nodes[:, 0]
+        found = z ** torch.arange(5, device=z.device).unsqueeze(-1)
+        basis = torch.stack([found[0], -z, -found[2] / 2])
+        return basis, self.weights * found, self.both
 
     @cached_property
     def arrays(self) -> tuple[Numbers, ...]:
