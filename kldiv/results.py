@@ -25,6 +25,7 @@ __all__ = ["Fit", "History"]
 
 _animate_fit = deferred("kldiv.pictures.fits:animate_fit")
 _plot_fit = deferred("kldiv.pictures.fits:plot_fit")
+_reduced = deferred("kldiv.loading:reduced")
 _save_fit = deferred("kldiv.saving.fits:save_fit")
 _html_summary = deferred("kldiv.summaries:html_summary")
 _text_summary = deferred("kldiv.summaries:text_summary")
@@ -114,6 +115,9 @@ class Later:
 class Fit:
     r"""A fitted member of a family, with what is known of its quality.
 
+    It can be copied and pickled, as on its way from another process: what comes is what a file
+    would hold, with tensors on the CPU, and classes and functions of yours as pickle takes them.
+
     Arguments:
         q: The fitted distribution.
         family: The family, its parameters at the fitted ones.
@@ -201,6 +205,10 @@ class Fit:
             normal
         """
         _save_fit(self, path)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = _reduced(self)  # it holds functions that pickle cannot
+        return found
 
     def __repr__(self) -> str:
         return str(_text_summary(self))
