@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fit", "History"]
 
-_animate_fit = deferred("kldiv.pictures.fits:animate_fit")
-_plot_fit = deferred("kldiv.pictures.fits:plot_fit")
+_drawn = deferred("kldiv.pictures.fits:drawn")
 _reduced = deferred("kldiv.loading:reduced")
 _save_fit = deferred("kldiv.saving.fits:save_fit")
 _html_summary = deferred("kldiv.summaries:html_summary")
@@ -169,8 +168,11 @@ class Fit:
 
         Arguments:
             options: Those of :func:`kldiv.pictures.fits.plot_fit`.
+
+        Raises:
+            InvalidArgument: If an option is none of these.
         """
-        figure: Figure = _plot_fit(self, **options)
+        figure: Figure = _drawn(self, "plot", options)
         return figure
 
     def animate(self, **options: Any) -> FuncAnimation:  # noqa: ANN401 (of animate_fit)
@@ -178,8 +180,11 @@ class Fit:
 
         Arguments:
             options: Those of :func:`kldiv.pictures.fits.animate_fit`.
+
+        Raises:
+            InvalidArgument: If an option is none of these.
         """
-        animation: FuncAnimation = _animate_fit(self, **options)
+        animation: FuncAnimation = _drawn(self, "animate", options)
         return animation
 
     def save(self, path: str | os.PathLike[str]) -> None:
