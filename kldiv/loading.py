@@ -1,4 +1,4 @@
-"""The front door to fits in files: ``load_fit``."""
+"""The front door to fits in files, ``load_fit``, and what a pickle holds of a fit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from torch import Tensor
+
 from kldiv.definitions.divergence import Divergence
 from kldiv.errors import InvalidFile, PluginError, UnknownName
 from kldiv.estimate import Estimate
@@ -15,13 +17,16 @@ from kldiv.results import Fit, History
 from kldiv.saving.divergences import given_divergence, read_divergence
 from kldiv.saving.families import given_family, member_of, read_family, read_member
 from kldiv.saving.files import read_file
-from kldiv.saving.fits import FORMAT, read_optima
+from kldiv.saving.fits import FORMAT, parts_of, read_optima
+from kldiv.saving.missing import MissingDivergence, MissingFamily, MissingTarget
 from kldiv.saving.targets import given_target, read_target
 from kldiv.saving.values import Json, Reader
 
-__all__ = ["load_fit"]
+__all__ = ["load_fit", "reduced", "restored"]
 
 _RECORDS = {"Estimate": Estimate, "History": History}
+_MISSING = MissingTarget, MissingFamily, MissingDivergence
+_GIVEN = "target", "family", "objective"
 
 
 def load_fit(
@@ -68,7 +73,29 @@ def load_fit(
     with _one_error(path):
         _check_format(document, path)
         parts = _read(document["fit"], Reader(tensors, _RECORDS), given)
-    dtype, theta = parts["target"].dtype, parts["family"].present()
+    theta = _give_back(parts, given)
+    with _one_error(path):
+        return _whole(parts, theta)
+
+
+def reduced(fit: Fit) -> tuple[Callable[..., Fit], tuple[object, ...]]:
+    """What a pickle holds of a fit: what a file would, and as it is what a file would not hold."""
+    json, tensors = parts_of(fit)
+    given = {name: getattr(fit, name) for name in _GIVEN if json[name]["made_of"] is None}
+    known = {name: each for name, each in given.items() if not isinstance(each, _MISSING)}
+    return restored, (json, tensors, known)
+
+
+def restored(json: Json, tensors: Mapping[str, Tensor], given: Mapping[str, Any]) -> Fit:
+    """The fit that a pickle holds, of what :func:`reduced` made of it."""
+    parts = _read(json, Reader(tensors, _RECORDS), given)
+    return _whole(parts, _give_back(parts, given))
+
+
+def _give_back(parts: dict[str, Any], given: Mapping[str, Any]) -> Tensor:
+    """Puts what is given in the place of its description; the real vectors of the family."""
+    theta: Tensor = parts["family"].present()
+    target, family, divergence = (given.get(name) for name in _GIVEN)
     if target is not None:
         parts["target"] = given_target(target, parts["target"])
     if family is not None:
@@ -77,9 +104,12 @@ def load_fit(
         )
     if divergence is not None:
         parts["objective"] = given_divergence(divergence, parts["objective"])
-    with _one_error(path):
-        parts["q"] = member_of(parts["q"], parts["family"], theta, dtype)
-        return Fit(**parts)
+    return theta
+
+
+def _whole(parts: dict[str, Any], theta: Tensor) -> Fit:
+    dtype = next(iter(parts["parameters"].values())).dtype
+    return Fit(**parts | {"q": member_of(parts["q"], parts["family"], theta, dtype)})
 
 
 def _read(json: Json, reader: Reader, given: Mapping[str, object]) -> dict[str, Any]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Fit", "History"]
 
-_animate_fit = deferred("kldiv.pictures.fits:animate_fit")
-_plot_fit = deferred("kldiv.pictures.fits:plot_fit")
+_drawn = deferred("kldiv.pictures.fits:drawn")
+_reduced = deferred("kldiv.loading:reduced")
 _save_fit = deferred("kldiv.saving.fits:save_fit")
 _html_summary = deferred("kldiv.summaries:html_summary")
 _text_summary = deferred("kldiv.summaries:text_summary")
@@ -114,6 +114,9 @@ class Later:
 class Fit:
     r"""A fitted member of a family, with what is known of its quality.
 
+    It can be copied and pickled, as on its way from another process: what comes is what a file
+    would hold, with tensors on the CPU, and classes and functions of yours as pickle takes them.
+
     Arguments:
         q: The fitted distribution.
         family: The family, its parameters at the fitted ones.
@@ -165,8 +168,11 @@ class Fit:
 
         Arguments:
             options: Those of :func:`kldiv.pictures.fits.plot_fit`.
+
+        Raises:
+            InvalidArgument: If an option is none of these.
         """
-        figure: Figure = _plot_fit(self, **options)
+        figure: Figure = _drawn(self, "plot", options)
         return figure
 
     def animate(self, **options: Any) -> FuncAnimation:  # noqa: ANN401 (of animate_fit)
@@ -174,8 +180,11 @@ class Fit:
 
         Arguments:
             options: Those of :func:`kldiv.pictures.fits.animate_fit`.
+
+        Raises:
+            InvalidArgument: If an option is none of these.
         """
-        animation: FuncAnimation = _animate_fit(self, **options)
+        animation: FuncAnimation = _drawn(self, "animate", options)
         return animation
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -201,6 +210,10 @@ class Fit:
             normal
         """
         _save_fit(self, path)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = _reduced(self)  # it holds functions that pickle cannot
+        return found
 
     def __repr__(self) -> str:
         return str(_text_summary(self))

@@ -44,6 +44,11 @@ def new_project(
         raise InvalidArgument(
             f"name must be letters, digits and hyphens, such as 'kldiv-foo', got {name!r}"
         )
+    if bare == _PREFIX.rstrip("-"):
+        raise InvalidArgument(
+            f"name must say what the plugin brings, such as 'kldiv-foo', got {name!r}: "
+            "that is kldiv itself"
+        )
     offered = normalise_name(bare if item is None else item)
     if not offered.isascii() or not offered.isidentifier():
         raise InvalidArgument(f"item must be a name such as 'le_cam', got {item!r}")

@@ -88,6 +88,24 @@ def test_what_is_no_number_is_refused_by_the_name_of_its_argument(name):
 
 
 @pytest.mark.parametrize(
+    ("given", "shapes"),
+    [
+        ([[1.0], [1.0, 2.0]], r"\(1,\) and \(2,\)"),
+        ([np.ones(3), np.ones(2), np.zeros(3)], r"\(3,\) and \(2,\)"),
+        ([torch.ones(3), torch.ones(2)], r"\(3,\) and \(2,\)"),
+        ((np.ones((2, 2)), np.ones(2)), r"\(2, 2\) and \(2,\)"),
+        ([[1.0, 2.0], 3.0], r"\(2,\) and \(\)"),
+        ([[[1.0, 2.0], [3.0]], [[1.0, 2.0], [3.0, 4.0]]], r"\(2,\) and \(1,\)"),
+    ],
+)
+def test_parts_of_unequal_shape_are_told(given, shapes):
+    with pytest.raises(
+        kldiv.InvalidType, match=f"^p must be real .* of shape {shapes}; give each"
+    ):
+        as_numbers("p", given)
+
+
+@pytest.mark.parametrize(
     "shapes", [[], [()], [(3,), ()], [(2, 1, 3), (4, 1)], [(0, 1), (1, 5)], [(1,), (1, 1)]]
 )
 def test_shapes_broadcast_as_in_torch(shapes):

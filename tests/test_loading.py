@@ -1,8 +1,10 @@
 """A fit that was saved comes back whole, or says what it lacks, and runs no code."""
 
+import copy
 import functools
 import json
 import os
+import pickle
 import warnings
 
 from collections.abc import Mapping, Sequence
@@ -124,16 +126,28 @@ def fit_of(case):
     return CASES[case]()
 
 
+def by_file(fit, path):
+    fit.save(path)
+    return kldiv.load_fit(path)
+
+
+WAYS = {
+    "a file": by_file,
+    "a pickle": lambda fit, path: pickle.loads(pickle.dumps(fit)),
+    "a deep copy": lambda fit, path: copy.deepcopy(fit),
+}
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "fit.safetensors"
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_fit_comes_back_to_the_last_digit(case, path):
+@pytest.mark.parametrize("way", WAYS)
+def test_a_fit_comes_back_to_the_last_digit(case, way, path):
     found = fit_of(case)
-    found.save(path)
-    again = kldiv.load_fit(path)
+    again = WAYS[way](found, path)
 
     sides = {"family", "objective", "q", "target"}
     for name in {field.name for field in fields(found)} - sides:
@@ -146,10 +160,10 @@ def test_a_fit_comes_back_to_the_last_digit(case, path):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_target_and_member_are_the_same_functions_as_before(case, path):
+@pytest.mark.parametrize("way", WAYS)
+def test_target_and_member_are_the_same_functions_as_before(case, way, path):
     found = fit_of(case)
-    found.save(path)
-    again = kldiv.load_fit(path)
+    again = WAYS[way](found, path)
 
     points = POINTS[:9].reshape(9, *(1,) * len(found.q.batch_shape + found.q.event_shape))
     points = points.expand(9, *found.q.batch_shape, *found.q.event_shape)
@@ -169,6 +183,43 @@ def test_what_was_loaded_can_be_saved_and_loaded_once_more(case, path, tmp_path)
     fit_of(case).save(path)
     kldiv.load_fit(path).save(tmp_path / "second")
     assert (tmp_path / "second").read_bytes() == path.read_bytes()
+
+
+def bowl(x):
+    return -x.cosh()
+
+
+class Shifted(nn.Module):
+    """A module of the user's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.shift = nn.Parameter(numbers(0.5).squeeze())
+
+    def forward(self):
+        return Normal(self.shift, 1.0)
+
+
+def test_a_pickle_takes_along_what_a_file_can_only_describe():
+    found = fitted(kldiv.Target(bowl), Shifted(), starts=1)
+    again = pickle.loads(pickle.dumps(found))
+    assert same(again.target.log_prob(POINTS), found.target.log_prob(POINTS))
+    assert same(again.q.log_prob(POINTS), found.q.log_prob(POINTS))
+    assert repr(again) == repr(found)
+
+
+def test_what_a_file_described_is_a_description_in_a_pickle_too(path):
+    fitted(kldiv.Target(bowl), Shifted(), starts=1).save(path)
+    found = kldiv.load_fit(path)
+    again = pickle.loads(pickle.dumps(found))
+    assert repr(again) == repr(found)
+    with pytest.raises(kldiv.errors.NotAvailable, match="give it back"):
+        again.target.log_prob(POINTS)
+
+
+def test_what_came_in_a_pickle_can_be_drawn():
+    figure = pickle.loads(pickle.dumps(fit_of("a closed form"))).plot()
+    assert figure.axes
 
 
 def test_what_was_loaded_can_be_measured_and_drawn(path):

@@ -199,6 +199,19 @@ def test_points_in_space_cannot_be_animated():
         animate_fit(FITS["space"]())
 
 
+@pytest.mark.parametrize(
+    ("method", "given", "message"),
+    [
+        ("plot", "foo", "'plot' takes no argument 'foo'; allowed: 'size'"),
+        ("plot", "fit", "'plot' takes no argument 'fit'; allowed: 'size'"),
+        ("animate", "frame", "did you mean 'frames'. allowed: 'frames', 'size', 'interval'"),
+    ],
+)
+def test_an_option_that_there_is_none_of_is_told_with_those_that_there_are(method, given, message):
+    with pytest.raises(InvalidArgument, match=message):
+        getattr(FITS["forward"](), method)(**{given: 1})
+
+
 def test_an_animation_has_at_least_two_frames():
     with pytest.raises(InvalidArgument, match="frames must be at least 2, got 1"):
         animate_fit(FITS["plane"](), frames=1)

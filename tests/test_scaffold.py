@@ -83,6 +83,8 @@ def test_names_are_put_into_their_usual_form(project, name, item, folder, offere
         (("",), "name must be letters, digits and hyphens"),
         (("../foo",), "name must be letters, digits and hyphens"),
         (("2foo",), "name must be letters, digits and hyphens"),
+        (("kldiv",), "name must say what the plugin brings, such as 'kldiv-foo', got 'kldiv'"),
+        (("Kldiv-KLDIV",), "that is kldiv itself"),
     ],
 )
 def test_a_name_that_cannot_be_one_is_refused(tmp_path, arguments, message):

@@ -1,7 +1,9 @@
 """Normals in reverse, by Newton's method on nodes that move with them."""
 
+import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from torch.distributions import (
 import kldiv
 
 from kldiv.definitions.parameters import Parameter
+from kldiv.resolving import as_target
 from kldiv.solvers import mixture_slopes, node_search, row_states
 from kldiv.solvers.newton_rows import Rows, evaluate, newton
 from kldiv.solvers.normal_charts import chart_of
@@ -108,6 +111,20 @@ def test_rows_that_have_settled_stay_while_the_others_move():
     sum(newton(rows, chart, tables, state, rest, 20))
     assert torch.equal(state.loc[:2], loc[:2])
     assert torch.allclose(state.loc[2:], state.loc[2], atol=1e-5)
+
+
+@pytest.mark.parametrize("target", [mixture([0.35, 0.65], [-2.0, 2.0], [0.8, 1.0]), many(1)])
+@pytest.mark.parametrize("written_out", [True, False])
+def test_each_sum_tells_what_one_over_every_other_node_would_be_off(target, written_out):
+    chart = chart_of(kldiv.families.create("normal"))
+    rows = Rows.of(as_target(target, "p"), torch.zeros(1, dtype=F64), np.zeros(3, dtype=int))
+    rows = rows if written_out else dataclasses.replace(rows, formula=None)
+    loc = torch.tensor([[-1.0], [0.0], [2.5]], dtype=F64).numpy()
+    root = torch.tensor([0.5, 1.0, 2.0], dtype=F64).reshape(3, 1, 1).numpy()
+    fine, coarse = (
+        evaluate(rows, chart, chart.tables((spacing, 8.0)), loc, root) for spacing in (0.4, 0.8)
+    )
+    assert fine.gap == pytest.approx(abs(fine.loss - coarse.loss), abs=1e-13)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -20,7 +20,7 @@ def as_numbers(argument: str, value: object) -> Tensor:
         value: A number, a tensor, an array, a nested list, or anything with ``to_numpy()``.
 
     Raises:
-        InvalidType: If they are no real numbers.
+        InvalidType: If they are no real numbers, or parts of a list are of several shapes.
     """
     if not isinstance(value, Tensor):
         value = _as_tensor(argument, value)
@@ -42,6 +42,12 @@ def _as_tensor(argument: str, value: object) -> Tensor:
         if array.dtype == object and not any(isinstance(each, str) for each in array.flat):
             array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
+        shapes = _shapes_in(value)
+        if len(shapes) > 1:
+            raise InvalidType(
+                f"{argument} must be real numbers in parts of one shape, got a {kind} of parts "
+                f"of shape {' and '.join(map(str, shapes))}; give each of these by itself"
+            ) from error
         raise InvalidType(
             f"{argument} must be real numbers, got {kind} {value!r}, of which numpy says: {error}"
         ) from error
@@ -49,6 +55,17 @@ def _as_tensor(argument: str, value: object) -> Tensor:
         raise InvalidType(f"{argument} must be real numbers, got {kind}: {value!r}")
     single = array.dtype.kind == "f" and array.dtype.itemsize <= np.float32().itemsize
     return torch.from_numpy(np.require(array, np.float32 if single else np.float64, ["C", "W"]))
+
+
+def _shapes_in(value: object) -> list[tuple[int, ...]]:
+    """The different shapes of the parts of a list, or of the first part that has such parts."""
+    found: dict[tuple[int, ...], None] = {}
+    for part in value if isinstance(value, list | tuple) else ():
+        try:
+            found[tuple(np.shape(part))] = None
+        except ValueError:
+            return _shapes_in(part)
+    return list(found)
 
 
 def as_shape(event_shape: object) -> torch.Size:

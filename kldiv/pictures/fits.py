@@ -9,6 +9,8 @@ Both are pyplot figures, drawn in the style of `kldiv.pictures.style`, which hol
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from kldiv.pictures.fit_panels import (
 )
 from kldiv.pictures.moving import Moving, moving_of
 from kldiv.pictures.scenes import Scene, members, scene_of
+from kldiv.specs import Spec
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -37,11 +40,27 @@ if TYPE_CHECKING:
 
     from kldiv.results import Fit
 
-__all__ = ["animate_fit", "frames_of", "plot_fit"]
+__all__ = ["animate_fit", "drawn", "frames_of", "plot_fit"]
 
 CANDIDATES = 400  # steps among which frames are chosen
 STORY = 3  # steps; a closed form has no history worth a panel
 COARSE = 41  # points to a side that tell how far q has moved
+
+
+def drawn(fit: Fit, how: str, options: Mapping[str, Any]) -> Figure | FuncAnimation:
+    """The fit, drawn as its method of that name says.
+
+    Arguments:
+        fit: The fit.
+        how: ``"plot"`` or ``"animate"``.
+        options: Those of :func:`plot_fit` or of :func:`animate_fit`.
+
+    Raises:
+        InvalidArgument: If an option is none of these.
+    """
+    draw: Callable[..., Any] = plot_fit if how == "plot" else animate_fit
+    figure: Figure | FuncAnimation = Spec(None, how, options).call(partial(draw, fit))
+    return figure
 
 
 def plot_fit(fit: Fit, *, size: tuple[float, float] | None = None) -> Figure:

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from kldiv.saving.divergences import write_divergence
 from kldiv.saving.families import write_family, write_member
 from kldiv.saving.files import write_file
@@ -21,7 +23,7 @@ from kldiv.solvers.optima import Optimum
 if TYPE_CHECKING:
     from kldiv.results import Fit
 
-__all__ = ["FORMAT", "read_optima", "save_fit"]
+__all__ = ["FORMAT", "parts_of", "read_optima", "save_fit"]
 
 FORMAT = 1
 """The number of the format, raised when older readers would misread a file."""
@@ -29,17 +31,23 @@ FORMAT = 1
 
 def save_fit(fit: Fit, path: str | os.PathLike[str]) -> None:
     """Writes a fit to a file; see :meth:`kldiv.Fit.save`."""
-    writer = Writer()
-    parts = {
-        each.name: _written(writer, each.name, getattr(fit, each.name)) for each in fields(fit)
-    }
+    parts, tensors = parts_of(fit)
     document = {
         "format": FORMAT,
         "kldiv": version("kldiv"),
         "torch": version("torch"),
         "fit": parts,
     }
-    write_file(path, document, writer.tensors)
+    write_file(path, document, tensors)
+
+
+def parts_of(fit: Fit) -> tuple[dict[str, Json], dict[str, Tensor]]:
+    """The fields of a fit as JSON, and the tensors that these name."""
+    writer = Writer()
+    parts = {
+        each.name: _written(writer, each.name, getattr(fit, each.name)) for each in fields(fit)
+    }
+    return parts, writer.tensors
 
 
 def read_optima(columns: Mapping[str, Any], counts: list[int] | None) -> tuple[Any, ...]:

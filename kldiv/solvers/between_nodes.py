@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kldiv.solvers.arrays import Numbers, library_of
 from kldiv.solvers.newton_rows import Rows, evaluate
 from kldiv.solvers.normal_charts import NormalChart
@@ -12,23 +14,26 @@ __all__ = ["between_nodes"]
 
 
 def between_nodes(
-    rows: Rows, chart: NormalChart, state: State, thirds: tuple[Tables, Tables]
+    rows: Rows, chart: NormalChart, state: State, others: Sequence[Tables]
 ) -> tuple[Numbers, Numbers]:
-    r"""The divergences of rows once more, and how far three sums for them are apart.
+    r"""The divergences of rows once more, and how far several sums for them are apart.
 
-    Their errors are as far apart as the real parts of three roots of unity, of which at least two
-    differ by more than each is off. The mean of the three is the sum over all their nodes.
+    The errors of three sums are as far apart as the real parts of three roots of unity, of which
+    at least two differ by more than each is off. Those of two are opposite to each other: they
+    are apart by twice what each is off, and their mean is off by about the square of it, so that
+    it is no further off than they are apart unless a phase is right to as many digits. The mean
+    of the sums is the sum over all their nodes.
 
     Arguments:
         rows: What they are fitted to.
         chart: The chart.
         state: Where they stand, with the first sums.
-        thirds: The nodes at both thirds between those of the first sums.
+        others: The nodes at both thirds between those of the first sums, or those in the middle.
 
     Returns:
         Both with shape :math:`(R)`.
     """
-    found = [evaluate(rows, chart, each, state.loc, state.root).loss for each in thirds]
+    found = [evaluate(rows, chart, each, state.loc, state.root).loss for each in others]
     library = library_of(state.loss)
     sums = library.stack([state.loss, *found])
     return sums.mean(0), library.amax(sums, 0) - library.amin(sums, 0)

@@ -153,7 +153,9 @@ def decrement(matrix: Tensor, gradient: Tensor) -> Tensor:
 
 def signature(matrix: Tensor) -> Tensor:
     r"""The signs of the eigenvalues, ascending, 0 where flat, with shape :math:`(S, *, P)`."""
-    return _signs(_eigen(matrix)[0])
+    matrix = torch.nan_to_num(matrix)
+    two = matrix.shape[-1] == 2
+    return _signs(_values_in_two(matrix) if two else torch.linalg.eigvalsh(matrix))
 
 
 def decrement_and_signature(matrix: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,11 +182,16 @@ def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
 def _eigen_in_two(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """The same for two parameters, by the angle of the axes."""
     a, b, c = matrix[..., 0, 0], matrix[..., 1, 0], matrix[..., 1, 1]
-    middle, half = (a + c) / 2, torch.hypot((a - c) / 2, b)
     angle = torch.atan2(2 * b, a - c) / 2
     along, across = angle.cos(), angle.sin()
     rows = torch.stack([-across, along], -1), torch.stack([along, across], -1)
-    return torch.stack([middle - half, middle + half], -1), torch.stack(rows, -2)
+    return _values_in_two(matrix), torch.stack(rows, -2)
+
+
+def _values_in_two(matrix: Tensor) -> Tensor:
+    a, b, c = matrix[..., 0, 0], matrix[..., 1, 0], matrix[..., 1, 1]
+    middle, half = (a + c) / 2, torch.hypot((a - c) / 2, b)
+    return torch.stack([middle - half, middle + half], -1)
 
 
 def _flat(values: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ _HALF_LOG_TWO_PI = math.log(2 * math.pi) / 2
 
 @dataclass(frozen=True)
 class MixtureSlopes:
-    r"""The components of B mixtures.
+    r"""The components of B mixtures, the broadest of each last: above it no other rises for ever.
 
     Arguments:
         logs: The logarithms of the components' heights, with shape :math:`(m, B)`.
@@ -61,11 +61,12 @@ class MixtureSlopes:
         Arguments:
             loc: The means, with shape :math:`(B)`.
             scale: The scales, with shape :math:`(B)`.
-            tables: Powers of the nodes of the standard normal, as for
+            tables: What is taken of the nodes of the standard normal, as for
                 :func:`kldiv.solvers.mixture_averages.averages`.
 
         Returns:
-            They, with shapes :math:`(B)` and :math:`(4, B)`.
+            They, with shapes :math:`(2, B)`, by all nodes and by every other one, and
+            :math:`(4, B)`.
         """
         return averages((*self._parts(), loc, scale), tables)
 
@@ -90,6 +91,9 @@ def mixture_slopes(target: Target) -> MixtureSlopes | None:
     count = loc.shape[-1]
     if count > _MOST:
         return None
+    if count > 1:  # seen from the broadest, few of the others are so high as to overflow
+        order = scale.argsort(-1)
+        logs, loc, scale = (each.take_along_dim(order, -1) for each in (logs, loc, scale))
     rows = (at_hand(each.detach()).reshape(-1, count).T for each in (logs, loc, scale))
     logs, loc, scale = rows
     if bool((logs == -math.inf).any()):

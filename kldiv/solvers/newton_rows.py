@@ -101,17 +101,18 @@ def evaluate(rows: Rows, chart: NormalChart, tables: Tables, loc: Numbers, root:
 def _by_autograd(
     rows: Rows, chart: NormalChart, tables: Tables, loc: Tensor, root: Tensor
 ) -> State:
-    z, weights = tables.nodes, tables.weights
-    x = loc + (root @ z.mT).permute(2, 0, 1)
+    x = loc + (root @ tables.nodes.mT).permute(2, 0, 1)
     log_p, slope = rows.slopes(x)
     pull = -(slope.unsqueeze(-2) @ root).squeeze(-2)
     pull = pull.transpose(0, 1).flatten(1)
     size, count = len(tables.traces), len(loc)
     entropy = root.diagonal(dim1=-2, dim2=-1).log().sum(-1) + chart.size * NORMAL_ENTROPY
+    average, other = tables.both @ log_p
     return State(
         loc,
         root,
-        -entropy - weights @ log_p,
+        -entropy - average,
+        (average - other).abs(),
         pull @ tables.slopes.mT - tables.traces,
         (pull @ tables.bends.mT).reshape(count, size, size),
         torch.zeros_like(entropy),
@@ -124,15 +125,13 @@ def _written_out(
     """The same for scalars, whose derivatives are averages of slopes times powers of a node."""
     library, scale = library_of(loc), root[:, 0, 0]
     powers = tables.powers if isinstance(loc, Tensor) else tables.arrays
-    with np.errstate(all="ignore"):
-        log_p, pulls = formula.averages(loc[:, 0], scale, powers)
+    (log_p, other), pulls = formula.averages(loc[:, 0], scale, powers)
     derivatives = _constant(_OF_PULLS, pulls) @ pulls + _constant(_OF_SCALE, pulls)
     gradient, hessian = derivatives[:2].T, derivatives[2:].T.reshape(-1, 2, 2)
     free = chart.free
     loss = -library.log(scale) - NORMAL_ENTROPY - log_p
-    return State(
-        loc, root, loss, gradient[:, free], hessian[:, free, free], library.zeros_like(loss)
-    )
+    gap, damping = abs(log_p - other), library.zeros_like(loss)
+    return State(loc, root, loss, gap, gradient[:, free], hessian[:, free, free], damping)
 
 
 def _constant(numbers: Numbers, like: Numbers) -> Numbers:

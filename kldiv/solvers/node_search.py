@@ -31,9 +31,11 @@ __all__ = ["NodeSearch"]
 
 _ROUGHLY = 1e-4  # nats left to be gained, where more nodes may still change the objective
 _FULLY = 1e-14, 1e-12  # the latter in crowds
+_BETWEEN = (1 / 3, 2 / 3), (1 / 2,)  # where nodes lie that tell of errors; the latter in crowds
 _FEW, _MANY = 12, 60  # steps on nodes that are not believed, and on those that are
 _ROUND = 3  # steps after which rows of many blocks that still move are put together anew
-_GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it
+_GAP = 1e-5  # between two levels, relative; the error of the finer one is about the square of it,
+_OFF = 1e-7  # and less than this
 _SINGLY = 64  # problems: up to so many each is worth an estimate by other means than the nodes,
 _CLOSE = 1e-10  # unless the nodes' own has as small an error, relative to 1 + |value|
 _CROWD = 1 << 12  # rows: of more not every step is recorded
@@ -91,7 +93,8 @@ class NodeSearch:
         for level, rows in by_level(first, levels):
             self.raise_to(rows, self.tables(level))
         self.record(recorder)
-        if self.many and self.rows.formula is not None and not recorder.stopped:
+        near = self.many and self.rows.formula is not None and not recorder.stopped
+        if near:
             first = self.approach(first)
             self.level = first + 0
             self.record(recorder)
@@ -100,12 +103,13 @@ class NodeSearch:
             moving = where_true(leading & (first <= number))
             if not len(moving):
                 continue
-            self.look(moving, first[moving] < number, number)
+            self.look(moving, near | (first[moving] < number), number)
             for _ in self.descend(moving, level):
                 self.record(recorder)
                 if recorder.stopped:
                     return
-            first = library_of(first).maximum(first, first_levels(self.state.root, self.finest))
+            wanted = first_levels(self.state.root[moving], self.finest[moving])
+            first[moving] = library_of(first).maximum(first[moving], wanted)
             self.gather()
             self.confirm(number)
 
@@ -116,8 +120,8 @@ class NodeSearch:
 
     @property
     def alone(self) -> bool:
-        """Whether there is but one row."""
-        return len(self.home) == 1
+        """Whether there is but one row for each problem."""
+        return self.shape[0] == 1
 
     @property
     def many(self) -> bool:
@@ -128,8 +132,7 @@ class NodeSearch:
         """Most of the way in single precision.
 
         Returns:
-            The level at which each row goes on: it rests until one that sees its target confirms
-            what half as many nodes tell.
+            The level at which each row goes on, the least one that sees its target.
         """
         levels = LEVELS[self.chart.size]
         for (spacing, _), moving in by_level(first, levels):
@@ -137,10 +140,9 @@ class NodeSearch:
             self.evaluations += approach(self.rows.pick(moving), self.chart, tables, part)
             self.state.put(moving, part)
         seeing = first_levels(self.state.root, self.finest).clip(1)
-        for (spacing, reach), moving in by_level(seeing, levels):
-            self.raise_to(moving, self.tables((2 * spacing, reach)))
-        self.state.damping[...] = torch.inf
-        return seeing - 1
+        for level, moving in by_level(seeing, levels):
+            self.raise_to(moving, self.tables(level))
+        return seeing
 
     def gather(self) -> None:
         """Lets those that have ended together go on as one."""
@@ -159,25 +161,18 @@ class NodeSearch:
         if not len(asked):
             return
         self.measure(asked)
-        rough = asked[self.error[asked] > _GAP * (1 + abs(self.value[asked]))]
+        rough = asked[self.error[asked] > _OFF * (1 + abs(self.value[asked]))]
         if number + 1 < len(LEVELS[self.chart.size]):
             self.trusted[rough], self.error[rough] = False, torch.inf
 
-    def look(self, moving: Numbers, seen: Numbers, number: int) -> None:
-        """Raises rows to a level: those that have been seen at a lower one are compared to it."""
+    def look(self, moving: Numbers, near: Numbers, number: int) -> None:
+        """Raises rows to a level, and believes those near an end if every other node agrees."""
         level = LEVELS[self.chart.size][number]
-        if bool(seen.any()):
-            self.compare(moving[seen], level)
-        self.raise_to(moving[~seen & (self.level[moving] < number)], self.tables(level))
+        self.raise_to(moving[self.level[moving] < number], self.tables(level))
         self.level[moving] = number
-
-    def compare(self, moving: Numbers, level: tuple[float, float]) -> None:
-        """More nodes, and whether they change little enough to be believed."""
-        before = self.state.loss[moving]
-        self.raise_to(moving, self.tables(level))
-        gap = abs(self.state.loss[moving] - before)
+        gap, loss = self.state.gap[moving], self.state.loss[moving]
         seen = sees(level[0], self.state.root[moving], self.finest[moving])
-        self.trusted[moving] = seen & (gap <= _GAP * (1 + abs(before)))
+        self.trusted[moving] = near & seen & (gap <= _GAP * (1 + abs(loss)))
 
     def descend(self, moving: Numbers, level: tuple[float, float]) -> Iterator[None]:
         """Newton's method for some rows; a step for each of a single block, else one for all."""
@@ -242,13 +237,13 @@ class NodeSearch:
     def measure(self, asked: Numbers) -> None:
         """Values and errors of some rows, each from the nodes of its level and others between."""
         for level, own in by_level(self.level[asked], LEVELS[self.chart.size]):
-            first, second = (self.tables(level, offset=part / 3) for part in (1, 2))
-            for block in self.blocks(asked[own], first):
+            others = [self.tables(level, offset=each) for each in _BETWEEN[self.many]]
+            for block in self.blocks(asked[own], others[0]):
                 part, rows = self.part(block)
-                value, spread = between_nodes(rows, self.chart, part, (first, second))
+                value, spread = between_nodes(rows, self.chart, part, others)
                 rounding = _ROUNDING * (1 + abs(part.loss)) + self.doubt[rows.problem]
                 self.value[block], self.error[block] = value, spread + rounding
-                self.evaluations += 2 * first.count * len(block)
+                self.evaluations += sum(each.count for each in others) * len(block)
 
     def estimate(self) -> Estimate | None:
         """The estimate that the nodes give, ``None`` where another one is worth its time."""

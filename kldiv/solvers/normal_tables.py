@@ -25,6 +25,8 @@ class Tables:
     Arguments:
         nodes: With shape :math:`(K, D)`.
         weights: With shape :math:`(K)` and sum 1.
+        halved: The weights of every other node along each axis, and 0 for those between, with
+            shape :math:`(K)` and sum 1.
         slopes: What the gradient takes of :math:`\gamma`, with shape :math:`(P, KD)`.
         bends: What the Hessian takes, with shape :math:`(P P, KD)`.
         traces: The :math:`\operatorname{tr} B_i`, with shape :math:`(P)`.
@@ -32,6 +34,7 @@ class Tables:
 
     nodes: Tensor
     weights: Tensor
+    halved: Tensor
     slopes: Tensor
     bends: Tensor
     traces: Tensor
@@ -42,19 +45,24 @@ class Tables:
         return len(self.weights)
 
     @cached_property
-    def powers(self) -> tuple[Tensor, Tensor, Tensor]:
-        r"""On a line, powers of the nodes up to the second, with shape :math:`(3, K)`.
+    def both(self) -> Tensor:
+        """The weights of all nodes, and those of every other one, with shape (2, K)."""
+        return torch.stack([self.weights, self.halved])
 
-        Those up to the fourth times the weights, with shape :math:`(5, K)`, and what the sums of
-        these say of a parabola :math:`h(z)` by its coefficients, the averages of :math:`h` and of
-        :math:`-h', \dots, -h' z^3`, with shape :math:`(5, 3)`.
+    @cached_property
+    def powers(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        r"""On a line :math:`1, -z, -z^2 / 2` of the nodes, with shape :math:`(3, K)`.
+
+        Then powers up to the fourth times the weights, with shape :math:`(5, K)`, both weights,
+        and what all of these say of a parabola :math:`a - b z - c z^2 / 2`, with shape
+        :math:`(6, 3)`: its two averages, and those of :math:`b + c z, \dots, (b + c z) z^3`.
         """
-        degrees = torch.arange(5, device=self.nodes.device).unsqueeze(-1)
-        found = self.nodes[:, 0] ** degrees
-        weighted = self.weights * found
+        z = self.nodes[:, 0]
+        found = z ** torch.arange(5, device=z.device).unsqueeze(-1)
+        basis, weighted = torch.stack([found[0], -z, -found[2] / 2]), self.weights * found
         sums = weighted.sum(-1)
-        slopes = torch.stack([0 * sums[1:], -sums[:4], -2 * sums[1:]], -1)
-        return found[:3], weighted, torch.cat([sums[:3].unsqueeze(0), slopes])
+        slopes = torch.stack([0 * sums[1:], sums[:4], sums[1:]], -1)
+        return basis, weighted, self.both, torch.cat([self.both @ basis.mT, slopes])
 
     @cached_property
     def arrays(self) -> tuple[Numbers, ...]:
@@ -65,7 +73,7 @@ class Tables:
         """The same on a device, in a precision."""
         if device == self.nodes.device and dtype == self.nodes.dtype:
             return self
-        parts = self.nodes, self.weights, self.slopes, self.bends, self.traces
+        parts = self.nodes, self.weights, self.halved, self.slopes, self.bends, self.traces
         return Tables(*(each.to(device, dtype) for each in parts))
 
 
@@ -105,12 +113,13 @@ def tables_of(
     """
     spacing, reach = grid
     count = int(reach / spacing)
-    axis = spacing * (torch.arange(-count, count + 1, dtype=torch.float64) + offset)
-    z = torch.cartesian_prod(*[axis] * size).reshape(-1, size)
-    square = z.square().sum(-1)
-    z = z[square <= reach**2]
+    steps = torch.cartesian_prod(*[torch.arange(-count, count + 1)] * size).reshape(-1, size)
+    z = spacing * (steps.double() + offset)
+    within = z.square().sum(-1) <= reach**2
+    z, other = z[within], (steps[within] % 2 == 0).all(-1)
     weights = (-z.square().sum(-1) / 2).exp()
-    weights = weights / weights.sum()
+    halved = torch.where(other, weights, 0.0)
+    weights, halved = weights / weights.sum(), halved / halved.sum()
     shifts, basis = basis_of(size, shape, loc, scale)
     generators = torch.cat([torch.zeros(len(shifts), size, size, dtype=torch.float64), basis])
     traces = generators.diagonal(dim1=-2, dim2=-1).sum(-1)
@@ -124,4 +133,4 @@ def tables_of(
     bends = (bends + bends.transpose(0, 1)) / 2
     slopes = (velocity * weights.unsqueeze(-1)).flatten(1)
     bends = (bends * weights.unsqueeze(-1)).reshape(len(generators) ** 2, -1)
-    return Tables(z, weights, slopes, bends, traces)
+    return Tables(z, weights, halved, slopes, bends, traces)

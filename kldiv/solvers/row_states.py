@@ -30,6 +30,7 @@ class State:
         loc: The means, with shape :math:`(R, D)`.
         root: The factors L, with shape :math:`(R, D, D)`.
         loss: The divergences, with shape :math:`(R)`.
+        gap: How far those are off that every other node gives, with shape :math:`(R)`.
         gradient: In the chart, with shape :math:`(R, P)`.
         hessian: In the chart, with shape :math:`(R, P, P)`.
         damping: What the next step adds to the Hessian, infinite where a row rests, with shape
@@ -39,6 +40,7 @@ class State:
     loc: Numbers
     root: Numbers
     loss: Numbers
+    gap: Numbers
     gradient: Numbers
     hessian: Numbers
     damping: Numbers
@@ -48,8 +50,11 @@ class State:
         """Rows of P parameters where nothing is known yet; in arrays on a processor."""
         mean, factor = at_hand(loc), at_hand(root)
         zeros, count = loc.new_zeros if isinstance(mean, Tensor) else np.zeros, len(mean)
-        pulls = zeros((count, size)), zeros((count, size, size))
-        return State(mean, factor, zeros(count) + torch.inf, *pulls, zeros(count))
+        unknown, pulls = (
+            zeros(count) + torch.inf,
+            (zeros((count, size)), zeros((count, size, size))),
+        )
+        return State(mean, factor, unknown, unknown + 0, *pulls, zeros(count))
 
     def pick(self, index: Numbers) -> State:
         """The state of some rows."""
@@ -78,7 +83,8 @@ class State:
         return State(*map(as_tensor, self._parts()))
 
     def _parts(self) -> tuple[Numbers, ...]:
-        return self.loc, self.root, self.loss, self.gradient, self.hessian, self.damping
+        where = self.loc, self.root, self.loss, self.gap
+        return *where, self.gradient, self.hessian, self.damping
 
 
 @dataclass(frozen=True)
