@@ -14,7 +14,7 @@ import kldiv
 
 from kldiv.blocks import LARGE
 from kldiv.builtin.closed_forms import gaussian
-from kldiv.builtin.closed_forms.normal_vectors import kl_of_vectors
+from kldiv.builtin.closed_forms.normal_vectors import condition_of_factors, kl_of_vectors
 
 SIZES = (1, 2, 5, 12, 13)
 GAPS = {"far": 1.0, "near": 1e-4, "nearest": 1e-9, "equal": 0.0}
@@ -162,6 +162,23 @@ def test_other_matrices_have_their_factoring_in_the_error(name, size, dtype):
     assert (apart <= found.error.double() + expected.error.double()).all()
     assert (found.error >= 0.2 * expected.error).all()
     assert (found.error <= 4 * expected.error).all()
+
+
+@pytest.mark.parametrize("spread", [0.3, 3.0])
+@pytest.mark.parametrize("size", [1, 2, 5, 12])
+def test_the_condition_of_a_factor_is_that_of_its_inverse(size, spread):
+    _, root = factors(1000, size, torch.float64, spread)
+    columns = root.abs().sum(-1, keepdim=True)
+    identity = torch.eye(size, dtype=torch.float64)
+    inverse = torch.linalg.solve_triangular(root, identity, upper=False)
+    expected = (inverse.abs() @ columns).amax((-2, -1))
+    found = condition_of_factors(root.reshape(10, 100, size, size))
+    torch.testing.assert_close(found.flatten(), expected, rtol=1e-7, atol=0)
+
+
+def test_a_condition_that_overflows_is_left_to_the_ordinary_way():
+    root = torch.tensor([[1e-310, 0.0], [1.0, 1.0]], dtype=torch.float64)
+    assert condition_of_factors(root) is None
 
 
 def test_a_covariance_is_factored_anew_also_after_torch_was_asked_for_its_factor():

@@ -60,10 +60,12 @@ GOAL = Goal(
         ratio("1e6 pairs, d = 2", "torch", 20, prototype="25"),
         ratio("1e4 pairs, d = 10", "torch", 3, prototype="3.2"),
     ],
-    "float32 pairs are computed in float64, each with an error, by kernels of numpy and torch: at "
-    "d = 10 two fifths of the time go to turning the matrices, read from beyond the caches, so "
-    "that an entry is a vector of pairs, and a quarter to the solve; at d = 2 reading is a third, "
-    "bound by memory where other processes use it, and some thirty passes over blocks the rest. "
-    "Compiled, one pass does all, in float64 too; the numbers of a pair lie together, so that "
-    "each vector of pairs is gathered number by number.",
+    "float32 pairs are computed in float64, each with an error, by kernels of numpy and torch, "
+    "pass after pass over blocks: at d = 10 two fifths of the time go to turning the matrices so "
+    "that an entry is a vector of pairs, and a third to the 210 products of each solve (copying "
+    "blocks first, rows read together and smaller blocks save no more than their calls cost); at "
+    "d = 2 reading is a third, and some thirty passes the rest. Arithmetic in float32 would halve "
+    "the passes, but its errors would be more than what rounding to float32 costs. Compiled, one "
+    "pass does all, in float64 too; the numbers of a pair lie together, so that each vector of "
+    "pairs is gathered number by number.",
 )

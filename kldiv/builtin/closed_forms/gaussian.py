@@ -42,7 +42,11 @@ from kldiv.builtin.closed_forms.gaussian_direct import (
 )
 from kldiv.builtin.closed_forms.normal_matrices import comparison_condition
 from kldiv.builtin.closed_forms.normal_scalars import kl_of_scalars
-from kldiv.builtin.closed_forms.normal_vectors import is_by_factor, kl_of_vectors
+from kldiv.builtin.closed_forms.normal_vectors import (
+    condition_of_factors,
+    is_by_factor,
+    kl_of_vectors,
+)
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.closed_forms.whitening import (
     Gaussian,
@@ -264,6 +268,9 @@ def _condition(factor: Tensor) -> Tensor:
 
     Or a bound that costs less, where it is small.
     """
+    found = condition_of_factors(factor)
+    if found is not None:
+        return found
     found = comparison_condition(factor)
     coarse = ~(found < _SMALL)
     if coarse.any():

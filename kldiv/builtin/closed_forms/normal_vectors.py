@@ -37,7 +37,7 @@ from kldiv.builtin.closed_forms.normal_matrices import write_divergences
 from kldiv.builtin.closed_forms.normal_scalars import remainder
 from kldiv.definitions.numbers import broadcast
 
-__all__ = ["is_by_factor", "kl_of_vectors"]
+__all__ = ["condition_of_factors", "is_by_factor", "kl_of_vectors"]
 
 _MOST = 12  # dimensions, above which a library's triangular solve is faster
 _NUMBERS = 4 * BLOCK  # in the matrices of a block
@@ -93,6 +93,30 @@ def _write_divergences(sides: list[Array], value: Array, error: Array, eps: floa
         value[some], error[some] = work.close(eps)
 
 
+def condition_of_factors(factor: Tensor) -> Tensor | None:
+    r"""The largest entry of :math:`|L^{-1}| |L| \mathbf 1` of lower triangular matrices.
+
+    Arguments:
+        factor: With shape :math:`(*, D, D)`.
+
+    Returns:
+        With shape :math:`(*)`; ``None`` where the ordinary way is the right one.
+    """
+    size = factor.shape[-1]
+    arrays = arrays_of([factor])
+    if arrays is None or size > _MOST:
+        return None
+    matrices = arrays[0].reshape(-1, size, size)
+    found = np.empty(len(matrices))
+    with np.errstate(all="ignore"):
+        for start, work in _in_blocks(size, len(matrices)):
+            pairs = slice(start, start + work.pairs)
+            found[pairs] = work.condition(matrices[pairs])
+        if not np.isfinite(found.sum()):
+            return None
+    return torch.from_numpy(found).reshape(factor.shape[:-2])
+
+
 def is_by_factor(normal: MultivariateNormal) -> bool:
     """Whether it was given by its factor, which is then all that it holds."""
     held = vars(normal)
@@ -144,9 +168,12 @@ class _Work:
             (self.factor, second, other),
         ):
             np.copyto(held[:, 0], mean.T)
-            for i in range(self.size):
-                np.copyto(held[i, 1 : i + 2], factor[:, i, : i + 1].T)
+            self._read_rows(held, factor)
         self.solution[:, 0] -= self.factor[:, 0]
+
+    def _read_rows(self, held: Array, factor: Array) -> None:
+        for i in range(self.size):
+            np.copyto(held[i, 1 : i + 2], factor[:, i, : i + 1].T)
 
     def write_apart(self, value: Array, error: Array, eps: float) -> None:
         """Writes the divergences, as differences, and their errors; NaN where there is none.
@@ -184,6 +211,17 @@ class _Work:
         error += eps
         error *= found
         return found, error
+
+    def condition(self, factor: Array) -> Array:
+        """What `condition_of_factors` gives, by inverting."""
+        self._read_rows(self.factor, factor)
+        sums = np.abs(self.factor[:, 1:]).sum(1)
+        self.solution[:] = 0.0
+        self.diagonal[:] = 1.0
+        self._solve()
+        inverse = np.abs(self.solution[:, 1:])
+        found: Array = np.einsum("ijn,jn->in", inverse, sums).max(0)
+        return found
 
     def _solve(self) -> None:
         """Divides both sides by the diagonal, and replaces the right-hand one by the solution."""
