@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import warnings
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,29 +54,39 @@ def compiled(
     Returns:
         The function, which raises :class:`kldiv.errors.NotAvailable` where it does not compile.
     """
-    with _validation_kept():
+    with _left_as_it_was():
         fast = torch.compile(_apart(function), fullgraph=True, options=_OPTIONS)
 
     def call(*tensors: Tensor) -> tuple[Tensor, ...]:
-        with torch.no_grad(), _validation_kept():
+        with torch.no_grad(), _left_as_it_was():
             for tensor in tensors:
                 torch._dynamo.maybe_mark_dynamic(tensor, [*range(min(varying, tensor.ndim))])
             try:
                 found: tuple[Tensor, ...] = fast(*tensors)
             except RuntimeError as error:  # of which torch's errors of compilation are kinds
-                cause = str(error).strip().partition("\n")[0]
-                raise NotAvailable(f"could not compile ({cause}): {_REMEDY}") from error
+                raise NotAvailable(f"could not compile ({_cause(error)}): {_REMEDY}") from error
         return found
 
     return call
 
 
+def _cause(error: RuntimeError) -> str:
+    """The first line that says more than who raised it."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line and not line.endswith("raised:")), "no reason")
+
+
 @contextmanager
-def _validation_kept() -> Iterator[None]:
-    """Undoes that torch turns off the checks of all distributions when it compiles first."""
+def _left_as_it_was() -> Iterator[None]:
+    """Undoes that torch turns off the checks of all distributions when it compiles first.
+
+    What it uses of its own that it calls deprecated is no concern of whoever compiles.
+    """
     kept = Distribution._validate_args
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=DeprecationWarning)
+            yield
     finally:
         Distribution.set_default_validate_args(kept)
 

@@ -96,3 +96,10 @@ def test_compiled_they_are_what_they_are_as_written(size, dtype):
         found = kldiv.divergence(p, q, estimator=COMPILED)
         plain = kldiv.divergence(p, q)
         assert ((found.value - plain.value).abs() <= found.error + plain.error).all()
+
+
+def test_others_are_left_to_other_ways():
+    assert (
+        normal_compiled.compiled_kl(Normal(0.0, 1.0), torch.distributions.Laplace(0.0, 1.0))
+        is None
+    )

@@ -10,6 +10,7 @@ from torch.distributions import Cauchy, Laplace, Normal
 from kldiv import ClosedForm
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.total_variation import TotalVariation
+from kldiv.closed_form import ArrayRule
 
 ZERO, ONE = torch.tensor([0.0, 1.0], dtype=torch.float64)
 
@@ -48,3 +49,13 @@ def test_it_does_not_cover_another_divergence_not_even_a_subclass(divergence):
 def test_it_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         FORM.type_q = Normal
+
+
+def test_a_rule_for_arrays_compiles_nothing_unless_it_says_so():
+    class Seven(ArrayRule):
+        def of_arrays(self, p, q, divergence):
+            return torch.tensor(7.0), torch.tensor(0.0)
+
+    p, rule = Normal(0.0, 1.0), Seven()
+    assert not rule.compiles(p, p, KL())
+    assert rule.compiled(p, p, [KL(), KL()]) == rule.together(p, p, [KL(), KL()])

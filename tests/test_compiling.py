@@ -82,7 +82,7 @@ def test_one_of_several_that_is_not_compiled_is_named():
 
 def test_what_cannot_be_compiled_names_the_cause_and_the_remedy():
     def broken(*_):
-        raise RuntimeError("no header\nand a traceback")
+        raise RuntimeError("backend raised:\nno header\nand a traceback")
 
     with mock.patch.object(compiling.torch, "compile", return_value=broken):
         function = compiled(lambda x: (x,), varying=1)
