@@ -122,3 +122,14 @@ def test_a_divergence_that_other_draws_show_to_be_infinite_is_told():
 def test_a_saddle_is_told_from_a_slope():
     told = verdict(converged=False, decrement=0.2, signs=(-1, 1))
     assert "a place that is no minimum (the Hessian has negative eigenvalues)" in told
+
+
+def test_parameters_that_go_on_for_ever_are_named():
+    found = verdict(converged=False, endless=("df", "scale"))
+    assert "along df and scale, however far" in found
+    assert found.endswith("hold df and scale fixed or give other starts.")
+
+
+def test_a_plateau_is_told_from_a_slope():
+    found = verdict(converged=False, decrement=torch.inf, signs=(0, 0))
+    assert found.startswith("Not converged: after 7 steps it stands on a plateau:")
