@@ -113,7 +113,7 @@ def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str) -> str:
             f"along {names}, however far: a minimum is approached at infinity only, or lies "
             f"elsewhere; hold {names} fixed or give other starts."
         )
-    if bool((ends.pick(ends.decrement).isinf() & (ends.pick(ends.signature) == 0).all(-1)).any()):
+    if bool(ends.pick(ends.flat).any()):
         return (
             f"Not converged: after {steps} steps it stands on a plateau: the objective does not "
             "rise nearby in all directions; give other starts or another family."

@@ -64,6 +64,11 @@ class Endpoints:
         return smooth if self.kink is None else smooth | self.kink.isfinite()
 
     @cached_property
+    def flat(self) -> Tensor:
+        """Which ends lie on plateaus, with shape :math:`(S, *)`."""
+        return self.decrement.isinf() & (self.signature == 0).all(-1)
+
+    @cached_property
     def best(self) -> Tensor:
         """The start that ended lowest, in a minimum where one did, for each problem."""
         if len(self.loss) == 1:

@@ -107,7 +107,7 @@ def moved_to_kinks(objective: Objective, run: Run, settled: Tensor) -> Run:
     theta, loss, gradient = (each.clone() for each in (run.theta, run.loss, run.gradient))
     ends, kink = endpoints(objective, run), torch.full_like(loss, torch.nan)
     lowest = loss[settled].min() if bool(settled.any()) else torch.inf
-    sloping = ~settled & loss.isfinite() & (loss < lowest) & ends.decrement.isfinite()
+    sloping = ~settled & loss.isfinite() & (loss < lowest) & ~ends.flat
     open_ends = sloping.nonzero().squeeze(-1)
     for row in open_ends[loss[open_ends].argsort()][:_ROWS]:
         place = Place(theta[row], float(loss[row]))
