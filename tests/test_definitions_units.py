@@ -79,6 +79,7 @@ def test_what_is_plain_again_has_the_same_parameters(family, place):
         (kldiv.families.create("gamma"), LINE),  # no location
         (kldiv.families.create("lognormal"), LINE),  # whose loc is one of logarithms
         (Family.of(LogNormal), LINE),
+        (kldiv.families.create("von_mises"), LINE),  # an angle
         (kldiv.families.create("gumbel(loc=0)"), LINE),
         (kldiv.families.create("gumbel"), Place(tensor(0.0), tensor(torch.inf))),
         (kldiv.families.create("gumbel"), Place(tensor(0.0), tensor(0.0))),

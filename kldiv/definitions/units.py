@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-from torch.distributions import constraints
+from torch.distributions import VonMises, constraints
 
 from kldiv.definitions.family import Family, Place
 from kldiv.definitions.parameters import Measured
@@ -30,7 +30,10 @@ def measured(family: Family, place: Place) -> Family:
     """
     parameters = dict(family.declare(family.size or 1))
     its = family.space.parameters.get("loc")
-    if its is None or its.constraint not in _REAL or not is_whole(family().support):
+    member = family()
+    if its is None or its.constraint not in _REAL or not is_whole(member.support):
+        return family
+    if isinstance(member, VonMises):  # an angle has a unit of its own, and no place that is first
         return family
     batch = place.mean.ndim - family.event_dims
     mean, width = place.mean, place.variance.sqrt()

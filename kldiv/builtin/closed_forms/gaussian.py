@@ -35,15 +35,14 @@ from torch.distributions import (
 )
 
 from kldiv.blocks import arrays_of
+from kldiv.builtin.closed_forms.factor_rounding import factor_rounding
 from kldiv.builtin.closed_forms.gaussian_direct import (
     chernoff_coefficient,
     fisher_gaussian_gaussian,
     largest_log_ratio,
 )
-from kldiv.builtin.closed_forms.normal_matrices import comparison_condition
 from kldiv.builtin.closed_forms.normal_scalars import kl_of_scalars
 from kldiv.builtin.closed_forms.normal_vectors import (
-    condition_of_factors,
     is_by_factor,
     kl_of_vectors,
 )
@@ -70,7 +69,6 @@ _compiles = deferred("kldiv.builtin.closed_forms.normal_compiled:compiles")
 _compiled_kl = deferred("kldiv.builtin.closed_forms.normal_compiled:compiled_kl")
 
 _ROUNDING = 1e-13
-_SMALL = 100.0  # a bound of a condition number that needs not be sharper
 _TYPES = (Normal, Independent, MultivariateNormal, LowRankMultivariateNormal)
 
 
@@ -228,7 +226,7 @@ class GaussianRule(ArrayRule):
         alike = len({factor.shape for factor in matrices}) == 1
         groups = [torch.stack(matrices)] if alike else [each.unsqueeze(0) for each in matrices]
         for group in groups:
-            error = error + _factor_rounding(group).sum(0) * (size + size.sqrt())
+            error = error + factor_rounding(group).sum(0) * (size + size.sqrt())
         return error
 
 
@@ -247,38 +245,9 @@ def _kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor
     value, error = found
     for side, by_factor in zip((p, q), given, strict=True):
         if not by_factor:
-            rounding = _factor_rounding(side._unbroadcasted_scale_tril)
+            rounding = factor_rounding(side._unbroadcasted_scale_tril)
             error = error + rounding * (value + value.sqrt())
     return value, error
-
-
-def _factor_rounding(factor: Tensor) -> Tensor:
-    r"""The relative rounding of a Cholesky factor, by Skeel's condition number, squared.
-
-    References:
-        Accuracy and Stability of Numerical Algorithms (Higham, 2002), theorem 10.8,
-        doi:10.1137/1.9780898718027.
-    """
-    size, eps = factor.shape[-1], torch.finfo(factor.dtype).eps
-    return 4 * size * eps * _condition(factor).square()
-
-
-def _condition(factor: Tensor) -> Tensor:
-    r"""The largest entry of :math:`|L^{-1}| |L| \mathbf 1`, with shape :math:`(*)`.
-
-    Or a bound that costs less, where it is small.
-    """
-    found = condition_of_factors(factor)
-    if found is not None:
-        return found
-    found = comparison_condition(factor)
-    coarse = ~(found < _SMALL)
-    if coarse.any():
-        rows = factor.abs().sum(-1, keepdim=True)
-        identity = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
-        inverse = torch.linalg.solve_triangular(factor[coarse], identity, upper=False)
-        found = found.masked_scatter(coarse, (inverse.abs() @ rows[coarse]).amax((-2, -1)))
-    return found
 
 
 def _powered(p: Gaussian, power: float) -> Gaussian:
