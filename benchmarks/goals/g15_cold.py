@@ -137,7 +137,6 @@ GOAL = Goal(
             at_least=False,
         ),
     ],
-    "of the time of `import torch`, with which all of these begin, a first fit adds the import of "
-    "some 140 modules and of the plugins' front modules, and the fit; of what it saves in garbage "
-    "collections a part comes back when the process ends.",
+    "of the time of `import torch`, which is all that kldiv takes: Pyro takes 2.6 times as long "
+    "as that, and TFP 1.5 times, so that with torch neither can be beaten by more.",
 )
