@@ -40,7 +40,7 @@ from kldiv.solvers.endpoints import endpoints
 from kldiv.solvers.narrow import is_too_narrow, why_none_is_nearest
 from kldiv.solvers.optima import distinct
 from kldiv.solvers.run import Recorder
-from kldiv.solvers.starts import Starts, check_finite, first_points
+from kldiv.solvers.starts import Starts, check_finite, first_place, first_points
 from kldiv.solvers.threads import few_threads
 from kldiv.verdicts import verdict_on
 
@@ -121,7 +121,7 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     with few_threads(objective.target), tallied(objective.tally):
         single = isinstance(chosen, Descent | MomentMatching)
         if not isinstance(chosen, MomentMatching):
-            _measure(objective, chosen)
+            _measure(objective, chosen, starts)
         first = first_points(objective, starts, single=single)
         run = chosen.solve(objective, first, recorder)
         fitted = _result(objective, chosen, run, as_estimator(estimator, objective.divergence))
@@ -200,11 +200,13 @@ def _explain(objective: Objective) -> Explanation:
     return Explanation(None, rejected)
 
 
-def _measure(objective: Objective, solver: Solver) -> None:
-    """Measures members from the target, unless the solver has units of its own for normal ones."""
+def _measure(objective: Objective, solver: Solver, starts: Starts) -> None:
+    """Measures members from where a fit begins; some solvers have units for normal ones."""
     own = objective.chart is not None and not isinstance(solver, QuasiNewton)
-    place = objective.under.place
-    if objective.family.batched and not own and place is not None:
+    if own or not objective.family.batched:
+        return
+    place = first_place(objective, starts)
+    if place is not None:
         objective.move(measured(objective.family, place))
 
 

@@ -6,6 +6,8 @@ import torch
 
 from torch.distributions import Normal, Uniform
 
+import kldiv
+
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite, ShapeMismatch
 from kldiv.solvers.starts import check_finite, first_points
 from tests.objectives import objective_of
@@ -65,3 +67,18 @@ def test_starts_that_are_all_infinite_are_refused_with_the_remedy():
     starts = first_points(objective, None, single=False)
     with pytest.raises(NotFinite, match=r"not finite at any start.*try the other direction"):
         check_finite(objective, objective(starts))
+
+
+@pytest.mark.parametrize("divergence", ["squared_l2", "cosine"])
+def test_a_given_start_ends_in_the_mode_that_it_is_near(divergence):
+    starts = [{"loc": 0.0, "scale": 1.0}, {"loc": 5.0, "scale": 1.0}]
+    fit = kldiv.fit("normal_sum", "normal", divergence, starts=starts)
+    ends = sorted(float(optimum.parameters["loc"]) for optimum in fit.optima)
+    assert ends == pytest.approx([-5, 10], abs=1e-4)
+
+
+def test_a_given_start_without_a_variance_is_measured_from_the_target():
+    points = 1e6 * torch.arange(20, dtype=torch.float64)
+    fit = kldiv.fit(points, "student_t", starts={"df": 1.5, "loc": 0.0, "scale": 1e6})
+    free = kldiv.fit(points, "student_t")
+    assert float(fit.divergence) == pytest.approx(float(free.divergence), abs=1e-6)

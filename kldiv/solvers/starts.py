@@ -9,7 +9,7 @@ import torch
 
 from torch import Tensor
 
-from kldiv.definitions.family import Family
+from kldiv.definitions.family import Family, Place
 from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.parameters import as_parameter
 from kldiv.definitions.units import is_measured, measured
@@ -18,7 +18,7 @@ from kldiv.solvers.arrays import Numbers, library_of
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import draws, places
 
-__all__ = ["Starts", "check_finite", "first_points"]
+__all__ = ["Starts", "check_finite", "first_place", "first_points"]
 
 Starts = int | Mapping[str, object] | Sequence[Mapping[str, object]] | None
 """How many starts, or the starts themselves: parameters by name, or a sequence of these."""
@@ -49,6 +49,25 @@ def first_points(objective: Objective, starts: Starts, *, single: bool) -> Tenso
         vectors = _given(objective.family, starts)
     stacked = torch.stack([_expanded(each, objective.target.batch_shape) for each in vectors])
     return stacked.to(objective.target.device)
+
+
+def first_place(objective: Objective, starts: Starts) -> Place | None:
+    """Where a fit begins: at the members that were given, or at the target as a whole.
+
+    Steps are as long as the first of these is wide: a start is given to stay where it is.
+    """
+    found = objective.under.place
+    if isinstance(starts, Mapping):
+        starts = [starts]
+    if starts is None or isinstance(starts, Integral):
+        return found
+    member = objective.family.at(_given(objective.family, starts)[0])
+    try:
+        place = Place(member.mean.detach(), member.variance.detach())
+    except NotImplementedError:
+        return found
+    usable = place.mean.isfinite().all() and place.variance.isfinite().all()
+    return place if usable and bool((place.variance > 0).all()) else found
 
 
 def check_finite(objective: Objective, loss: Numbers) -> None:
