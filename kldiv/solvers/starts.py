@@ -24,6 +24,7 @@ Starts = int | Mapping[str, object] | Sequence[Mapping[str, object]] | None
 """How many starts, or the starts themselves: parameters by name, or a sequence of these."""
 
 _STARTS = 6
+_WAY = 10  # steps at least to the target, of starts that are narrow
 _MANY = 64  # parameters: beyond, starts by chance are no nearer to anything
 
 
@@ -52,22 +53,25 @@ def first_points(objective: Objective, starts: Starts, *, single: bool) -> Tenso
 
 
 def first_place(objective: Objective, starts: Starts) -> Place | None:
-    """Where a fit begins: at the members that were given, or at the target as a whole.
+    """The target as a whole, as wide as steps are to be long.
 
-    Steps are as long as the first of these is wide: a start is given to stay where it is.
+    Who gives starts means them to end nearby: they move no farther at once than they are wide, or
+    than a part of the way to the target.
     """
-    found = objective.under.place
+    whole = objective.under.place
     if isinstance(starts, Mapping):
         starts = [starts]
-    if starts is None or isinstance(starts, Integral):
-        return found
-    member = objective.family.at(_given(objective.family, starts)[0])
-    try:
-        place = Place(member.mean.detach(), member.variance.detach())
-    except NotImplementedError:
-        return found
-    usable = place.mean.isfinite().all() and place.variance.isfinite().all()
-    return place if usable and bool((place.variance > 0).all()) else found
+    if whole is None or starts is None or isinstance(starts, Integral):
+        return whole
+    wide = torch.zeros_like(whole.variance)
+    for theta in _given(objective.family, starts):
+        member = objective.family.at(theta)
+        try:
+            away, own = (member.mean - whole.mean) / _WAY, member.variance
+        except NotImplementedError:
+            return whole
+        wide = torch.maximum(wide, torch.maximum(away.square(), own).nan_to_num(torch.inf))
+    return Place(whole.mean, torch.minimum(whole.variance, wide.detach()))
 
 
 def check_finite(objective: Objective, loss: Numbers) -> None:
