@@ -89,6 +89,16 @@ def test_what_has_no_location_or_no_place_is_left_as_it_is(family, place):
     assert measured(family, place) is family
 
 
+def test_members_that_do_not_know_their_support_are_left_as_they_are():
+    class Silent(Normal):
+        @property
+        def support(self):
+            raise NotImplementedError
+
+    family = Family.of(Silent)
+    assert measured(family, LINE) is family
+
+
 def test_of_a_batch_the_middle_is_the_place():
     place = Place(tensor(1.0, 2.0, 30.0), tensor(1.0, 4.0, 900.0))
     found = measured(kldiv.families.create("gumbel"), place).space.parameters["loc"]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from torch.distributions import MultivariateNormal, Normal
+from torch.distributions import Distribution, MultivariateNormal, Normal
 
 import kldiv
 
@@ -60,6 +60,11 @@ def test_it_says_nothing_of_other_targets_and_of_members_as_wide_as_the_data():
     assert is_too_narrow(narrow, data)
     assert not is_too_narrow(Normal(1.5, 0.5), data)
     assert not is_too_narrow(narrow, kldiv.targets.create("normal"))
+
+
+def test_a_member_that_does_not_know_its_support_is_no_concern_of_it():
+    data = SampleTarget(torch.tensor([1.0, 2.0], dtype=torch.float64))
+    assert not is_too_narrow(Distribution(validate_args=False), data)
 
 
 def test_a_covariance_that_is_singular_but_for_rounding_is_too_narrow():

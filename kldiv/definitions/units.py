@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-from torch.distributions import VonMises, constraints
+from torch.distributions import Distribution, VonMises, constraints
 
 from kldiv.definitions.family import Family, Place
 from kldiv.definitions.parameters import Measured
@@ -30,10 +30,7 @@ def measured(family: Family, place: Place) -> Family:
     """
     parameters = dict(family.declare(family.size or 1))
     its = family.space.parameters.get("loc")
-    member = family()
-    if its is None or its.constraint not in _REAL or not is_whole(member.support):
-        return family
-    if isinstance(member, VonMises):  # an angle has a unit of its own, and no place that is first
+    if its is None or its.constraint not in _REAL or not _is_on_the_line(family()):
         return family
     batch = place.mean.ndim - family.event_dims
     mean, width = place.mean, place.variance.sqrt()
@@ -52,6 +49,15 @@ def measured(family: Family, place: Place) -> Family:
         (origin, unit), its = units[name], parameters[name]
         parameters[name] = Measured(its.constraint, its.shape, origin=origin, unit=unit)
     return family.declaring(parameters)
+
+
+def _is_on_the_line(member: Distribution) -> bool:
+    """Whether a member is on the whole line or space, and says so; an angle has its own unit."""
+    try:
+        support = member.support
+    except NotImplementedError:
+        return False
+    return support is not None and is_whole(support) and not isinstance(member, VonMises)
 
 
 def is_measured(family: Family) -> bool:

@@ -28,12 +28,13 @@ def is_too_narrow(member: Distribution, target: Target) -> bool:
         member: The nearest member of a family that was found.
         target: What it was fitted to; of other targets than data nothing is said.
     """
-    support = member.support
-    if not isinstance(target, SampleTarget) or support is None or unwrap(support).is_discrete:
+    if not isinstance(target, SampleTarget):
         return False
     try:
-        variance = member.variance
+        support, variance = member.support, member.variance
     except NotImplementedError:
+        return False
+    if support is None or unwrap(support).is_discrete:
         return False
     (square,) = target.mean(lambda x: (x.square(),))
     narrow = variance <= _ROUNDING**2 * square
