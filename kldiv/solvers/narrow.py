@@ -31,13 +31,12 @@ def is_too_narrow(member: Distribution, target: Target) -> bool:
     if not isinstance(target, SampleTarget):
         return False
     try:
-        support, variance = member.support, member.variance
+        support, mean, variance = member.support, member.mean, member.variance
     except NotImplementedError:
         return False
     if support is None or unwrap(support).is_discrete:
         return False
-    (square,) = target.mean(lambda x: (x.square(),))
-    narrow = variance <= _ROUNDING**2 * square
+    narrow = variance <= _ROUNDING**2 * mean.square()
     return bool(narrow.any()) or _is_flat(getattr(member, "scale_tril", None))
 
 
