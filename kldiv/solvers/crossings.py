@@ -8,13 +8,11 @@ import torch
 
 from torch import Tensor
 
-from kldiv.estimators.integrals.crossings import touches
+from kldiv.estimators.integrals.crossings import touches, zero_within
 
 __all__ = ["crossings"]
 
 _MOST = 24  # crossings: rounding makes more where a function is level
-_STEPS = 40
-_CLOSE = 1e-9  # an integral over a cell feels the square of how far its cut is off a kink
 
 
 def crossings(
@@ -22,18 +20,14 @@ def crossings(
 ) -> Tensor:
     r"""Where a function takes a value, with shape :math:`(R, *)`, infinite where it does so less.
 
-    It is found between neighbours on both sides of the value, by the Illinois variant of regula
-    falsi, which never leaves its bracket, and between those that nearly touch it.
+    It is found between neighbours on both sides of the value, and between those that nearly touch
+    it.
 
     Arguments:
         function: The function of coordinates with shape :math:`(*, *)`.
         y: Coordinates in ascending order, with shape :math:`(N, *)`.
         values: The function there.
         level: The value.
-
-    References:
-        A Modified Regula Falsi Method for Computing the Root of an Equation (Dowell and Jarratt,
-        1971), doi:10.1007/BF01934364.
     """
     y, values = _with_touches(function, y, values, level)
     values = values - level
@@ -42,19 +36,11 @@ def crossings(
     most = min(_MOST, int(changes.sum(0).max()))
     first = changes.to(torch.uint8).argsort(dim=0, descending=True, stable=True)[:most]
     known = changes.gather(0, first)
-    low, high = y.gather(0, first), y.gather(0, first + 1)
-    at_low, at_high = values.gather(0, first), values.gather(0, first + 1)
-    for _ in range(_STEPS if most else 0):
-        trial = (low * at_high - high * at_low) / (at_high - at_low)
-        trial = torch.where((trial - low) * (trial - high) < 0, trial, (low + high) / 2)
-        found = function(trial) - level
-        same = (found >= 0) == (at_high >= 0)
-        low, at_low = torch.where(same, low, high), torch.where(same, at_low / 2, at_high)
-        step = (trial - high).abs()
-        high, at_high = trial, found
-        if bool(((step < _CLOSE * (1 + trial.abs())) | (found == 0) | ~known).all()):
-            break
-    return torch.where(known, high, torch.inf)
+    low = y.gather(0, first)
+    ends = low, torch.where(known, y.gather(0, first + 1), low)
+    heights = values.gather(0, first), values.gather(0, first + 1)
+    found = zero_within(lambda trial: function(trial) - level, ends, heights, relative=1.0)
+    return torch.where(known, found, torch.inf)
 
 
 def _with_touches(

@@ -8,7 +8,7 @@ import torch
 
 from torch import Tensor
 
-__all__ = ["crossings", "touches"]
+__all__ = ["crossings", "touches", "zero_within"]
 
 Function = Callable[[Tensor, Tensor], Tensor]
 
@@ -22,8 +22,6 @@ def crossings(
 ) -> tuple[Tensor, Tensor]:
     r"""Where a function takes one of some values between neighbouring nodes.
 
-    The Illinois variant of regula falsi, which never leaves its bracket.
-
     Arguments:
         function: From coordinates and lines, both of shape :math:`(C)`, to values.
         w: Nodes, with shape :math:`(N, M)`.
@@ -32,10 +30,6 @@ def crossings(
 
     Returns:
         The places, and their lines, with shape :math:`(C)`.
-
-    References:
-        A Modified Regula Falsi Method for Computing the Root of an Equation (Dowell and Jarratt,
-        1971), doi:10.1007/BF01934364.
     """
 
     def above(level: float) -> Callable[[Tensor, Tensor], Tensor]:
@@ -54,17 +48,41 @@ def _zeros(function: Function, w: Tensor, values: Tensor) -> tuple[Tensor, Tenso
     at_low, at_high = values[row, column], values[row + 1, column]
     brackets = [(low, high, at_low, at_high, column), *_about_touches(function, w, values)]
     low, high, at_low, at_high, column = (torch.cat(each) for each in zip(*brackets, strict=True))
-    for _ in range(_STEPS if len(column) else 0):
+    found = zero_within(lambda u: function(u, column), (low, high), (at_low, at_high))
+    return torch.cat([found, w[zero_row, zero_column]]), torch.cat([column, zero_column])
+
+
+def zero_within(
+    function: Callable[[Tensor], Tensor],
+    ends: tuple[Tensor, Tensor],
+    values: tuple[Tensor, Tensor],
+    *,
+    relative: float = 0.0,
+) -> Tensor:
+    """A zero within each bracket, by the Illinois variant of regula falsi, which never leaves it.
+
+    Arguments:
+        function: From places to values.
+        ends: Both ends of the brackets, of any shape.
+        values: The function there, of both signs.
+        relative: How much less close a place may be for each unit that it is off 0.
+
+    References:
+        A Modified Regula Falsi Method for Computing the Root of an Equation (Dowell and Jarratt,
+        1971), doi:10.1007/BF01934364.
+    """
+    (low, high), (at_low, at_high) = ends, values
+    for _ in range(_STEPS if high.numel() else 0):
         trial = (low * at_high - high * at_low) / (at_high - at_low)
         trial = torch.where((trial - low) * (trial - high) < 0, trial, (low + high) / 2)
-        found = function(trial, column)
+        found = function(trial)
         same = found.sign() == at_high.sign()
         low, at_low = torch.where(same, low, high), torch.where(same, at_low / 2, at_high)
         step = (trial - high).abs()
         high, at_high = trial, found
-        if bool(((step < _CLOSE) | (found == 0)).all()):
+        if bool(((step < _CLOSE * (1 + relative * trial.abs())) | (found == 0)).all()):
             break
-    return torch.cat([high, w[zero_row, zero_column]]), torch.cat([column, zero_column])
+    return high
 
 
 def _about_touches(function: Function, w: Tensor, values: Tensor) -> Iterator[tuple[Tensor, ...]]:
