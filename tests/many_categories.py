@@ -15,6 +15,23 @@ from kldiv.builtin.closed_forms import categories, large_side
 COUNT = 3000
 """Categories that are many in small blocks."""
 
+MANY = [
+    "kl",
+    "alpha(alpha=0)",
+    "jensen_shannon(weight=0.2)",
+    "squared_hellinger",
+    "chi2",
+    "neyman_chi2",
+    "total_variation",
+    "hockey_stick(gamma=1.5)",
+    "triangular",
+    "jeffreys",
+    "skew_kl(weight=0.3)",
+    "renyi(alpha=0.3)",
+    "renyi(alpha=3)",
+]
+"""Divergences that sums over categories give."""
+
 
 @contextmanager
 def in_small_blocks():

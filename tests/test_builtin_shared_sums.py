@@ -13,26 +13,14 @@ import kldiv
 
 from kldiv.builtin.closed_forms import large_pairs
 from kldiv.builtin.closed_forms.large_side import LargeSide
-from tests.many_categories import COUNT, by_the_book, in_small_blocks, pair
+from tests.many_categories import COUNT, MANY, by_the_book, in_small_blocks, pair
 
-MANY = [
-    "kl",
-    "alpha(alpha=0)",
+ALL = [
+    *MANY,
     "jensen_shannon",
-    "jensen_shannon(weight=0.2)",
-    "squared_hellinger",
     "hellinger",
     "bhattacharyya",
-    "chi2",
-    "neyman_chi2",
-    "total_variation",
-    "hockey_stick(gamma=1.5)",
-    "triangular",
-    "jeffreys",
-    "skew_kl(weight=0.3)",
-    "renyi(alpha=0.3)",
     "renyi(alpha=1)",
-    "renyi(alpha=3)",
     "tsallis(alpha=1.5)",
     "alpha(alpha=-0.7)",
     "alpha(alpha=1.01)",
@@ -52,7 +40,7 @@ def small_blocks():
 def test_each_of_many_is_what_it_is_by_the_book(shape, gap, dtype, kind):
     p, q = pair(shape, gap, dtype, kind)
     eps = torch.finfo(dtype).eps
-    for name, found in kldiv.divergence(p, q, MANY).items():
+    for name, found in kldiv.divergence(p, q, ALL).items():
         expected = by_the_book(p, q, name)
         assert found.value.dtype == dtype
         assert found.method == "exact"
@@ -65,7 +53,7 @@ def test_each_of_many_is_what_it_is_by_the_book(shape, gap, dtype, kind):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_each_of_many_is_what_it_is_alone(dtype, gap):
     p, q = pair((COUNT,), gap, dtype)
-    for name, found in kldiv.divergence(p, q, MANY).items():
+    for name, found in kldiv.divergence(p, q, ALL).items():
         alone = kldiv.divergence(p, q, name)
         apart = abs(float(found) - float(alone))
         assert apart <= float(found.error) + float(alone.error), name
@@ -78,7 +66,7 @@ def test_all_of_many_that_are_not_small_read_every_category_once():
     with mock.patch.object(LargeSide, "read", autospec=True, side_effect=LargeSide.read) as read:
         kldiv.divergence(p, q, ["chi2"])
         once = read.call_count
-        kldiv.divergence(p, q, [each for each in MANY if each != "chernoff"])
+        kldiv.divergence(p, q, [each for each in ALL if each != "chernoff"])
     assert read.call_count == 2 * once
     with mock.patch.object(large_pairs, "f_divergences_of_large") as by_generators:
         kldiv.divergence(p, q, ["kl", "chi2", "jensen_shannon", "total_variation"])
@@ -91,7 +79,7 @@ def test_empty_categories_count_as_the_limits_of_the_generators():
     first[::7], second[::5] = 0, 0
     p, some, others = Categorical(p.probs), Categorical(first), Categorical(second)
     for sides in ((some, p), (p, some), (some, others)):
-        for name, found in kldiv.divergence(*sides, MANY).items():
+        for name, found in kldiv.divergence(*sides, ALL).items():
             expected = by_the_book(*sides, name)
             assert float(found) == pytest.approx(float(expected), rel=1e-11), name
             assert found.reason == expected.reason
@@ -100,14 +88,14 @@ def test_empty_categories_count_as_the_limits_of_the_generators():
 def test_categories_of_hardly_any_probability_are_counted_all_the_same():
     logits = torch.linspace(-800, 0, COUNT).double()
     p, q = Categorical(logits=logits), Categorical(logits=logits / 2)
-    for name, found in kldiv.divergence(p, q, MANY).items():
+    for name, found in kldiv.divergence(p, q, ALL).items():
         assert float(found) == pytest.approx(float(by_the_book(p, q, name)), rel=1e-9), name
 
 
 def test_a_constant_in_the_logits_costs_no_digits():
     p, q = (side.logits for side in pair((COUNT,), 1.0))
     moved = q + 1e6
-    found = kldiv.divergence(Categorical(logits=p), Categorical(logits=moved), MANY)
+    found = kldiv.divergence(Categorical(logits=p), Categorical(logits=moved), ALL)
     expected = Categorical(logits=p), Categorical(logits=moved - 1e6)
     for name, estimate in found.items():
         apart = abs(float(estimate) - float(by_the_book(*expected, name)))
@@ -118,8 +106,8 @@ def test_a_constant_in_the_logits_costs_no_digits():
 def test_one_side_may_be_given_by_probabilities_and_the_other_by_logits():
     p, q = pair((COUNT,), 1.0, kind="probs")
     logits = Categorical(logits=q.probs.log())
-    expected = kldiv.divergence(p, q, MANY)
-    for name, found in kldiv.divergence(p, logits, MANY).items():
+    expected = kldiv.divergence(p, q, ALL)
+    for name, found in kldiv.divergence(p, logits, ALL).items():
         assert float(found) == pytest.approx(float(expected[name]), rel=1e-11), name
 
 
