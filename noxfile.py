@@ -169,12 +169,13 @@ def prepare(
     session.log(f"Installing what constraints.txt names in {environment}: some minutes, 1 GB.")
     anew = [] if stamp.exists() else ["--clear"]
     stamp.unlink(missing_ok=True)
-    session.run(sys.executable, "-m", "virtualenv", "--quiet", *anew, str(environment))
+    session.run_install(sys.executable, "-m", "virtualenv", "--quiet", *anew, str(environment))
     packages = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
     pip = ("-m", "pip", "install", "--quiet", "--constraint", "constraints.txt")
-    python(*pip, *packages)
+    install = functools.partial(session.run_install, *python.args, *pip, external=True)
+    install(*packages)
     editable = [word for folder in (ROOT, *PLUGINS) for word in ("--editable", str(folder))]
-    python(*pip, "--no-build-isolation", *editable)  # so that the build backend is pinned too
+    install("--no-build-isolation", *editable)  # so that the build backend is pinned too
     stamp.write_text(wanted)
     return python
 
@@ -187,9 +188,10 @@ def peer(session: nox.Session, side: str) -> str:
     wanted = pinned.read_text(encoding="utf-8")
     if not (stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
         session.log(f"Installing what {pinned} names in {environment}: some minutes.")
-        session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(environment))
-        pip = (python, "-m", "pip", "install", "--quiet", "--requirement", str(pinned))
-        session.run(*pip, external=True)
+        make = ("virtualenv", "--quiet", "--clear", str(environment))
+        session.run_install(sys.executable, "-m", *make)
+        pip = ("pip", "install", "--quiet", "--requirement", str(pinned))
+        session.run_install(python, "-m", *pip, external=True)
         stamp.write_text(wanted, encoding="utf-8")
     return python
 
