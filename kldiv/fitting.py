@@ -36,12 +36,13 @@ from kldiv.solvers import (
     Step,
 )
 from kldiv.solvers.chunked_objective import ChunkedObjective
-from kldiv.solvers.endpoints import endpoints
+from kldiv.solvers.endpoints import Endpoints
 from kldiv.solvers.narrow import is_too_narrow, why_none_is_nearest
 from kldiv.solvers.optima import distinct
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import Starts, check_finite, first_place, first_points
 from kldiv.solvers.threads import few_threads
+from kldiv.solvers.unit import solved
 from kldiv.verdicts import verdict_on
 
 __all__ = ["Fit", "explain_fit", "fit"]
@@ -123,8 +124,9 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
         if not isinstance(chosen, MomentMatching):
             _measure(objective, chosen, starts)
         first = first_points(objective, starts, single=single)
-        run = chosen.solve(objective, first, recorder)
-        fitted = _result(objective, chosen, run, as_estimator(estimator, objective.divergence))
+        run, ends = solved(objective, chosen, first, recorder)
+        how = as_estimator(estimator, objective.divergence)
+        fitted = _result(objective, chosen, run, ends, how)
     if not fitted.converged:
         warnings.warn(fitted.verdict, ConvergenceWarning, stacklevel=2)
     return fitted
@@ -242,8 +244,9 @@ def _solver(solver: object, objective: Objective) -> Solver:
     return solver
 
 
-def _result(objective: Objective, solver: Solver, run: Run, estimator: Estimator | Ladder) -> Fit:
-    ends = endpoints(objective, run)
+def _result(
+    objective: Objective, solver: Solver, run: Run, ends: Endpoints, estimator: Estimator | Ladder
+) -> Fit:
     best = ends.best
     theta = ends.pick(run.theta)
     if not theta.isfinite().all():

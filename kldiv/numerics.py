@@ -28,6 +28,7 @@ __all__ = [
     "product",
     "relative_entropy",
     "total",
+    "weighted_density",
 ]
 
 NORMAL_ENTROPY = (1 + math.log(2 * math.pi)) / 2
@@ -183,3 +184,19 @@ def total(x: Tensor) -> float:
 def is_finite(x: Tensor) -> bool:
     """Whether all of x is, as most sums tell."""
     return math.isfinite(total(x)) or bool(x.isfinite().all())
+
+
+def weighted_density(log_density: Tensor, constant: float, where: Tensor) -> Tensor:
+    """A constant times a density on a part of the space, 0 elsewhere.
+
+    An infinite constant makes an infinite value without a gradient.
+
+    Arguments:
+        log_density: The log density, ``-inf`` where it vanishes, with shape :math:`(*)`.
+        constant: The constant.
+        where: The part of the space, with shape :math:`(*)`.
+    """
+    density = torch.where(where, log_density, -math.inf).exp()
+    if not math.isfinite(constant):
+        return torch.where(density > 0, constant, 0.0).to(log_density.dtype)
+    return constant * density

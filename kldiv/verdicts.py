@@ -101,7 +101,7 @@ def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str) -> str:
             "the divergence is infinite; try the other direction or another family."
         )
     unseen = 0.0 if ends.excess is None else float(ends.pick(ends.excess).max())
-    if unseen > EXCESS:
+    if unseen > EXCESS * ends.unit:
         return (
             "Not converged: with the most that are allowed, other draws or nodes would gain about "
             f"{with_unit(f'{unseen:.2g}', unit)}; give solver=kldiv.FixedDraws(most=...) more."
@@ -121,7 +121,7 @@ def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str) -> str:
     left = ends.pick(ends.decrement).square().max() / 2
     norm = ends.pick(run.gradient).norm(dim=-1).max()
     saddle = (ends.pick(ends.signature) < 0).any()
-    most = 1 + float(run.loss.abs().min())
+    most = ends.unit + float(run.loss.abs().min())
     gain = f"about {with_unit(f'{float(left):.2g}', unit)}" if left < most else "an unknown amount"
     where = (
         "a place that is no minimum (the Hessian has negative eigenvalues)"

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 
 from torch.distributions import Normal
@@ -49,6 +50,23 @@ def test_the_best_end_is_the_lowest_minimum_even_if_another_end_is_lower():
     slopes = ended_at(objective, logs((-5.0, 1.3), (10.0, 1.3)))
     assert not slopes.settled.any()
     assert int(slopes.best) == 1
+
+
+@pytest.mark.parametrize(
+    "divergence",
+    ["jensen_shannon", "squared_hellinger", "cosine", "triangular", "skew_kl(weight=0.5)"],
+)
+def test_a_start_where_the_divergence_is_level_is_no_minimum(divergence):
+    far = {"loc": 300.0, "scale": 1.0}
+    with pytest.warns(kldiv.ConvergenceWarning, match="on a plateau"):
+        fitted = kldiv.fit(Normal(0.0, 1.0), "normal", divergence, starts=far)
+    assert not fitted.converged
+    near = kldiv.fit(
+        Normal(0.0, 1.0), "normal", divergence, starts=[far, {"loc": 1.0, "scale": 2.0}]
+    )
+    assert near.converged
+    assert len(near.optima) == 1
+    assert near.optima[0].starts == (1,)
 
 
 def test_what_is_picked_is_that_of_the_best_end_of_each_problem():

@@ -20,7 +20,7 @@ F64 = torch.float64
 class Function:
     """A function in the place of an objective."""
 
-    resolution = 5e-11
+    resolution, unit = 5e-11, 1.0
     by_quadrature, stochastic = True, False
 
     def __init__(self, function):

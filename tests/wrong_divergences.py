@@ -162,6 +162,13 @@ class Cancelling(Plain):
         return torch.where(p > 0, p * (log_p - log_q), 0.0) - p + log_q.exp()
 
 
+class OfAnotherDegree(SquaredL2):
+    """Its values are said to grow as the unit of x becomes shorter."""
+
+    def degree_in_x(self, size):
+        return float(size)
+
+
 class OtherTerms(SquaredL2):
     """Its terms are those of another one: a mean of q that counts once."""
 
@@ -189,6 +196,7 @@ WRONG = {
     "data_processing": SharperFromAfar(),
     "joint_convexity": NotConvex(),
     "invariance": OfTheUnit(),
+    "scaling": OfAnotherDegree(),
     "additivity": NotAdditive(),
     "duality": OtherIntegrand(),
     "terms": OtherTerms(),

@@ -8,8 +8,6 @@ are smooth where the mathematics is: no kink of an absolute value stands between
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from torch import Tensor
@@ -24,7 +22,6 @@ __all__ = [
     "power_remainder",
     "scaled_square",
     "tilted_remainder",
-    "weighted_density",
 ]
 
 _LARGEST = 709.0  # e^709 is still a float64
@@ -134,22 +131,6 @@ def mixture_remainder(log_p: Tensor, log_q: Tensor, weight: float) -> Tensor:
     close = p * inner.square() * phi2(-inner)
     mean = log_mean(log_p, log_q, weight).exp()
     return torch.where(near, close, p * (outer - 1) + mean)
-
-
-def weighted_density(log_density: Tensor, constant: float, where: Tensor) -> Tensor:
-    """A constant times a density on a part of the space, 0 elsewhere.
-
-    An infinite constant makes an infinite value without a gradient.
-
-    Arguments:
-        log_density: The log density, ``-inf`` where it vanishes, with shape :math:`(*)`.
-        constant: The constant.
-        where: The part of the space, with shape :math:`(*)`.
-    """
-    density = torch.where(where, log_density, -math.inf).exp()
-    if math.isinf(constant):
-        return torch.where(density > 0, constant, 0.0).to(log_density.dtype)
-    return constant * density
 
 
 def _ordered(log_a: Tensor, log_b: Tensor) -> tuple[Tensor, Tensor, Tensor]:

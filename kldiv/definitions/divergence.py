@@ -30,6 +30,7 @@ from torch import Tensor
 
 from kldiv.definitions.naming import snake_case
 from kldiv.errors import InvalidType
+from kldiv.numerics import weighted_density
 
 __all__ = ["Divergence", "FDivergence", "IntegralDivergence", "OfAdditive"]
 
@@ -40,9 +41,8 @@ _LARGE = 300.0  # e^300 squared is still a float64
 class Divergence:
     r"""How far p is from q: its unit, and the claims that every divergence makes.
 
-    Subclass :class:`kldiv.FDivergence` or :class:`kldiv.IntegralDivergence`; a parametrised
-    divergence is a frozen dataclass. The claims below are checked as laws, so make those that
-    hold.
+    Subclass :class:`kldiv.FDivergence` or :class:`kldiv.IntegralDivergence`; one with parameters
+    is a frozen dataclass. The claims below are checked as laws, so make those that hold.
     """
 
     unit: str = "nats"
@@ -78,8 +78,7 @@ class Divergence:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if _FORMULA & vars(cls).keys() and "of_additive" not in vars(cls):
-            # another formula is another function
+        if _FORMULA & vars(cls).keys() and "of_additive" not in vars(cls):  # another function
             cls.of_additive = Divergence.of_additive  # type: ignore[method-assign]
 
     def of_additive(self) -> OfAdditive | None:
@@ -88,6 +87,17 @@ class Divergence:
         Stated once, it gives closed forms from that one's, and values of independent parts.
         """
         return OfAdditive(self, lambda value: value) if self.additive else None
+
+    def degree_in_x(self, size: int) -> float:
+        r"""The k with :math:`D(cX \parallel cY) = c^k D(X \parallel Y)` for continuous vectors.
+
+        It is :math:`(1 - a - b) E` where :math:`\int p^a q^b dx` are all its ``powers``, else 0.
+
+        Arguments:
+            size: The number E of coordinates.
+        """
+        degrees = {round(1 - a - b, 12) for _, a, b in self.powers}
+        return size * degrees.pop() if len(degrees) == 1 else 0.0
 
     @property
     def name(self) -> str:
@@ -240,8 +250,8 @@ class FDivergence(IntegralDivergence):
             return (self.integrand(log_p, log_q),)
         both = ~(no_p | no_q)
         inside = self.integrand(torch.where(both, log_p, 0.0), torch.where(both, log_q, 0.0))
-        only_q = _weighted(log_q, self._canonical_at_zero, no_p & ~no_q)
-        only_p = _weighted(log_p, self._canonical_slope, no_q & ~no_p)
+        only_q = weighted_density(log_q, self._canonical_at_zero, no_p & ~no_q)
+        only_p = weighted_density(log_p, self._canonical_slope, no_q & ~no_p)
         return (torch.where(both, inside, only_p + only_q),)
 
     def combine_measures(self, *integrals: Tensor, mass_p: Tensor, mass_q: Tensor) -> Tensor:
@@ -271,20 +281,10 @@ class FDivergence(IntegralDivergence):
 
     @cached_property
     def _canonical_slope(self) -> float:
-        if self.slope_at_infinity is not None:
-            return self.slope_at_infinity - self._slope_at_one
-        return (
-            _limit(lambda log_u: self.generator(log_u) * (-log_u).exp(), sign=1)
-            - self._slope_at_one
-        )
-
-
-def _weighted(log_density: Tensor, constant: float, where: Tensor) -> Tensor:
-    """``constant`` times the density where asked, else 0; no gradient unless it is finite."""
-    if not math.isfinite(constant):
-        present = torch.where(where, log_density, -math.inf).exp() > 0
-        return torch.where(present, constant, 0.0).to(log_density.dtype)
-    return constant * torch.where(where, log_density, -math.inf).exp()
+        limit = self.slope_at_infinity
+        if limit is None:
+            limit = _limit(lambda log_u: self.generator(log_u) * (-log_u).exp(), sign=1)
+        return limit - self._slope_at_one
 
 
 def _limit(function: Callable[[Tensor], Tensor], *, sign: int) -> float:

@@ -29,6 +29,11 @@ class ScoreDivergence(Divergence, ABC):
     degree: float | None = None
     r"""The degree :math:`k` if :math:`g(c\,s, c\,t) = c^k g(s, t)`: then no score is too large."""
 
+    def degree_in_x(self, size: int) -> float:
+        """Scores fall as x grows; with a ``combine`` of its own it is 0 unless it says more."""
+        of_mean = type(self).combine is ScoreDivergence.combine
+        return -self.degree if of_mean and self.degree is not None else 0.0
+
     @abstractmethod
     def integrand(self, score_p: Tensor, score_q: Tensor) -> Tensor:
         r"""The function :math:`g`, not negative, with shape :math:`(*)`.

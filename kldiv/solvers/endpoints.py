@@ -41,6 +41,7 @@ class Endpoints:
             :math:`(S, *)`.
         kink: What may be left to be gained at ends that are minima at kinks, with shape
             :math:`(S, *)`, NaN elsewhere.
+        unit: What counts as 1 of the objective: see :mod:`kldiv.solvers.unit`.
     """
 
     theta: Tensor
@@ -51,22 +52,28 @@ class Endpoints:
     proven: bool = False
     excess: Tensor | None = None
     kink: Tensor | None = None
+    unit: float = 1.0
 
     @cached_property
     def settled(self) -> Tensor:
         """Which ends are minima as far as the Hessian can tell, with shape :math:`(S, *)`."""
         if self.proven:
             return torch.ones_like(self.loss, dtype=torch.bool)
-        still = self.decrement.square() / 2 <= self.resolution * (1 + self.loss.abs())
-        if self.excess is not None:
-            still = still & (self.excess <= EXCESS)
-        smooth = still & (self.signature >= 0).all(-1) & self.loss.isfinite()
+        still = self._still & (self.signature >= 0).all(-1) & self.loss.isfinite()
+        smooth = still & ~self.flat
         return smooth if self.kink is None else smooth | self.kink.isfinite()
 
     @cached_property
     def flat(self) -> Tensor:
-        """Which ends lie on plateaus, with shape :math:`(S, *)`."""
-        return self.decrement.isinf() & (self.signature == 0).all(-1)
+        """Which ends lie on plateaus, with shape :math:`(S, *)`: nothing rises but from 0."""
+        above = self._still & (self.loss.abs() > self.resolution * self.unit)
+        return (self.signature == 0).all(-1) & (self.decrement.isinf() | above)
+
+    @cached_property
+    def _still(self) -> Tensor:
+        """Where no more is left to be gained than can be told from nothing."""
+        still = self.decrement.square() / 2 <= self.resolution * (self.unit + self.loss.abs())
+        return still if self.excess is None else still & (self.excess <= EXCESS * self.unit)
 
     @cached_property
     def best(self) -> Tensor:
@@ -89,6 +96,17 @@ class Endpoints:
     def _alone(self) -> int | None:
         """The number of the best start where there is a single problem."""
         return None if self.best.ndim else int(self.best)
+
+    def counted_in(self, unit: float) -> Endpoints:
+        """The same of an objective that is counted in something else, of which a unit was 1."""
+        return replace(
+            self,
+            loss=self.loss * unit,
+            decrement=self.decrement * unit**0.5,
+            excess=None if self.excess is None else self.excess * unit,
+            kink=None if self.kink is None else self.kink * unit,
+            unit=self.unit * unit,
+        )
 
     def of(self, estimate: Estimate) -> Estimate:
         r"""Of estimates :math:`(S, *)` at all ends, those at the best, :math:`(*)`."""

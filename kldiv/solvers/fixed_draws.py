@@ -146,7 +146,8 @@ class _Search:
     def begin(self, starts: Tensor, moved: Tensor) -> None:
         """At real vectors that are nearer, but for rows that are higher than where they began."""
         state, metric = self.surface.begin(self.surface.point(moved))
-        if moved is not starts and not bool((state[1] <= self.recorder.steps[0].loss).all()):
+        before = self.recorder.steps[0].loss / self.recorder.unit if moved is not starts else None
+        if before is not None and not bool((state[1] <= before).all()):
             point = self.surface.point(starts)
             begun = point, *self.surface.value_and_gradient(point)
             lower = chosen(state[1] < begun[1], state, begun)

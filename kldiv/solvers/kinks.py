@@ -134,7 +134,7 @@ def _error(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:
     if not objective.by_quadrature:
         return torch.zeros_like(loss)
     found = objective.estimate(theta)
-    return (found.value - loss).abs() + found.error
+    return (found.value / objective.unit - loss).abs() + found.error / objective.unit
 
 
 @torch.no_grad()

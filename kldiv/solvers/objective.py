@@ -16,10 +16,11 @@ from kldiv.definitions.family import Family
 from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.tally import Tally
 from kldiv.definitions.target import DistributionTarget, Target
-from kldiv.errors import KldivError, NotAvailable, NotFinite
+from kldiv.errors import KldivError, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Samples, Sum
 from kldiv.lazy import deferred
+from kldiv.solvers.differentiating import value_and_gradient
 from kldiv.solvers.kept_rule import KeptRule
 from kldiv.solvers.normal_charts import NormalChart, chart_of
 from kldiv.solvers.rules import has_moving_edges
@@ -49,6 +50,8 @@ class Objective:
         forward: Whether p is the first side.
         estimator: An estimator, or the ladder.
         seed: What randomness follows.
+
+    ``unit`` is what counts as 1 where it is called: see :mod:`kldiv.solvers.unit`.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Objective:
         self.target, self.family, self.divergence = target, family, divergence
         self.forward, self.seed = forward, as_seed(seed)
         self.evaluations = self.gradients = self._draws = 0
+        self.unit = 1.0
         self.tally = Tally(target)
         self._asked = estimator
         self._chosen: Estimator | None = None
@@ -74,10 +78,10 @@ class Objective:
 
     def of(self, target: Target) -> Objective:
         """The same objective of another target."""
-        asked, seed = self._asked, self.seed
-        return Objective(
-            target, self.family, self.divergence, forward=self.forward, estimator=asked, seed=seed
-        )
+        sides, estimator = (target, self.family, self.divergence), self._asked
+        found = Objective(*sides, forward=self.forward, estimator=estimator, seed=self.seed)
+        found.unit = self.unit
+        return found
 
     @cached_property
     def member(self) -> Distribution:
@@ -182,7 +186,7 @@ class Objective:
         if not self.family.batched and theta.shape[:-1].numel() != 1:
             rows = theta.reshape(-1, theta.shape[-1])
             return torch.stack([self(row) for row in rows]).reshape(theta.shape[:-1])
-        return self._at(theta)
+        return self._at(theta) / self.unit
 
     def value_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         r"""The divergence and its gradient, without a graph.
@@ -195,25 +199,20 @@ class Objective:
         self.gradients += 1
         for _ in range(_AGAIN):  # differences between parts want one rule for all
             rule = self.kept.rule
-            found = [self._value_and_gradient(part) for part in self.kept.parts(theta)]
+            found = [self._differentiated(part) for part in self.kept.parts(theta)]
             if len(found) == 1 or self.kept.rule is rule:
                 break
         return torch.cat([each[0] for each in found]), torch.cat([each[1] for each in found])
 
-    def _value_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.enable_grad():
-            variable = theta.detach().requires_grad_()
-            loss = self(variable)
-            finite = loss.isfinite()
-            if not loss.requires_grad and finite.any():
-                raise NotAvailable(
-                    f"{self.divergence} by {self.estimator(theta).name!r} has no gradient in the "
-                    f"parameters of {self.family!r}: the points drawn do not move with them; a "
-                    "family whose points are a smooth map of uniform numbers has one"
-                )
-            total = torch.where(finite, loss, 0.0).sum()
-            (gradient,) = torch.autograd.grad(total + 0 * variable.sum(), variable)
-        return loss.detach(), torch.where(finite.unsqueeze(-1), gradient, 0.0)
+    def _differentiated(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        def refusal() -> str:
+            return (
+                f"{self.divergence} by {self.estimator(theta).name!r} has no gradient in the "
+                f"parameters of {self.family!r}: the points drawn do not move with them; a "
+                "family whose points are a smooth map of uniform numbers has one"
+            )
+
+        return value_and_gradient(self, theta, refusal)
 
     @property
     def by_rows(self) -> bool:

@@ -116,7 +116,7 @@ def distinct(objective: Objective, ends: Endpoints) -> Optima:
     if starts > 1:
         leader = _leaders(
             _Members(objective, theta.take_along_dim(rank.unsqueeze(-1), 0), _resolved(ends)),
-            loss.take_along_dim(rank, 0),
+            loss.take_along_dim(rank, 0) / ends.unit,
             settled.take_along_dim(rank, 0),
         )
     signs = ends.signature.reshape(starts, -1, ends.signature.shape[-1])

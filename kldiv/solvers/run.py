@@ -6,7 +6,7 @@ import time
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Never, Protocol, runtime_checkable
 
 import torch
@@ -89,6 +89,21 @@ class Run:
     endless: tuple[str, ...] = ()
     because: str = ""
 
+    def counted_in(self, unit: float) -> Run:
+        """The same way of an objective counted in something else, of which a unit was 1."""
+        return (
+            self
+            if unit == 1
+            else replace(
+                self,
+                loss=self.loss * unit,
+                gradient=self.gradient * unit,
+                excess=None if self.excess is None else self.excess * unit,
+                decrement=None if self.decrement is None else self.decrement * unit**0.5,
+                kink=None if self.kink is None else self.kink * unit,
+            )
+        )
+
 
 @runtime_checkable
 class Solver(Protocol):
@@ -115,6 +130,7 @@ class Recorder:
         check: Called with the objective at the starts; what it raises ends the fit.
         count: Called at each step: how many evaluations there were so far.
         total: How many steps there are at most, where that is known.
+        unit: What counts as 1 for the solver: see :mod:`kldiv.solvers.unit`.
         stride: Every how many steps one is kept, besides the last one.
         stopped: Why it ends early, or ``""``.
         began: The reading of ``time.perf_counter`` when the fit began.
@@ -125,6 +141,7 @@ class Recorder:
     check: Callable[[Numbers], None] | None = None
     count: Callable[[], int] = int
     total: int | None = None
+    unit: float = 1.0
     stride: int = 1
     stopped: str = ""
     began: float = field(default_factory=time.perf_counter)
@@ -156,9 +173,9 @@ class Recorder:
             steps.pop()
         step = Step(
             index,
-            loss.detach().clone(),
+            loss.detach() * self.unit,
             {name: value.detach().clone() for name, value in parameters.items()},
-            torch.linalg.vector_norm(gradient.detach(), dim=-1),
+            torch.linalg.vector_norm(gradient.detach(), dim=-1) * self.unit,
             time.perf_counter() - self.began,
             self.count(),
         )

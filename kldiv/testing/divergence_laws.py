@@ -14,6 +14,7 @@ from kldiv.testing.structure import (
     duality,
     invariance,
     joint_convexity,
+    scaling,
     terms,
 )
 from kldiv.testing.values import bound, identity, non_negative, symmetry, triangle
@@ -31,6 +32,7 @@ DIVERGENCE_LAWS: Mapping[str, Law] = {
         data_processing,
         joint_convexity,
         invariance,
+        scaling,
         additivity,
         duality,
         terms,

@@ -33,7 +33,15 @@ from kldiv.testing.law import (
 )
 from kldiv.testing.pair import Pair
 
-__all__ = ["additivity", "data_processing", "duality", "invariance", "joint_convexity", "terms"]
+__all__ = [
+    "additivity",
+    "data_processing",
+    "duality",
+    "invariance",
+    "joint_convexity",
+    "scaling",
+    "terms",
+]
 
 _WEIGHTS = (0.1, 0.5, 0.8)
 _CHANGES: tuple[Transform, ...] = (
@@ -41,10 +49,15 @@ _CHANGES: tuple[Transform, ...] = (
     AffineTransform(3.0, -0.25),
 )
 _LARGE = 300.0
+_LONGER = 4.0  # numbers, in a shorter unit
 
 
 def _movable(pair: Pair) -> bool:
-    return pair.on_faces or (pair.p.make is Normal and pair.q.make is Normal)
+    return pair.on_faces or _of_normals(pair)
+
+
+def _of_normals(pair: Pair) -> bool:
+    return pair.p.make is Normal and pair.q.make is Normal
 
 
 @law(claimed("monotone"), on_faces)
@@ -118,6 +131,26 @@ def _moved(pair: Pair) -> Iterator[tuple[str, Distribution, Distribution]]:
     for change in _CHANGES:
         first, second = (TransformedDistribution(each, [change]) for each in pair.members())
         yield type(change).__name__, first, second
+
+
+def _has_no_degree(divergence: Divergence) -> str | None:
+    return None if divergence.degree_in_x(1) else "its degree in x is 0"
+
+
+@law(_has_no_degree, _of_normals)
+def scaling(subject: Subject, pair: Pair) -> Iterator[Check]:
+    r""":math:`D(cX \parallel cY) = c^k D(X \parallel Y)`, with the k of ``degree_in_x``.
+
+    Normals are seen in a unit that is a quarter as long.
+    """
+    sides = (
+        Normal(_LONGER * each.loc, _LONGER * each.scale)
+        for each in cast("tuple[Normal, Normal]", pair.members())
+    )
+    here, there = subject.on(pair), subject.by_definition(*sides)
+    factor = _LONGER ** subject.divergence.degree_in_x(1)
+    holds = agree(there.value, factor * here.value, scatter(there) + factor * scatter(here))
+    yield Check(holds, {"D(X‖Y)": here.value, "D(4X‖4Y)": there.value})
 
 
 @law(claimed("additive"), _movable)

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from kldiv.builtin.checks import check_number
-from kldiv.builtin.forms import gap_of_densities, tilted_remainder, weighted_density
+from kldiv.builtin.forms import gap_of_densities, tilted_remainder
 from kldiv.definitions.divergence import IntegralDivergence
+from kldiv.numerics import weighted_density
 
 __all__ = ["DensityPower", "Gamma"]
 

@@ -25,9 +25,10 @@ import torch
 from torch import Tensor
 
 from kldiv.builtin.checks import check_number
-from kldiv.builtin.forms import power_of_renyi, power_remainder, weighted_density
+from kldiv.builtin.forms import power_of_renyi, power_remainder
 from kldiv.definitions.divergence import FDivergence, IntegralDivergence, OfAdditive
 from kldiv.definitions.supremum_divergence import SupremumDivergence
+from kldiv.numerics import weighted_density
 
 __all__ = ["PowerIntegrals", "Renyi", "RenyiAtInfinity", "Tsallis"]
 

@@ -45,6 +45,10 @@ class EnergyDistance(kldiv.SampleDivergence):
     jointly_convex = True
     weightings = True
 
+    def degree_in_x(self, size: int) -> float:
+        """It grows as distances do."""
+        return 1.0
+
     def compare(
         self, points_p: Tensor, weights_p: Tensor, points_q: Tensor, weights_q: Tensor
     ) -> Tensor:

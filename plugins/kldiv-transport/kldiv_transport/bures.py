@@ -38,6 +38,10 @@ class Bures(kldiv.Divergence):
     symmetric = True
     additive = True
 
+    def degree_in_x(self, size: int) -> float:
+        """It grows as squared distances do."""
+        return 2.0
+
 
 def bures(p: Distribution, q: Distribution, divergence: object) -> Tensor:
     r"""The divergence between two normal distributions, with shape :math:`(*)`.

@@ -57,6 +57,10 @@ class SlicedWasserstein(kldiv.SampleDivergence):
         if self.directions < 1:
             raise kldiv.InvalidArgument(f"directions must be at least 1, got {self.directions}")
 
+    def degree_in_x(self, size: int) -> float:
+        """It grows as distances do."""
+        return 1.0
+
     def compare(
         self, points_p: Tensor, weights_p: Tensor, points_q: Tensor, weights_q: Tensor
     ) -> Tensor:

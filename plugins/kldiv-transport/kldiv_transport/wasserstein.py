@@ -64,6 +64,10 @@ class Wasserstein(kldiv.SampleDivergence):
             "precision": "between lattices it is a root, whose slope at equal sides is infinite"
         }
 
+    def degree_in_x(self, size: int) -> float:
+        """It grows as distances do."""
+        return 1.0
+
     def compare(
         self, points_p: Tensor, weights_p: Tensor, points_q: Tensor, weights_q: Tensor
     ) -> Tensor:

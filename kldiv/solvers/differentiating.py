@@ -1,0 +1,40 @@
+"""A function of many real vectors and its gradient at each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from torch import Tensor
+
+from kldiv.errors import NotAvailable
+
+__all__ = ["value_and_gradient"]
+
+
+def value_and_gradient(
+    function: Callable[[Tensor], Tensor], theta: Tensor, refusal: Callable[[], str]
+) -> tuple[Tensor, Tensor]:
+    r"""The function and its gradient, without a graph.
+
+    Arguments:
+        function: A function of real vectors :math:`(*, P)` with shape :math:`(*)`.
+        theta: The real vectors.
+        refusal: What to say where it has no gradient.
+
+    Returns:
+        The values, and the gradients, which are 0 where the value is infinite.
+
+    Raises:
+        NotAvailable: If finite values have no gradient.
+    """
+    with torch.enable_grad():
+        variable = theta.detach().requires_grad_()
+        value = function(variable)
+        finite = value.isfinite()
+        if not value.requires_grad and finite.any():
+            raise NotAvailable(refusal())
+        total = torch.where(finite, value, 0.0).sum()
+        (gradient,) = torch.autograd.grad(total + 0 * variable.sum(), variable)
+    return value.detach(), torch.where(finite.unsqueeze(-1), gradient, 0.0)
