@@ -92,3 +92,10 @@ def test_the_end_of_a_descent_is_judged_in_that_unit_too():
 )
 def test_the_degree_follows_from_what_a_divergence_states(name, size, degree):
     assert kldiv.divergences.create(name).degree_in_x(size) == pytest.approx(degree, abs=1e-15)
+
+
+def test_no_end_is_a_minimum_where_a_constant_hides_all_digits():
+    generator = torch.Generator().manual_seed(0)
+    points = 1e9 * torch.randn(500, generator=generator, dtype=F64)
+    with pytest.warns(kldiv.ConvergenceWarning, match="Not converged"):
+        assert not kldiv.fit(points, "student_t(df=4)", "density_power(beta=2)").converged

@@ -21,7 +21,7 @@ from kldiv.solvers.run import Run
 
 __all__ = ["EXCESS", "Endpoints", "endpoints"]
 
-EXCESS = 1e-3  # nats that draws may leave to be gained
+EXCESS = 1e-3  # nats that draws, or the rounding of a large constant, may leave to be gained
 _MANY = 64  # parameters: beyond, a few products with the Hessian must do
 
 
@@ -72,7 +72,9 @@ class Endpoints:
     @cached_property
     def _still(self) -> Tensor:
         """Where no more is left to be gained than can be told from nothing."""
-        still = self.decrement.square() / 2 <= self.resolution * (self.unit + self.loss.abs())
+        told_apart = self.resolution * (1 + self.loss.abs() / self.unit)
+        left = self.decrement.square() / 2 / self.unit
+        still = (left <= told_apart.clamp_max(EXCESS)) & (told_apart <= 1)
         return still if self.excess is None else still & (self.excess <= EXCESS * self.unit)
 
     @cached_property
