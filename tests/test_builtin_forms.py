@@ -150,10 +150,3 @@ def test_densities_that_vanish_have_their_difference_too():
     levels = torch.tensor([0.0, -math.inf], dtype=torch.float64)
     grid = torch.cartesian_prod(levels, levels)
     assert forms.gap_of_densities(*grid.T).tolist() == [0.0, 1.0, -1.0, 0.0]
-
-
-@pytest.mark.parametrize("constant", [2.0, math.inf])
-def test_a_weighted_density_is_0_where_the_density_vanishes(constant):
-    log_density = torch.tensor([0.0, -math.inf, 0.0], dtype=torch.float64)
-    where = torch.tensor([True, True, False])
-    assert forms.weighted_density(log_density, constant, where).tolist() == [constant, 0, 0]

@@ -15,6 +15,7 @@ from kldiv.numerics import (
     product,
     relative_entropy,
     total,
+    weighted_density,
 )
 
 EPS = torch.finfo(torch.float64).eps
@@ -159,3 +160,10 @@ def test_a_product_that_happens_to_be_zero_keeps_its_gradient():
 )
 def test_numbers_are_finite_where_each_is_whatever_their_sum(values, finite):
     assert is_finite(double(*values)) is finite
+
+
+@pytest.mark.parametrize("constant", [2.0, math.inf])
+def test_a_weighted_density_is_0_where_the_density_vanishes(constant):
+    log_density = torch.tensor([0.0, -math.inf, 0.0], dtype=torch.float64)
+    where = torch.tensor([True, True, False])
+    assert weighted_density(log_density, constant, where).tolist() == [constant, 0, 0]
