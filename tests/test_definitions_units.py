@@ -138,3 +138,44 @@ def test_a_fit_does_not_depend_on_the_unit_of_its_target(target, family, how, un
     for name, value in found.parameters.items():
         its = (value - at) / unit if name == "loc" else value / unit if name == "scale" else value
         torch.testing.assert_close(its, wanted.parameters[name], rtol=rounding, atol=rounding)
+
+
+APART = tensor(1e-6, 1.0, 1e6), tensor(0.0, 1e5, -1e7)
+
+
+def two_modes(width, middle):
+    weights, loc, scale = tensor(0.35, 0.65), tensor(-2.0, 2.0), tensor(0.8, 1.0)
+    width, middle = width.unsqueeze(-1), middle.unsqueeze(-1)
+    parts = Normal(middle + width * loc, width * scale)
+    return MixtureSameFamily(Categorical(weights.expand_as(parts.loc)), parts)
+
+
+@pytest.mark.parametrize("name", ["normal", "student_t(df=4)", "normal_mixture(components=2)"])
+def test_problems_far_apart_in_one_batch_are_measured_each_by_itself(name):
+    alone = kldiv.fit(two_modes(tensor(1.0), tensor(0.0)), name, "jensen_shannon")
+    fitted = kldiv.fit(two_modes(*APART), name, "jensen_shannon")
+    assert fitted.converged
+    width, middle = (each.reshape(3, *(1,) * alone.parameters["loc"].ndim) for each in APART)
+    loc = (fitted.parameters["loc"] - middle) / width
+    scale = fitted.parameters["scale"] / width
+    for found, expected in ((loc, alone.parameters["loc"]), (scale, alone.parameters["scale"])):
+        found = found.sort(-1).values if found.ndim > 1 else found
+        expected = expected.sort(-1).values if expected.ndim else expected
+        torch.testing.assert_close(found, expected.expand_as(found), rtol=1e-5, atol=1e-5)
+    assert [len(each) for each in fitted.optima] == [len(alone.optima)] * 3
+    assert not is_measured(fitted.family)
+
+
+def test_vectors_far_apart_are_measured_each_by_itself_too():
+    width = APART[0].reshape(3, 1)
+    loc, root = (
+        width * tensor(2.0, -1.0),
+        width.unsqueeze(-1) * tensor(1.0, 0.0, 0.5, 2.0).reshape(2, 2),
+    )
+    target = MultivariateNormal(loc, scale_tril=root)
+    fitted = kldiv.fit(target, "full_normal", "squared_hellinger", starts=3)
+    assert fitted.converged
+    torch.testing.assert_close(fitted.parameters["loc"] / width, loc / width, rtol=0, atol=1e-5)
+    found = fitted.parameters["covariance_matrix"] / width.unsqueeze(-1).square()
+    shape = root @ root.mT / width.unsqueeze(-1).square()
+    torch.testing.assert_close(found, shape, rtol=1e-4, atol=1e-5)

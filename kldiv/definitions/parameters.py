@@ -104,7 +104,8 @@ class Measured(Parameter):
     Arguments:
         constraint: As it is, before and after.
         shape: The shape of one value.
-        origin: What is behind a real vector of zeros, where that is 0 as it is.
+        origin: What is behind a real vector of zeros, where that is 0 as it is; with a batch
+            shape in front, of each problem of a batch.
         unit: What is behind one of ones, likewise.
     """
 
@@ -116,7 +117,7 @@ class Measured(Parameter):
         return self.origin + self.unit * super().constrain(vector)
 
     def unconstrain(self, value: Tensor) -> Tensor:
-        """The reals behind a value."""
+        """The reals behind a value, of each problem where the origin is that of a batch."""
         return super().unconstrain((value - self.origin) / self.unit)
 
 
@@ -174,13 +175,12 @@ class ParameterSpace:
         batch = broadcast(*batches)
         if not checked:
             return torch.zeros(0, dtype=torch.float64)
-        return torch.cat(
-            [
-                parameter.unconstrain(checked[name].expand((*batch, *parameter.shape)))
-                for name, parameter in self.parameters.items()
-            ],
-            dim=-1,
-        )
+        pieces = [
+            parameter.unconstrain(checked[name].expand((*batch, *parameter.shape)))
+            for name, parameter in self.parameters.items()
+        ]
+        batch = broadcast(*(piece.shape[:-1] for piece in pieces))
+        return torch.cat([piece.expand((*batch, -1)) for piece in pieces], dim=-1)
 
 
 @dataclass(frozen=True)

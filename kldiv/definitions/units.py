@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import torch
 
+from torch import Tensor
 from torch.distributions import Distribution, VonMises, constraints
 
 from kldiv.definitions.family import Family, Place
@@ -18,6 +19,7 @@ from kldiv.definitions.support import is_whole
 
 __all__ = ["is_measured", "measured", "plain"]
 
+_FAR = 100.0  # widths that a batch of targets may lie apart, and times wider than others
 _REAL = (constraints.real, constraints.real_vector)
 
 
@@ -26,29 +28,48 @@ def measured(family: Family, place: Place) -> Family:
 
     Arguments:
         family: The family; it is left as it is, and given back where it has no ``loc``.
-        place: Where the target is; of a batch of targets the middle counts.
+        place: Where the target is; of a batch of targets the middle counts if they are alike.
     """
     parameters = dict(family.declare(family.size or 1))
     its = family.space.parameters.get("loc")
     if its is None or its.constraint not in _REAL or not _is_on_the_line(family()):
         return family
-    batch = place.mean.ndim - family.event_dims
-    mean, width = place.mean, place.variance.sqrt()
-    if batch:
-        mean, width = (each.flatten(0, batch - 1).median(0).values for each in (mean, width))
+    mean, width = _of_all(place, family.event_dims)
+    batch = mean.ndim - family.event_dims
     if not (mean.isfinite().all() and width.isfinite().all() and (width > 0).all()):
         return family
-    zero, across = torch.zeros_like(mean), width.unsqueeze(-1)
-    units = {
-        "loc": (mean, width),
-        "covariance_matrix": (zero, across * width),
-        "scale_tril": (zero.unsqueeze(-1), across),
-        "cov_factor": (zero.unsqueeze(-1), across),
-    }
+    units = {"loc": (mean, width)}
+    if family.event_dims:
+        across, zero = width.unsqueeze(-1), torch.zeros_like(mean).unsqueeze(-1)
+        units |= {
+            "covariance_matrix": (zero, across * width.unsqueeze(-2)),
+            "scale_tril": (zero, across),
+            "cov_factor": (zero, across),
+        }
     for name in units.keys() & family.space.parameters.keys():
-        (origin, unit), its = units[name], parameters[name]
+        its = parameters[name]
+        origin, unit = (_beside(each, batch, its.shape) for each in units[name])
         parameters[name] = Measured(its.constraint, its.shape, origin=origin, unit=unit)
     return family.declaring(parameters)
+
+
+def _of_all(place: Place, event_dims: int) -> tuple[Tensor, Tensor]:
+    """Mean and width of a target, or of the middle one of a batch; of each if they differ much."""
+    mean, width = place.mean, place.variance.sqrt()
+    batch = mean.ndim - event_dims
+    if not batch:
+        return mean, width
+    middle = [each.flatten(0, batch - 1).median(0).values for each in (mean, width)]
+    away, ratio = (mean - middle[0]).abs() / width, width / middle[1]
+    if bool(((away < _FAR) & (ratio < _FAR) & (ratio > 1 / _FAR)).all()):
+        return middle[0], middle[1]
+    return mean, width
+
+
+def _beside(values: Tensor, batch: int, shape: tuple[int, ...]) -> Tensor:
+    """Values of a batch, in line with those of a parameter of a shape."""
+    own = values.shape[batch:]
+    return values.reshape((*values.shape[:batch], *(1,) * (len(shape) - len(own)), *own))
 
 
 def _is_on_the_line(member: Distribution) -> bool:

@@ -12,7 +12,9 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.family import Family
 from kldiv.definitions.randomness import seeded
+from kldiv.definitions.units import plain
 from kldiv.solvers.endpoints import Endpoints
 from kldiv.solvers.objective import Objective
 from kldiv.tables import numbers_text
@@ -115,7 +117,7 @@ def distinct(objective: Objective, ends: Endpoints) -> Optima:
     leader = settled.long() - 1
     if starts > 1:
         leader = _leaders(
-            _Members(objective, theta.take_along_dim(rank.unsqueeze(-1), 0), _resolved(ends)),
+            _Members.of(objective, theta.take_along_dim(rank.unsqueeze(-1), 0), _resolved(ends)),
             loss.take_along_dim(rank, 0) / ends.unit,
             settled.take_along_dim(rank, 0),
         )
@@ -153,25 +155,46 @@ def _resolved(ends: Endpoints) -> float:
 
 @dataclass(frozen=True)
 class _Members:
-    r"""Members at real vectors of shape :math:`(S, B, P)`, and how far apart two must be."""
+    r"""Members at real vectors of shape :math:`(S, B, P)`, and how far apart two must be.
 
-    objective: Objective
+    Arguments:
+        family: The family, whose members are measured from nowhere.
+        theta: The real vectors of this family.
+        measured: Those of the family as it was fitted.
+        apart: How far apart.
+    """
+
+    family: Family
     theta: Tensor
+    measured: Tensor
     apart: float
+
+    @staticmethod
+    def of(objective: Objective, theta: Tensor, apart: float) -> _Members:
+        """Those at ends of a fit."""
+        own, family = objective.family, plain(objective.family)
+        if family is own:
+            return _Members(own, theta, theta, apart)
+        batch = (len(theta), *objective.target.batch_shape, -1)
+        values = own.space.constrain(theta.reshape(batch))
+        vectors = family.space.unconstrain(values, check=False).reshape(theta.shape)
+        return _Members(family, vectors, theta, apart)
 
     def same(self, first: int, second: int, problems: Tensor) -> Tensor:
         """In which problems two ranks are the same distribution, components permuted perhaps."""
-        one, two = self.theta[first, problems], self.theta[second, problems]
-        near = torch.isclose(one, two, rtol=1e-5, atol=1e-5).all(-1)
+        near = torch.isclose(
+            self.measured[first, problems], self.measured[second, problems], rtol=1e-5, atol=1e-5
+        ).all(-1)
         far = (~near).nonzero().squeeze(-1)
         if len(far):
-            near[far] = self._alike(one[far], two[far])
+            one, two = (self.theta[rank, problems[far]] for rank in (first, second))
+            near[far] = self._alike(one, two)
         return problems[near]
 
     def _alike(self, one: Tensor, two: Tensor) -> Tensor:
         """Which pairs of real vectors (N, P) have the same density, at points of both."""
         try:
-            if self.objective.family.batched or len(one) == 1:
+            if self.family.batched or len(one) == 1:
                 return self._compared(one, two)
         except ValueError:  # a point of one outside of the other's support
             if len(one) == 1:
@@ -180,9 +203,9 @@ class _Members:
         return torch.cat([self._alike(*pair) for pair in rows])
 
     def _compared(self, one: Tensor, two: Tensor) -> Tensor:
-        family = self.objective.family
+        batched = self.family.batched
         first, second = (
-            family.at(each if family.batched else each.squeeze(0)) for each in (one, two)
+            self.family.at(each if batched else each.squeeze(0)) for each in (one, two)
         )
         with seeded(0), torch.no_grad():
             points = torch.cat([first.sample(torch.Size([32])), second.sample(torch.Size([32]))])
