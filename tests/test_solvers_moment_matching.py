@@ -184,3 +184,14 @@ def test_a_member_whose_moments_have_no_formula_is_found_again():
 def test_moments_that_cannot_be_integrated_are_told():
     cube = kldiv.Target(lambda x: -x.square().sum(-1), event_shape=(3,), normalize=False)
     assert "cannot be had" in MomentMatching().why_not(objective_of(cube, "diagonal_normal"))
+
+
+def test_points_at_an_end_have_no_nearest_member():
+    with pytest.raises(kldiv.NotAvailable, match="all points are equal"):
+        kldiv.fit(torch.zeros(10, dtype=F64), "exponential")
+
+
+def test_moments_that_no_member_has_are_told():
+    narrow = kldiv.Target(lambda x: -((1e6 * (x - 1e3)) ** 2) - (1e6 * (x - 1e3)) ** 4)
+    with pytest.raises(kldiv.NotAvailable, match="as far as these could be integrated"):
+        kldiv.fit(narrow, "normal")

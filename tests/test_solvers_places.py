@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from torch.distributions import (
+    Bernoulli,
     Categorical,
     Cauchy,
     Dirichlet,
@@ -226,3 +227,14 @@ def test_each_problem_of_a_batch_has_its_own_width():
 def test_where_no_width_is_fair_it_is_1():
     assert (widths(lambda x: torch.where(x[..., 0] > 9, 0.0, -torch.inf)) == 1).all()
     assert (widths(lambda x: torch.where(x[..., 0] == 0, 0.0, torch.nan)) == 1).all()
+
+
+@pytest.mark.parametrize("divergence", ["kl", "jensen_shannon", "squared_hellinger"])
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_a_number_that_has_all_the_mass_is_a_place(probability, divergence):
+    target = Bernoulli(torch.tensor(probability, dtype=F64))
+    place = exact_place(as_target(target, "target"))
+    assert (float(place.mean), float(place.variance)) == (probability, 0.0)
+    fitted = kldiv.fit(target, "bernoulli", divergence)
+    assert fitted.converged
+    assert float(fitted.parameters["probs"]) == pytest.approx(probability, abs=1e-12)

@@ -69,13 +69,12 @@ class MomentMatching:
         known = _known(objective) or _of_place(objective)
         try:
             values = known or objective.family.from_statistics(*_means(objective))
-            theta = objective.family.space.unconstrain(values)
+            theta = _finite(objective.family.space.unconstrain(values))
         except (NotAvailable, InvalidArgument) as error:
             check_finite(objective, objective(starts).detach())
-            if isinstance(error, InvalidArgument) and isinstance(objective.target, SampleTarget):
-                why = why_none_is_nearest(objective.family, objective.target)
-                raise NotAvailable(why) from error
-            raise
+            if isinstance(error, NotAvailable):
+                raise
+            raise NotAvailable(_why_none(objective)) from error
         theta = theta.expand(1, *objective.target.batch_shape, theta.shape[-1])
         ends = torch.cat([starts[:1], theta])
         estimate, gradients = kl_on_nodes(objective, ends) or _looked_at(objective, ends)
@@ -95,6 +94,24 @@ class MomentMatching:
             signature=torch.ones_like(theta, dtype=torch.int32),
             estimate=replace(estimate, value=estimate.value[1:], error=estimate.error[1:]),
         )
+
+
+def _finite(theta: Tensor) -> Tensor:
+    if not theta.isfinite().all():
+        raise InvalidArgument("a parameter is infinite where the moments are those of the target")
+    return theta
+
+
+def _why_none(objective: Objective) -> str:
+    """Why no member has the moments."""
+    family, target = objective.family, objective.target
+    if isinstance(target, SampleTarget):
+        return why_none_is_nearest(family, target)
+    return (
+        f"no member of {family!r} has the moments of {target!r}, as far as these could be "
+        "integrated: it may be too narrow where it is, or of no mass; count x from its mode, in "
+        "units of its width"
+    )
 
 
 def _looked_at(objective: Objective, theta: Tensor) -> tuple[Estimate, Tensor]:

@@ -77,7 +77,9 @@ def exact_place(target: Target) -> Place | None:
     mean, covariance = moments
     vector = bool(target.event_shape)
     variance = covariance.diagonal(dim1=-2, dim2=-1) if vector else covariance
-    if not (mean.isfinite().all() and variance.isfinite().all() and (variance > 0).all()):
+    alone = unwrap(target.support).is_discrete  # one number may have all the mass
+    wide = variance >= 0 if alone else variance > 0
+    if not (mean.isfinite().all() and variance.isfinite().all() and wide.all()):
         return None
     return Place(mean, variance, covariance if vector else None)
 
@@ -229,7 +231,7 @@ def _nowhere(target: Target) -> Place:
     if isinstance(unwrap(target.support), type(constraints.simplex)):
         ones, parts = torch.ones(shape, dtype=torch.float64), shape[-1]
         return Place(ones / parts, ones * (parts - 1) / (parts**2 * (parts + 1)))
-    width = _width(target).reshape(*target.batch_shape, *(1,) * len(target.event_shape))
+    width = _width(target).reshape((*target.batch_shape, *(1,) * len(target.event_shape)))
     variance = width.to(target.device).square().expand(shape)
     return Place(torch.zeros_like(variance), variance.clone())
 
