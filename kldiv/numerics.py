@@ -20,6 +20,7 @@ __all__ = [
     "exp_gap",
     "is_finite",
     "log_gamma",
+    "log_gamma_half_step",
     "log_gamma_remainder",
     "log_mean",
     "log_ratio",
@@ -34,6 +35,8 @@ __all__ = [
 NORMAL_ENTROPY = (1 + math.log(2 * math.pi)) / 2
 """The entropy of a standard normal distribution."""
 
+_FAR_UP = 25.0
+_HALF_STEP = (-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432)
 _EULER = 0.57721566490153286061
 _ZETA = tuple(
     float(torch.special.zeta(torch.tensor(k, dtype=torch.float64), 2)) for k in range(2, 30)
@@ -132,6 +135,22 @@ def log_gamma_remainder(x: Tensor, whole: Tensor | None = None) -> Tensor:
     close = logarithm.square() * phi2(logarithm) + inner.square() * series
     beyond = 1 + outer if whole is None else torch.where(near, 2.0, whole)
     return torch.where(near, close, beyond.lgamma() + _EULER * outer)
+
+
+def log_gamma_half_step(a: Tensor) -> Tensor:
+    r""":math:`\log \Gamma(a + \frac12) - \log \Gamma(a) - \frac12 \log a \leq 0` for a > 0.
+
+    For large a, where the logarithms cancel, it is the series :math:`-\frac1{8a} +
+    \frac1{192 a^3} - \frac1{640 a^5} + \dots`
+
+    Arguments:
+        a: With shape :math:`(*)`.
+    """
+    far = a > _FAR_UP
+    inverse = 1 / torch.where(far, a, _FAR_UP)
+    series = inverse * polynomial(inverse.square(), _HALF_STEP)
+    near = torch.where(far, _FAR_UP, a)
+    return torch.where(far, series, (near + 0.5).lgamma() - near.lgamma() - near.log() / 2)
 
 
 def log_mean(log_a: Tensor, log_b: Tensor, weight: float) -> Tensor:

@@ -82,6 +82,8 @@ def _besides(run: Run, ends: Endpoints, unit: str) -> str:
     """What else is known of an end that is a minimum."""
     if run.because:
         return f"; {run.because}"
+    if run.endless:
+        return f"; along {' and '.join(run.endless)} the objective is level there, however far"
     if ends.kink is not None and bool(ends.pick(ends.kink).isfinite().all()):
         left = with_unit(f"{float(ends.pick(ends.kink).max()):.1g}", unit)
         return (

@@ -18,6 +18,7 @@ from torch.distributions import (
     Normal,
     OneHotCategorical,
     Poisson,
+    StudentT,
     Uniform,
     VonMises,
     Weibull,
@@ -114,6 +115,18 @@ def test_a_von_mises_density_has_all_its_digits(k, x):
     mpmath.mp.dps = 15
     found = log_density_of(VonMises(double(0.4), double(k)))(double(x))
     assert float(found) == pytest.approx(float(expected), rel=1e-13, abs=1e-13)
+
+
+@pytest.mark.parametrize("df", [0.3, 3.0, 49.0, 51.0, 1e4, 1e10])
+@pytest.mark.parametrize("x", [-3.0, 0.4, 40.0])
+def test_a_density_of_students_has_all_its_digits(df, x):
+    with mpmath.workdps(40):
+        y, v = (mpmath.mpf(x) - mpmath.mpf(0.4)) / 2, mpmath.mpf(df)
+        peak = mpmath.loggamma((v + 1) / 2) - mpmath.loggamma(v / 2)
+        peak = peak - mpmath.log(mpmath.pi * v) / 2 - mpmath.log(2)
+        expected = float(peak - (v + 1) / 2 * mpmath.log1p(y**2 / v))
+    found = log_density_of(StudentT(double(df), double(0.4), double(2.0)))(double(x))
+    assert float(found) == pytest.approx(expected, rel=1e-13, abs=1e-13)
 
 
 def test_a_von_mises_density_of_any_concentration_keeps_its_shape():

@@ -9,6 +9,7 @@ import torch
 from kldiv.numerics import (
     exp_gap,
     is_finite,
+    log_gamma_half_step,
     log_mean,
     phi2,
     polynomial,
@@ -36,6 +37,22 @@ def exactly(function, *arguments):
 def test_the_remainder_is_right_to_its_last_digits_everywhere(x):
     truth = exactly(lambda t: (mpmath.e**t - 1 - t) / t**2 if t else mpmath.mpf("0.5"), x)
     assert float(phi2(double(x))) == pytest.approx(truth, rel=8 * EPS, abs=0)
+
+
+@pytest.mark.parametrize("a", [1e-8, 0.5, 3.0, 24.9, 25.1, 1e3, 1e9, 1e200])
+def test_half_a_step_of_the_gamma_function_keeps_its_digits(a):
+    def step(t):
+        return mpmath.loggamma(t + mpmath.mpf("0.5")) - mpmath.loggamma(t) - mpmath.log(t) / 2
+
+    def slope(t):
+        return mpmath.psi(0, t + mpmath.mpf("0.5")) - mpmath.psi(0, t) - 1 / (2 * t)
+
+    at = double(a).requires_grad_()
+    found = log_gamma_half_step(at)
+    rounding = 200 * EPS if a < 25 else 0.0  # of logarithms up to 60
+    assert found.item() == pytest.approx(exactly(step, a), rel=8 * EPS, abs=rounding)
+    (found_slope,) = torch.autograd.grad(found, at)
+    assert float(found_slope) == pytest.approx(exactly(slope, a), rel=1e-12, abs=rounding)
 
 
 @pytest.mark.parametrize("x", [-30.0, -1.0, -1e-6, 0.0, 1e-6, 1.0, 30.0])

@@ -169,3 +169,15 @@ def test_data_fitted_by_a_density_with_a_peak_end_at_one_of_the_points():
     fit = kldiv.fit(x, "laplace", "density_power(beta=0.5)")
     assert fit.converged
     assert float((x - fit.parameters["loc"]).abs().min()) < 1e-6
+
+
+@pytest.mark.parametrize("divergence", ["kl", "squared_hellinger"])
+def test_a_parameter_that_has_no_best_value_is_named(divergence):
+    fitted = kldiv.fit("bimodal(loc=[-2.0, 2.0])", "student_t", divergence)
+    assert fitted.converged
+    assert "along df the objective is level" in fitted.verdict
+    normal = kldiv.fit("bimodal(loc=[-2.0, 2.0])", "normal", divergence)
+    assert "level" not in normal.verdict
+    assert float(fitted.divergence.value) == pytest.approx(
+        float(normal.divergence.value), abs=1e-8
+    )

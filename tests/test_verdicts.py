@@ -130,6 +130,11 @@ def test_parameters_that_go_on_for_ever_are_named():
     assert found.endswith("hold df and scale fixed or give other starts.")
 
 
+def test_a_minimum_that_some_parameter_does_not_matter_for_says_so():
+    found = verdict(endless=("df",), signs=(0, 1))
+    assert found.endswith("in 7 steps; along df the objective is level there, however far.")
+
+
 def test_a_plateau_is_told_from_a_slope():
     found = verdict(converged=False, decrement=torch.inf, signs=(0, 0))
     assert found.startswith("Not converged: after 7 steps it stands on a plateau:")

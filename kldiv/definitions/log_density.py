@@ -9,6 +9,9 @@ formula is not: those are written here in logarithms,
     \text{Weibull} \quad & \log k + k z - e^{k z} - \log x, \qquad z = \log (x / \lambda) \\
     \text{von Mises} \quad & -2 \kappa \sin^2 \tfrac{x - \mu}2 - \log 2 \pi
         - \log\bigl(e^{-\kappa} I_0(\kappa)\bigr) \\
+    \text{Student's t} \quad & \log \Gamma(\tfrac{\nu + 1}2) - \log \Gamma(\tfrac\nu2)
+        - \tfrac12 \log \pi \nu - \log \sigma
+        - \tfrac{\nu + 1}2 \log\bigl(1 + \tfrac{(x - \mu)^2}{\nu \sigma^2}\bigr) \\
     \text{uniform} \quad & -\log (b - a) \quad \text{at both ends too.}
 
 Those of discrete distributions have rules of their own.
@@ -30,12 +33,14 @@ from torch.distributions import (
     Independent,
     Kumaraswamy,
     MixtureSameFamily,
+    StudentT,
     Uniform,
     VonMises,
     Weibull,
 )
 
 from kldiv.definitions.log_probability import LOG_PROBABILITIES, log_probabilities
+from kldiv.numerics import log_gamma_half_step
 
 __all__ = ["log_density_of"]
 
@@ -122,6 +127,14 @@ def _von_mises(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch h
     return log_density
 
 
+def _student_t(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
+    df, scale = distribution.df, distribution.scale
+    peak = log_gamma_half_step(df / 2) - math.log(2 * math.pi) / 2 - scale.log()
+    y = (x - distribution.loc) / scale
+    log_density: Tensor = peak - (df + 1) / 2 * (y.square() / df).log1p()
+    return log_density
+
+
 def _uniform(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
     log_density: Tensor = -(distribution.high - distribution.low).log() + torch.zeros_like(x)
     return log_density
@@ -136,6 +149,7 @@ def _exp(y: Tensor) -> Tensor:
 _CONTINUOUS: dict[type[Distribution], Callable[[Distribution, Tensor], Tensor]] = {
     Gumbel: _gumbel,
     Kumaraswamy: _kumaraswamy,
+    StudentT: _student_t,
     Uniform: _uniform,
     VonMises: _von_mises,
     Weibull: _weibull,

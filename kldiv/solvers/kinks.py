@@ -39,15 +39,21 @@ def has_kinks(objective: Objective) -> bool:
 def at_kinks(objective: Objective, run: Run) -> Run:
     """The same run, with what is known of its ends, the lowest moved to kinks.
 
+    Of one that lies where the objective does not bend it tells along which parameters that is so.
+
     Arguments:
         objective: An objective without noise.
         run: Where the starts ended.
     """
     run = _without_plateaus(objective, run)
-    if run.theta.ndim > 2 or run.theta.shape[-1] > _PARAMETERS or not _may_have_kinks(objective):
+    if run.theta.ndim > 2 or run.theta.shape[-1] > _PARAMETERS or objective.sampled:
         return run
-    settled = endpoints(objective, run).settled
-    if bool(settled[run.loss.nan_to_num(torch.inf).argmin()]):
+    ends = endpoints(objective, run)
+    settled, lowest = ends.settled, run.loss.nan_to_num(torch.inf).argmin()
+    if bool(settled[lowest]):
+        level = bool((ends.signature[lowest] == 0).any())
+        return replace(run, endless=endless(objective, run.theta[lowest])) if level else run
+    if not _may_have_kinks(objective):
         return run
     run = moved_to_kinks(objective, run, settled)
     ends = endpoints(objective, run)
@@ -142,7 +148,7 @@ def endless(objective: Objective, theta: Tensor) -> tuple[str, ...]:
     r"""The parameters along which the objective neither rises nor falls by much, as far as seen.
 
     Arguments:
-        objective: A divergence of densities, with kinks.
+        objective: A divergence of densities.
         theta: A real vector, with shape :math:`(P)`.
     """
     axes = torch.eye(len(theta), dtype=theta.dtype, device=theta.device)
