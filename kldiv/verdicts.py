@@ -84,6 +84,8 @@ def _besides(run: Run, ends: Endpoints, unit: str) -> str:
         return f"; {run.because}"
     if run.endless:
         return f"; along {' and '.join(run.endless)} the objective is level there, however far"
+    if bool(ends.pick(ends.at_zero).all()) and bool((ends.pick(ends.signature) <= 0).any()):
+        return "; the divergence is 0, as far as can be told, and never less"
     if ends.kink is not None and bool(ends.pick(ends.kink).isfinite().all()):
         left = with_unit(f"{float(ends.pick(ends.kink).max()):.1g}", unit)
         return (

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from torch.distributions import Normal
+from torch.distributions import Exponential, Gamma, Normal
 
 import kldiv
 
@@ -103,3 +103,27 @@ def test_an_end_where_the_gradient_bends_within_a_difference_is_no_minimum():
     ends = ended_at(objective, logs((3.0 - 1e-7, 1e-5)))
     assert ends.decrement.isposinf().all()
     assert not ends.settled.any()
+
+
+@pytest.mark.parametrize(
+    ("target", "family", "divergence", "direction"),
+    [
+        (Gamma(2.0, 1.0), "gamma", "fisher", "forward"),
+        (Exponential(1.0), "weibull", "chi2", "reverse"),
+        (Exponential(1.0), "gamma", "fisher", "reverse"),
+    ],
+)
+def test_nothing_is_below_0_whatever_bends_there(target, family, divergence, direction):
+    fitted = kldiv.fit(target, family, divergence, direction=direction)
+    assert fitted.converged
+    assert float(fitted.divergence.value) == pytest.approx(0, abs=1e-12)
+
+
+def test_of_an_unknown_mass_0_is_a_number_like_others():
+    objective = objective_of("bimodal", "normal", **REVERSE)
+    unknown = kldiv.Target(lambda x: -x.square(), normalize=False)
+    for target, least in ((objective, True), (objective_of(unknown, "normal", **REVERSE), False)):
+        theta = logs((0.0, 1.0))
+        known = {"decrement": torch.full((1,), torch.inf), "signature": torch.zeros(1, 2)}
+        run = Run(theta, torch.zeros(1, dtype=F64), 0 * theta, [], **known)
+        assert bool(endpoints(target, run).settled) is least

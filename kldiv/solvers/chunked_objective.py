@@ -71,6 +71,6 @@ class ChunkedObjective(Objective):
             self.family,
             self.divergence,
             forward=self.forward,
-            estimator=self._asked,
+            estimator=self.choice.asked,
             seed=self.seed,
         )

@@ -42,6 +42,8 @@ class Endpoints:
         kink: What may be left to be gained at ends that are minima at kinks, with shape
             :math:`(S, *)`, NaN elsewhere.
         unit: What counts as 1 of the objective: see :mod:`kldiv.solvers.unit`.
+        never_negative: Whether nothing is below 0: then an end at 0 is a minimum, whatever bends
+            there.
     """
 
     theta: Tensor
@@ -53,6 +55,7 @@ class Endpoints:
     excess: Tensor | None = None
     kink: Tensor | None = None
     unit: float = 1.0
+    never_negative: bool = False
 
     @cached_property
     def settled(self) -> Tensor:
@@ -60,8 +63,14 @@ class Endpoints:
         if self.proven:
             return torch.ones_like(self.loss, dtype=torch.bool)
         still = self._still & (self.signature >= 0).all(-1) & self.loss.isfinite()
-        smooth = still & ~self.flat
-        return smooth if self.kink is None else smooth | self.kink.isfinite()
+        least = (still & ~self.flat) | self.at_zero
+        return least if self.kink is None else least | self.kink.isfinite()
+
+    @cached_property
+    def at_zero(self) -> Tensor:
+        """Which ends are at 0 where nothing is less, with shape :math:`(S, *)`."""
+        zero = self.loss.abs() <= self.resolution * self.unit
+        return zero if self.never_negative else torch.zeros_like(zero)
 
     @cached_property
     def flat(self) -> Tensor:
@@ -128,7 +137,8 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
     else:
         left, signs = _looked_at(objective, run)
     found = run.theta, run.loss, left, signs, objective.resolution
-    return Endpoints(*found, run.proven, excess, run.kink)
+    exact = objective.target.normalized and not objective.sampled
+    return Endpoints(*found, run.proven, excess, run.kink, never_negative=exact)
 
 
 def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:

@@ -16,10 +16,11 @@ from kldiv.definitions.family import Family
 from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.tally import Tally
 from kldiv.definitions.target import DistributionTarget, Target
-from kldiv.errors import KldivError, NotFinite
+from kldiv.errors import KldivError, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Samples, Sum
 from kldiv.lazy import deferred
+from kldiv.solvers.choice import Choice
 from kldiv.solvers.differentiating import value_and_gradient
 from kldiv.solvers.kept_rule import KeptRule
 from kldiv.solvers.normal_charts import NormalChart, chart_of
@@ -37,7 +38,6 @@ _why_not_held = deferred("kldiv.solvers.held_draws:why_not_held")
 
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _AGAIN = 3  # times
-_DRAWS = 1_000  # a step, where sampling is the ladder's choice
 
 
 class Objective:
@@ -69,8 +69,7 @@ class Objective:
         self.evaluations = self.gradients = self._draws = 0
         self.unit = 1.0
         self.tally = Tally(target)
-        self._asked = estimator
-        self._chosen: Estimator | None = None
+        self.choice = Choice(estimator)
         self.kept = KeptRule(forward)
         self._held: HeldDraws | None = None
         self._moves: bool | None = None
@@ -78,7 +77,7 @@ class Objective:
 
     def of(self, target: Target) -> Objective:
         """The same objective of another target."""
-        sides, estimator = (target, self.family, self.divergence), self._asked
+        sides, estimator = (target, self.family, self.divergence), self.choice.asked
         found = Objective(*sides, forward=self.forward, estimator=estimator, seed=self.seed)
         found.unit = self.unit
         return found
@@ -106,12 +105,17 @@ class Objective:
 
     def estimator(self, theta: Tensor | None = None) -> Estimator:
         """The estimator that is used, chosen once."""
-        return self._estimator(self.problem(theta))
+        return self.choice.of(self.problem(theta))
 
     def estimate(self, theta: Tensor) -> Estimate:
         """The divergence at real vectors with its error, by itself."""
         problem = self.problem(theta)
-        found = self._estimator(problem).estimate(problem)
+        try:
+            found = self.choice.of(problem).estimate(problem)
+        except NotAvailable:
+            if not self.choice.passes_on(problem):
+                raise
+            return self.estimate(theta)
         self.evaluations += max(found.evaluations, 1)
         return found
 
@@ -131,17 +135,17 @@ class Objective:
     @property
     def free(self) -> bool:
         """Whether how it is computed was left to choose."""
-        return isinstance(self._asked, Ladder)
+        return self.choice.free
 
     @property
     def sampled(self) -> bool:
         """Whether it is an average over draws."""
-        return isinstance(self._chosen, MonteCarlo) and self._projected is None
+        return isinstance(self.choice.made, MonteCarlo) and self._projected is None
 
     @property
     def by_quadrature(self) -> bool:
         """Whether it is an integral on a line or a plane."""
-        return isinstance(self._chosen, Quadrature)
+        return isinstance(self.choice.made, Quadrature)
 
     @property
     def on_nodes(self) -> bool:
@@ -174,9 +178,9 @@ class Objective:
     @property
     def resolution(self) -> float:
         """The relative error of the objective: what a fit may still have to gain unseen."""
-        if self.sampled or isinstance(self._chosen, Samples):
+        if self.sampled or isinstance(self.choice.made, Samples):
             return 1e-7
-        plane = isinstance(self._chosen, Quadrature) and self.target.event_shape.numel() == 2
+        plane = isinstance(self.choice.made, Quadrature) and self.target.event_shape.numel() == 2
         return 1e-7 if plane else 5e-11
 
     def __call__(self, theta: Tensor) -> Tensor:
@@ -260,7 +264,7 @@ class Objective:
         if (kept := self.kept.value(self.divergence, q)) is not None:
             return kept
         problem = self._problem(q)
-        estimator = self._estimator(problem)
+        estimator = self.choice.of(problem)
         if integral and isinstance(estimator, Quadrature | Sum) and not has_moving_edges(q):
             rule = self.kept.lay(problem, estimator, fine=False)
             self.evaluations += len(rule.points)
@@ -272,7 +276,12 @@ class Objective:
         if isinstance(estimator, Samples):
             self.evaluations += 1
             return estimator.value(problem)
-        estimate = estimator.estimate(problem)
+        try:
+            estimate = estimator.estimate(problem)
+        except NotAvailable:
+            if not self.choice.passes_on(problem):
+                raise
+            return self._of(member)
         self.evaluations += max(estimate.evaluations, 1)
         return estimate.value
 
@@ -287,13 +296,3 @@ class Objective:
     def _problem(self, q: Target) -> Problem:
         first, second = (self.target, q) if self.forward else (q, self.target)
         return Problem(self.divergence, first, second, self.seed + self._draws)
-
-    def _estimator(self, problem: Problem) -> Estimator:
-        if self._chosen is not None:
-            return self._chosen
-        found = self._asked
-        if isinstance(found, Ladder):
-            found = found.select(problem)
-            found = MonteCarlo(_DRAWS) if isinstance(found, MonteCarlo) else found
-        self._chosen = found
-        return found
