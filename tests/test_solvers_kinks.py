@@ -21,7 +21,8 @@ class Function:
     """A function in the place of an objective."""
 
     resolution, unit = 5e-11, 1.0
-    by_quadrature, stochastic = True, False
+    by_quadrature, stochastic, sampled = True, False, False
+    target = SimpleNamespace(normalized=False)
 
     def __init__(self, function):
         self.function = function

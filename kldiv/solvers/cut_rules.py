@@ -28,7 +28,7 @@ from kldiv.estimators.integrals.layout import domain_of
 from kldiv.estimators.problem import Problem
 from kldiv.solvers.crossings import crossings
 from kldiv.solvers.line_coordinates import Line
-from kldiv.solvers.rules import Rule
+from kldiv.solvers.rules import Rule, Summed
 
 __all__ = ["CutRule", "rule_on_line"]
 
@@ -63,7 +63,7 @@ class CutRule(Rule):
     rounding: Tensor
 
     def judged(
-        self, divergence: IntegralDivergence, member: Target, *, forward: bool
+        self, divergence: Summed, member: Target, *, forward: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         r"""The divergence, and how many times too rough the rule is, of shape :math:`(*)`."""
         with torch.no_grad():

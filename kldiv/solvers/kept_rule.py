@@ -15,7 +15,7 @@ from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.target import Target
 from kldiv.estimators import Problem, Quadrature, Sum
 from kldiv.lazy import deferred
-from kldiv.solvers.rules import NEARLY, Rule, rule_for
+from kldiv.solvers.rules import NEARLY, Rule, Summed, has_moving_edges, rule_for
 
 if TYPE_CHECKING:
     from kldiv.solvers.lattice_rules import LatticeRules
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["KeptRule"]
 
 _lattice_rules = deferred("kldiv.solvers.lattice_rules:lattice_rules")
+
+_has_smooth_scores = deferred("kldiv.solvers.score_rule:has_smooth_scores")
 
 _PLANE = 2  # coordinates
 _AT_ONCE = 1 << 16  # nodes times members, in the cache of a processor
@@ -60,12 +62,18 @@ class KeptRule:
         found = self.rule if self.rule is not None and self.rule.shared else None
         return cast("SharedRule | None", found)
 
+    def serves(self, problem: Problem) -> bool:
+        """Whether a divergence is a sum over nodes that may stand still."""
+        if has_moving_edges(problem.q if self.forward else problem.p):
+            return False
+        return isinstance(problem.divergence, IntegralDivergence) or _has_smooth_scores(problem)
+
     def value(self, divergence: object, q: Target) -> Tensor | None:
         """The divergence of members; ``None`` where the rule does not serve them."""
         rule = self.rule
-        if rule is None or not isinstance(divergence, IntegralDivergence):
+        if rule is None or not isinstance(divergence, Summed):
             return None
-        if (shared := self._shared) is not None:
+        if (shared := self._shared) is not None and isinstance(divergence, IntegralDivergence):
             loss, doubts, _ = shared.serves(divergence, q, self.best, forward=self.forward)
             known = loss.detach()[doubts <= NEARLY]
             self.best = min([self.best, *known.flatten().tolist()])

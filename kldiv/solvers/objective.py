@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from kldiv.definitions.divergence import Divergence, IntegralDivergence
+from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.family import Family
 from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.tally import Tally
@@ -24,7 +24,6 @@ from kldiv.solvers.choice import Choice
 from kldiv.solvers.differentiating import value_and_gradient
 from kldiv.solvers.kept_rule import KeptRule
 from kldiv.solvers.normal_charts import NormalChart, chart_of
-from kldiv.solvers.rules import has_moving_edges
 from kldiv.solvers.under_target import UnderTarget
 
 if TYPE_CHECKING:
@@ -260,15 +259,14 @@ class Objective:
         if self._held is not None:
             self.evaluations += self._held.count * max(q.batch_shape.numel(), 1)
             return self._held.value(self._problem(q))
-        integral = self.divergence if isinstance(self.divergence, IntegralDivergence) else None
         if (kept := self.kept.value(self.divergence, q)) is not None:
             return kept
         problem = self._problem(q)
         estimator = self.choice.of(problem)
-        if integral and isinstance(estimator, Quadrature | Sum) and not has_moving_edges(q):
+        if isinstance(estimator, Quadrature | Sum) and self.kept.serves(problem):
             rule = self.kept.lay(problem, estimator, fine=False)
             self.evaluations += len(rule.points)
-            return rule.first(integral, problem, estimator, forward=self.forward)
+            return rule.first(problem, estimator, forward=self.forward)
         if isinstance(estimator, MonteCarlo):
             self._draws += 2
             self.evaluations += estimator.samples

@@ -14,13 +14,14 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 
 from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
+from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.support import box
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrands import densities, in_sight, past_poles
@@ -32,8 +33,12 @@ from kldiv.lazy import deferred
 if TYPE_CHECKING:
     from kldiv.solvers.trapezium import Nodes
 
-__all__ = ["GAP", "MASS", "NEARLY", "Rule", "has_moving_edges", "rule_for"]
+__all__ = ["GAP", "MASS", "NEARLY", "Rule", "Summed", "has_moving_edges", "rule_for"]
 
+Summed = IntegralDivergence | ScoreDivergence
+"""The divergences that are sums over nodes."""
+
+_rule_of_scores = deferred("kldiv.solvers.score_rule:rule_of_scores")
 _rule_on_line = deferred("kldiv.solvers.cut_rules:rule_on_line")
 _trapezium_nodes = deferred("kldiv.solvers.trapezium:trapezium_nodes")
 
@@ -101,7 +106,7 @@ class Rule:
     def roughness(self, problem: Problem, *, forward: bool) -> float:
         """How many times too rough the rule is: to see both masses, to agree with its half."""
         member = problem.q if forward else problem.p
-        if not isinstance(problem.divergence, IntegralDivergence):
+        if not isinstance(problem.divergence, Summed):
             return math.inf
         _, *doubts = self.judged(problem.divergence, member, forward=forward)
         worst = torch.stack([each.max() for each in (*doubts, self.unseen())]).max()
@@ -114,14 +119,14 @@ class Rule:
         return ((mass - known).abs() / (MASS * known)).max()
 
     def divergence(
-        self, divergence: IntegralDivergence, member: Target, *, forward: bool
+        self, divergence: Summed, member: Target, *, forward: bool
     ) -> tuple[Tensor, Tensor]:
         r"""The divergence, and whether the rule is good enough for it, of shape :math:`(*)`."""
         loss, *doubts = self.judged(divergence, member, forward=forward)
         return loss, torch.maximum(*doubts) <= self.slack
 
     def judged(
-        self, divergence: IntegralDivergence, member: Target, *, forward: bool
+        self, divergence: Summed, member: Target, *, forward: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         r"""The divergence, and how many times too rough the rule is for it, of shape :math:`(*)`.
 
@@ -136,16 +141,11 @@ class Rule:
             unseen, gaps = self._doubts(values, integrals, log_q)
         return self._combined(divergence, integrals, forward=forward), unseen, gaps
 
-    def first(
-        self,
-        divergence: IntegralDivergence,
-        problem: Problem,
-        estimator: Quadrature | Sum,
-        *,
-        forward: bool,
-    ) -> Tensor:
+    def first(self, problem: Problem, estimator: Quadrature | Sum, *, forward: bool) -> Tensor:
         """The divergence of those it was made for, infinite also where only the nodes end."""
-        member = problem.q if forward else problem.p
+        divergence, member = problem.divergence, problem.q if forward else problem.p
+        if not isinstance(divergence, Summed):
+            return estimator.estimate(problem).value
         loss, _ = self.divergence(divergence, member, forward=forward)
         if bool((loss.detach() > _ABSURD).any()):
             with torch.no_grad():
@@ -154,7 +154,11 @@ class Rule:
         return loss
 
     def _values(
-        self, divergence: IntegralDivergence, member: Target, *, forward: bool
+        self,
+        divergence: Any,  # noqa: ANN401 (one of integrands; a rule of its own has scores)
+        member: Target,
+        *,
+        forward: bool,
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """The integrands and the log density of a member at the nodes."""
         log_q = member.log_prob(self.points)
@@ -214,10 +218,8 @@ class Rule:
         )
         return replace(self, points=points, weights=weights, coarse=coarse, log_p=log_p)
 
-    def _combined(
-        self, divergence: IntegralDivergence, integrals: list[Tensor], *, forward: bool
-    ) -> Tensor:
-        if self.mass is None:
+    def _combined(self, divergence: Summed, integrals: list[Tensor], *, forward: bool) -> Tensor:
+        if self.mass is None or not isinstance(divergence, IntegralDivergence):
             return divergence.combine(*integrals)
         one = torch.ones_like(self.mass)
         mass_p, mass_q = (self.mass, one) if forward else (one, self.mass)
@@ -240,7 +242,11 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
         def rule(nodes: Nodes) -> Rule:
             points, weights, coarse = nodes
             log_p, shape = log_density(points), problem.event_shape
-            return Rule(points, weights, coarse, log_p, mass, shape, len(target.batch_shape))
+            made = Rule(points, weights, coarse, log_p, mass, shape, len(target.batch_shape))
+            if not isinstance(problem.divergence, ScoreDivergence):
+                return made
+            found: Rule = _rule_of_scores(made, target, sides.log_mass_p, forward=forward)
+            return found
 
         if isinstance(estimator, Sum):
             return rule(_sum_nodes(problem, estimator))

@@ -22,7 +22,7 @@ from kldiv.definitions.target import Target
 from kldiv.estimators import Problem
 from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.solvers.node_levels import finest_scale
-from kldiv.solvers.rules import GAP, MASS, Rule
+from kldiv.solvers.rules import GAP, MASS, Rule, Summed
 
 __all__ = ["SharedRule", "multiples"]
 
@@ -51,7 +51,7 @@ class SharedRule(Rule):
     by_rows: ClassVar[bool] = True
 
     def judged(
-        self, divergence: IntegralDivergence, member: Target, *, forward: bool
+        self, divergence: Summed, member: Target, *, forward: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         r"""The divergence, and how many times too rough the rule is for it, of shape :math:`(*)`.
 
