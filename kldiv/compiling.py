@@ -9,6 +9,7 @@ import warnings
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import FunctionType
 from typing import Any
 
@@ -32,12 +33,18 @@ _REMEDY = "a C++ compiler and Python's headers are needed; leave compiled=True o
 def no_compiler() -> str | None:
     """Why nothing can be compiled, in a sentence; ``None`` where a C++ compiler is found."""
     name = os.environ.get("CXX") or {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
-    if shutil.which(name):
+    if _is_found(name, os.environ.get("PATH")):
         return None
     return (
         f"no C++ compiler {name!r} is found; install one, name it in the environment variable "
         "CXX, or leave compiled=True out"
     )
+
+
+@cache
+def _is_found(program: str, path: str | None) -> bool:
+    """Whether a program is on a path, looked up once for each."""
+    return shutil.which(program, path=path) is not None
 
 
 def compiled(

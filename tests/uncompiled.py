@@ -15,7 +15,7 @@ def not_compiled():
     caches = (large_compiled._function, normal_compiled._function)
     with (
         mock.patch.object(compiling.torch, "compile", _as_it_is),
-        mock.patch.object(compiling.shutil, "which", return_value="/bin/compiler"),
+        mock.patch.object(compiling, "_is_found", return_value=True),
     ):
         for each in caches:
             each.cache_clear()
