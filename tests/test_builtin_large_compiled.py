@@ -25,7 +25,7 @@ def alone(p, q, names):
 
 @pytest.mark.parametrize("kind", ["probs", "logits"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("shape", [(5003,), (2, 3000), (3, 40)])
+@pytest.mark.parametrize("shape", [(20_011,), (5003,), (2, 3000), (3, 40)])
 def test_each_of_many_is_what_it_is_by_the_book(shape, dtype, kind):
     p, q = pair(shape, 1.0, dtype, kind)
     for name, found in alone(p, q, MANY).items():

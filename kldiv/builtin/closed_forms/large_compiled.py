@@ -1,10 +1,10 @@
 r"""Divergences of many categories by a compiled function, which reads each number once.
 
 The sums are those of `kldiv.builtin.closed_forms.shared_sums`, in the precision of the
-probabilities. Those of float32 are added in float64, in pairs first, which halves what this
-costs; those of float64 in short rows, lest rounding grow with their number. The masses are taken
-out at the end, so that a pass is enough; where they are too far from 1 for that, or a value is
-small or not finite, the way without a compiler is the right one.
+probabilities, row by row. Those of float32 are added in float64, two or four at a time in float32
+first, as a change of format takes longer than a sum. The masses are taken out at the end, so that
+a pass is enough; where they are too far from 1 for that, or a value is small or not finite, the
+way without a compiler is the right one.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ from kldiv.builtin.closed_forms.kinds_of_sums import (
     sums_of,
 )
 from kldiv.builtin.closed_forms.large_block import BUFFERS, LargeBlock
-from kldiv.builtin.closed_forms.large_exponentials import exponential
+from kldiv.builtin.closed_forms.large_exponentials import bits, exponential, logarithm
 from kldiv.builtin.closed_forms.large_side import LargeSide
 from kldiv.compiling import compiled
 from kldiv.definitions.divergence import Divergence
 
 __all__ = ["compiled_divergences", "compiles", "summed"]
 
-_ROW = 1 << 10  # categories whose sums are added one by one
-_UNITS = {np.dtype(np.float32): 8, np.dtype(np.float64): 512}  # of rounding in a sum, of a row's
+_ROW = 1 << 13  # categories whose sums are added one by one
+_APART = 16  # neighbours that are added up apart: some vectors of any machine
+_UNITS = {np.dtype(np.float32): 12, np.dtype(np.float64): 4096}  # of rounding in a sum, of a row's
 _LEAST = {np.dtype(np.float32): 1e-26, np.dtype(np.float64): 1e-130}  # has a ratio to be squared
 _LOOSE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}  # of a mass taken for 1
 
@@ -77,7 +78,7 @@ class TensorBlock:
 
     def of_mixture(self, weight: float) -> tuple[Tensor, Tensor]:
         r""":math:`p\,l` and :math:`q\,l`, :math:`l = \log((1 - w) u + w)`."""
-        log = (self.ratio * (1 - weight) + weight).log()
+        log = logarithm(self.ratio * (1 - weight) + weight)
         return self.p * log, self.q * log
 
     def overlap(self, multiple: float) -> Tensor:
@@ -131,26 +132,40 @@ def summed(kinds: Sequence[Sums], p: Tensor, q: Tensor, *, logs: bool, in_rows: 
         in_rows: Whether there are many, as many as make whole rows.
 
     Returns:
-        The sums of p, of q and of the kinds; then, where quotients are summed, the least of the
-        numbers and the largest logarithm of a quotient; in float64.
+        The sums of p, of q and of the kinds; then, where quotients are summed, the least
+        probability and the largest logarithm of a quotient; in float64.
     """
     q = q.view(p.shape)  # which tells a compiler that the sizes are the same
-    parts = [(p, q)]
-    if in_rows:
-        pair = (2, _ROW // 2) if p.dtype == torch.float32 else (1, _ROW)
-        rows = (each.unflatten(-1, (-1, *pair)).unbind(-2) for each in (p, q))
-        parts = [*zip(*rows, strict=True)]
+    parts = _in_rows(kinds, p, q) if in_rows else [(p, q)]
+    along = (-1, -2) if in_rows else (-1,)
     taken = [TensorBlock(*part, logs=logs) for part in parts]
     terms = [
         [block.p, block.q, *(term for kind in kinds for term in kind.of(block))] for block in taken
     ]
-    found = [sum(each[1:], each[0]) for each in zip(*terms, strict=True)]
-    totals = [each.sum(-1, dtype=torch.float64) for each in found]
+    found = [_total(each) for each in zip(*terms, strict=True)]
+    totals = [each.sum(along, dtype=torch.float64) for each in found]
     if _by_quotients(kinds):
-        least = reduce(torch.minimum, chain.from_iterable(parts))
-        most = reduce(torch.maximum, (block.log_ratio.abs() for block in taken))
-        totals += [least.amin(-1).double(), most.amax(-1).double()]
+        probabilities = chain.from_iterable((block.p, block.q) for block in taken)
+        least = reduce(torch.minimum, map(bits, probabilities)).amin(along)
+        most = reduce(torch.maximum, (bits(block.log_ratio.abs()) for block in taken)).amax(along)
+        totals += [each.view(p.dtype).double() for each in (least, most)]
     return torch.stack(totals)
+
+
+def _in_rows(kinds: Sequence[Sums], p: Tensor, q: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The numbers of both sides, a matrix for each row; in several parts in float32."""
+    count = 1 if p.dtype == torch.float64 else 2 if _by_quotients(kinds) else 4
+    shape = -1, _ROW // (count * _APART), count, _APART
+    sides = (each.unflatten(-1, shape).unbind(-2) for each in (p, q))
+    return [*zip(*sides, strict=True)]
+
+
+def _total(terms: Sequence[Tensor]) -> Tensor:
+    """The sum of two or four terms in pairs, or of one."""
+    if len(terms) == 1:
+        return terms[0]
+    half = len(terms) // 2
+    return _total(terms[:half]) + _total(terms[half:])
 
 
 def _by_quotients(kinds: Sequence[Sums]) -> bool:
@@ -163,7 +178,7 @@ def _sums(
     """The masses and the sums of whole rows by the compiled function, and of the rest without."""
     given, kind = [side.given for side in sides], sides[0].given.dtype
     columns = given[0].shape[1]
-    in_rows = columns > 2 * _ROW
+    in_rows = columns > _ROW
     whole = columns - columns % _ROW if in_rows else columns
     function = _function(kinds, logs=sides[0].logs, in_rows=in_rows)
     views = (each[0, :whole] if len(each) == 1 else each[:, :whole] for each in given)
@@ -172,7 +187,6 @@ def _sums(
     eps, least, most = float(np.finfo(kind).eps), 1.0, 0.0
     if _by_quotients(kinds):
         least, most = parts[-2].min(), parts[-1].max()
-        least = np.exp(least) if sides[0].logs else least
     totals = parts[: 2 + sum(each.number for each in kinds)].sum(-1)
     for place in blocks(len(totals[0]), columns - whole) if whole < columns else ():
         rest, smallest = _without(kinds, sides, place, whole)

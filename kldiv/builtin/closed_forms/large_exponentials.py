@@ -1,4 +1,4 @@
-r"""An exponential of log probabilities in a few products and sums.
+r"""An exponential and a logarithm of probabilities in a few products and sums.
 
 A compiler that fuses a formula into one pass calls a library for each exponential, which costs
 more than what is fused. Instead
@@ -7,15 +7,22 @@ more than what is fused. Instead
     |r| \leq \tfrac12 \log 2,
 
 with a polynomial for :math:`e^r`. The number k is in the last bits of a float so large that they
-count ones, and moved to the place of the exponent they are a power of two; log 2 is subtracted
-k times in two parts, of which k times the first is exact.
+count ones, and moved to the place of the exponent they are a power of two. In float32 log 2 is
+subtracted k times in two parts, of which k times the first is exact. Likewise
+
+.. math:: \log y = k \log 2 + f\,\frac{\log(1 + f)}{f}, \qquad y = 2^k (1 + f), \quad
+    \sqrt{\tfrac12} \leq 1 + f < \sqrt 2,
+
+with a polynomial for the fraction.
 """
 
 from __future__ import annotations
 
 import math
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,37 +30,51 @@ import torch
 from numpy.polynomial import Chebyshev, Polynomial
 from torch import Tensor
 
-__all__ = ["exponential"]
+__all__ = ["bits", "exponential", "logarithm"]
 
 _LOG_2 = math.log(2)
+_HALF = math.sqrt(0.5)
 
 
-def _coefficients(degree: int) -> tuple[float, ...]:
-    """Those of a polynomial that is nearly the best one for the exponential near 0."""
-    ends = [-_LOG_2 / 2, _LOG_2 / 2]
-    found = Chebyshev.interpolate(np.exp, degree, domain=ends)
+def _coefficients(
+    function: Callable[[Any], Any], degree: int, ends: Sequence[float]
+) -> tuple[float, ...]:
+    """Those of a polynomial that is nearly the best one for a function between two ends."""
+    found = Chebyshev.interpolate(function, degree, domain=ends)
     return tuple(found.convert(kind=Polynomial, domain=[-1, 1], window=[-1, 1]).coef.tolist())
+
+
+def _near_zero(degree: int) -> tuple[float, ...]:
+    """Those for the exponential of what is left of a number."""
+    return _coefficients(np.exp, degree, [-_LOG_2 / 2, _LOG_2 / 2])
+
+
+def _near_one(degree: int) -> tuple[float, ...]:
+    """Those for the quotient of the logarithm of a number and what it is above 1."""
+    return _coefficients(lambda f: np.log1p(f) / f, degree, [_HALF - 1, 1 / _HALF - 1])
 
 
 @dataclass(frozen=True)
 class _Format:
-    """A format of floating-point numbers.
+    r"""A format of floating-point numbers.
 
     Arguments:
         integer: Integers of its size.
         digits: The binary digits after the point.
         bias: What is added to an exponent where it is held.
-        least: The logarithm of a number that is hardly more than the least.
-        exact: The digits of log 2 that may be multiplied by any exponent without rounding.
-        polynomial: The coefficients for :math:`e^r`.
+        half: The integer with the bits of :math:`\sqrt{1 / 2}`.
+        log_2: The logarithm of 2 as a sum, of which the first part may have few digits.
+        exponential: The coefficients for :math:`e^r`.
+        logarithm: Those for :math:`\log(1 + f) / f`.
     """
 
     integer: torch.dtype
     digits: int
     bias: int
-    least: float
-    exact: int
-    polynomial: tuple[float, ...]
+    half: int
+    log_2: tuple[float, ...]
+    exponential: tuple[float, ...]
+    logarithm: tuple[float, ...]
 
     @property
     def large(self) -> float:
@@ -61,30 +82,72 @@ class _Format:
         return 1.5 * 2.0**self.digits + self.bias
 
     @property
-    def log_2(self) -> tuple[float, float]:
-        """The logarithm of 2 as a sum, of which the first part has few digits."""
-        first = round(_LOG_2 * 2.0**self.exact) / 2.0**self.exact
-        return first, _LOG_2 - first
+    def none(self) -> int:
+        """The integer with the bits of one whose last digits count none."""
+        return (2 * self.bias + 2 * self.digits + 1) << (self.digits - 1)
 
 
+_SHORT = round(_LOG_2 * 2.0**15) / 2.0**15  # times any exponent it is a float32
 _FORMATS = {
-    torch.float32: _Format(torch.int32, 23, 127, -87.0, 15, _coefficients(5)),
-    torch.float64: _Format(torch.int64, 52, 1023, -708.0, 41, _coefficients(9)),
+    torch.float32: _Format(
+        torch.int32,
+        digits=23,
+        bias=127,
+        half=int(np.float32(_HALF).view(np.int32)),
+        log_2=(_SHORT, _LOG_2 - _SHORT),
+        exponential=_near_zero(5),
+        logarithm=_near_one(8),
+    ),
+    torch.float64: _Format(
+        torch.int64,
+        digits=52,
+        bias=1023,
+        half=int(np.float64(_HALF).view(np.int64)),
+        log_2=(_LOG_2,),
+        exponential=_near_zero(9),
+        logarithm=_near_one(16),
+    ),
 }
+
+
+def bits(x: Tensor) -> Tensor:
+    """The integers of the same bits, whose order is that of numbers that are not negative.
+
+    The least of integers takes a quarter of the instructions of the least of numbers, which has to
+    pass NaN on.
+    """
+    return x.view(_FORMATS[x.dtype].integer)
 
 
 def exponential(x: Tensor) -> Tensor:
     r"""The exponential of numbers up to some tens, to three units of float32 or :math:`10^{-13}`.
 
-    What would underflow is a number hardly above 0, also at :math:`-\infty`.
+    What would underflow is 0, and NaN at :math:`-\infty`.
     """
     form = _FORMATS[x.dtype]
-    x = x.clamp_min(form.least)
     shifted = x * (1 / _LOG_2) + form.large
     power = shifted - form.large
-    first, second = form.log_2
-    rest = (x - power * first) - power * second
-    value = rest * form.polynomial[-1] + form.polynomial[-2]
-    for coefficient in form.polynomial[-3::-1]:
-        value = value * rest + coefficient
-    return value * (shifted.view(form.integer) << form.digits).view(x.dtype)
+    rest = x
+    for part in form.log_2:
+        rest = rest - power * part
+    places = bits(shifted).clamp_min(form.none) << form.digits
+    return _polynomial(form.exponential, rest) * places.view(x.dtype)
+
+
+def logarithm(y: Tensor) -> Tensor:
+    r"""The logarithm l of positive numbers to two units of float32 or :math:`10^{-14}`.
+
+    It is so much of :math:`1 + |l|`. That of 0, of infinity and of NaN is some number.
+    """
+    form = _FORMATS[y.dtype]
+    places = bits(y) - form.half
+    power = (places >> form.digits).to(y.dtype)
+    above = ((places & ((1 << form.digits) - 1)) + form.half).view(y.dtype) - 1
+    return _polynomial(form.logarithm, above) * above + power * _LOG_2
+
+
+def _polynomial(coefficients: Sequence[float], x: Tensor) -> Tensor:
+    value = x * coefficients[-1] + coefficients[-2]
+    for coefficient in coefficients[-3::-1]:
+        value = value * x + coefficient
+    return value
