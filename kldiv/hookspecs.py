@@ -89,7 +89,8 @@ def kldiv_closed_forms() -> Iterable[Any]:
         `kldiv.ClosedForm` objects; or, so that the front module stays light, text or
         `kldiv.Lazy` objects that say where an iterable of them is:
         ``["kldiv_foo.closed_forms:CLOSED_FORMS"]``. The ``tags`` of such a `kldiv.Lazy` are the
-        names of the divergences that they are of: for others they are not imported.
+        names of the divergences that they are of, and its ``types`` those of the classes of
+        distributions that both p and q must be of: for others they are not imported.
     """
 
 

@@ -42,6 +42,8 @@ class Lazy:
         extra: What to install if the import fails, as pip takes it: ``"kldiv-flows[nsf]"``.
         examples: How it is made where it is checked and shown: ``("renyi(alpha=0.5)",)``; left
             out, with its defaults.
+        types: For closed forms, the names of the classes of distributions that they are between:
+            ``("Gamma", "Weibull")``; left out, of any.
     """
 
     target: str
@@ -49,6 +51,7 @@ class Lazy:
     tags: tuple[str, ...] = ()
     extra: str = ""
     examples: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         module, colon, name = self.target.partition(":")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import warnings
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +19,7 @@ from kldiv.lazy import Lazy
 from kldiv.plugin import Plugin
 from kldiv.plugins import Plugins, find
 from kldiv.registry import Registry
+from kldiv.rulebook import Part, Rulebook
 from kldiv.specs import parameters_of
 
 if TYPE_CHECKING:
@@ -81,20 +82,25 @@ def plugin_galleries() -> tuple[Gallery, ...]:
     )
 
 
-def closed_forms(divergence: str | None = None) -> tuple[Rule, ...]:
-    """The closed forms of all plugins, the built-in ones first, imported at the first call.
+def closed_forms(divergence: str | None = None) -> Rulebook:
+    """The closed forms of all plugins, the built-in ones first, imported when they are needed.
 
     What one plugin offers and cannot be imported is left out with a warning.
 
     Arguments:
-        divergence: The name of a divergence; those whose tags name only others are not imported.
+        divergence: The name of a divergence; those whose tags name only others are left out.
     """
-    return _in_order(_plugins.usable(), divergence)
+    return _rulebook(_plugins.usable(), divergence)
 
 
 def closed_forms_by_plugin() -> Mapping[str, tuple[Rule, ...]]:
-    """The same for each distribution that offers any."""
-    return _collected(_plugins.usable(), None)
+    """The same for each distribution that offers any, imported."""
+    found: dict[str, tuple[Rule, ...]] = {}
+    for plugin in _plugins.usable():
+        forms = tuple(Rulebook(_parts(plugin)))
+        if forms:
+            found[plugin.distribution] = (*found.get(plugin.distribution, ()), *forms)
+    return found
 
 
 def refresh() -> None:
@@ -122,24 +128,16 @@ def found_by(find: Callable[[], Iterable[Plugin]]) -> AbstractContextManager[Non
 
 
 @lru_cache(maxsize=64)
-def _in_order(plugins: tuple[Plugin, ...], divergence: str | None) -> tuple[Rule, ...]:
-    return tuple(form for forms in _collected(plugins, divergence).values() for form in forms)
+def _rulebook(plugins: tuple[Plugin, ...], divergence: str | None) -> Rulebook:
+    return Rulebook(part for plugin in plugins for part in _parts(plugin, divergence))
 
 
-@lru_cache(maxsize=64)
-def _collected(
-    plugins: tuple[Plugin, ...], divergence: str | None
-) -> Mapping[str, tuple[Rule, ...]]:
-    found: dict[str, tuple[Rule, ...]] = {}
-    for plugin in plugins:
-        for number, offered in enumerate(plugin.closed_forms):
-            tags = offered.tags if isinstance(offered, Lazy) else ()
-            if divergence is not None and tags and divergence not in tags:
-                continue
-            forms = _forms(plugin, number)
-            if forms:
-                found[plugin.distribution] = (*found.get(plugin.distribution, ()), *forms)
-    return found
+def _parts(plugin: Plugin, divergence: str | None = None) -> Iterator[Part]:
+    """What a plugin offers of closed forms, without those whose tags name other divergences."""
+    for number, offered in enumerate(plugin.closed_forms):
+        tags, types = (offered.tags, offered.types) if isinstance(offered, Lazy) else ((), ())
+        if divergence is None or not tags or divergence in tags:
+            yield Part(partial(_forms, plugin, number), types)
 
 
 @lru_cache(maxsize=256)

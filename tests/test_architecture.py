@@ -16,7 +16,7 @@ ROOT = Path(kldiv.__file__).parent
 LAYERS = (
     ("errors", "importing"),
     ("isolation", "specs"),
-    ("blocks", "compiling", "hookspecs", "lazy", "numerics", "tables"),
+    ("blocks", "compiling", "hookspecs", "lazy", "numerics", "rulebook", "tables"),
     ("estimate",),
     ("definitions", "entry", "plugin"),
     ("registry",),

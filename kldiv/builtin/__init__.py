@@ -25,6 +25,18 @@ _EXAMPLES = {
 }
 """Members of what must be given something, or says little by its defaults."""
 
+_TYPES = {
+    "gaussian": "Normal Independent MultivariateNormal LowRankMultivariateNormal",
+    "location_scale": "Laplace Exponential Cauchy Gumbel Weibull Pareto Uniform",
+    "exponential_families": "Gamma Exponential InverseGamma Beta Dirichlet Laplace HalfNormal "
+    "Weibull Gumbel VonMises Wishart Poisson Geometric NegativeBinomial Independent",
+    "categories": "Bernoulli Binomial Categorical OneHotCategorical Multinomial Independent",
+    "moments": "Normal Laplace Gumbel Uniform StudentT Cauchy Exponential Gamma InverseGamma "
+    "LogNormal Weibull Pareto HalfNormal Beta",
+    "grids": "GridDensity Normal Independent MultivariateNormal LowRankMultivariateNormal",
+}
+"""Between which types of distributions the closed forms of each module are."""
+
 
 @hookimpl
 def kldiv_divergences() -> Mapping[str, Lazy]:
@@ -117,17 +129,12 @@ def kldiv_families() -> Mapping[str, Lazy]:
 
 
 @hookimpl
-def kldiv_closed_forms() -> Iterable[str]:
+def kldiv_closed_forms() -> Iterable[Lazy]:
     """The built-in closed forms, besides those of torch."""
-    places = (
-        "gaussian",
-        "location_scale",
-        "exponential_families",
-        "categories",
-        "moments",
-        "grids",
-    )
-    return [f"kldiv.builtin.closed_forms.{place}:CLOSED_FORMS" for place in places]
+    return [
+        Lazy(f"kldiv.builtin.closed_forms.{place}:CLOSED_FORMS", types=tuple(types.split()))
+        for place, types in _TYPES.items()
+    ]
 
 
 def _offered(name: str, place: str) -> Lazy:

@@ -27,6 +27,7 @@ from kldiv.errors import NotAvailable
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem
 from kldiv.numerics import total
+from kldiv.rulebook import Rulebook
 
 __all__ = ["Exact", "prepare"]
 
@@ -51,7 +52,7 @@ class Exact:
         compiled: Whether to take functions that are compiled, and refuse where there are none.
     """
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Rule, ...] | Rulebook = ()
     compiled: bool = False
 
     name = "exact"
@@ -124,7 +125,8 @@ class Exact:
     def _covering(
         self, divergence: Divergence, p: Distribution, q: Distribution
     ) -> Iterator[Rule]:
-        return (rule for rule in (*self.rules, _TORCH) if rule.covers(divergence, p, q))
+        rules = self.rules.between(p, q) if isinstance(self.rules, Rulebook) else self.rules
+        return (rule for rule in (*rules, _TORCH) if rule.covers(divergence, p, q))
 
 
 def prepare(problems: Sequence[tuple[Exact, Problem]]) -> None:

@@ -29,6 +29,7 @@ from kldiv.estimators.problem import Problem
 from kldiv.estimators.quadrature import Quadrature
 from kldiv.estimators.sums import Sum
 from kldiv.lazy import deferred
+from kldiv.rulebook import Rulebook
 
 if TYPE_CHECKING:
     from kldiv.estimators.crossing import Crossing
@@ -83,7 +84,7 @@ class Samples:
 
     points: int | None = None
     neighbours: int | None = None
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Rule, ...] | Rulebook = ()
 
     name = "samples"
 

@@ -6,7 +6,7 @@ Each of these raises one clear error when it is asked for more.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Never
+from typing import Any, Never
 
 import torch
 
@@ -133,6 +133,11 @@ class MissingDivergence(Divergence):
     def name(self) -> str:
         """How it described itself."""
         return self._shown
+
+    @property
+    def estimators(self) -> tuple[Any, ...]:  # type: ignore[override]
+        """Refuses: they are asked for wherever a divergence is to be had."""
+        _refuse("divergence", self._shown)
 
     def of_additive(self) -> OfAdditive | None:
         """Refuses."""
