@@ -45,8 +45,9 @@ if TYPE_CHECKING:
     from kldiv.lazy import Lazy
     from kldiv.loading import load_fit
     from kldiv.registries import divergences, families, targets
-    from kldiv.solvers import Descent, MomentMatching, QuasiNewton
+    from kldiv.solvers import Descent, MomentMatching
     from kldiv.solvers.fixed_draws import FixedDraws
+    from kldiv.solvers.quasi_newton import QuasiNewton
 
     __version__: str
 
@@ -119,8 +120,9 @@ _NAMES = {
     "lazy": "Lazy",
     "loading": "load_fit",
     "registries": "divergences families targets",
-    "solvers": "Descent MomentMatching QuasiNewton",
+    "solvers": "Descent MomentMatching",
     "solvers.fixed_draws": "FixedDraws",
+    "solvers.quasi_newton": "QuasiNewton",
 }
 _MODULES = {name: f"kldiv.{module}" for module, names in _NAMES.items() for name in names.split()}
 

@@ -30,7 +30,6 @@ from kldiv.solvers import (
     MomentMatching,
     MovingNodes,
     Objective,
-    QuasiNewton,
     Run,
     Solver,
     Step,
@@ -51,11 +50,11 @@ _SOLVERS: dict[str, Callable[[], Solver]] = {
     "moment_matching": MomentMatching,
     "on_projections": deferred("kldiv.solvers.on_projections:OnProjections"),
     "moving_nodes": MovingNodes,
-    "quasi_newton": QuasiNewton,
+    "quasi_newton": deferred("kldiv.solvers.quasi_newton:QuasiNewton"),
     "fixed_draws": deferred("kldiv.solvers.fixed_draws:FixedDraws"),
     "descent": partial(Descent, lr=0.01, unconstrained=True),
 }
-"""How each is made that can be asked for by name; a torch optimizer takes long to import."""
+"""How each is made that can be asked for by name, imported when it may be needed."""
 
 
 def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
@@ -204,7 +203,7 @@ def _explain(objective: Objective) -> Explanation:
 
 def _measure(objective: Objective, solver: Solver, starts: Starts) -> None:
     """Measures members from where a fit begins; some solvers have units for normal ones."""
-    own = objective.chart is not None and not isinstance(solver, QuasiNewton)
+    own = objective.chart is not None and solver.name != "quasi_newton"
     if own or not objective.family.batched:
         return
     place = first_place(objective, starts)

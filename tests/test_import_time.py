@@ -97,3 +97,10 @@ def test_a_fit_imports_none_of_what_torch_keeps_for_later():
     later = ("torch._dynamo", "sympy", "scipy", "matplotlib")
     code = "import kldiv; kldiv.fit('mixture', 'normal', direction='reverse')"
     assert imported_after(code, *later) == []
+
+
+def test_a_fit_imports_no_closed_forms_between_other_types_and_no_other_solver():
+    code = "import kldiv; kldiv.fit('mixture', 'normal', direction='reverse')"
+    places = "gaussian", "overlaps", "exponential_families", "categories", "moments", "grids"
+    others = [f"kldiv.builtin.closed_forms.{place}" for place in places]
+    assert imported_after(code, *others, "kldiv.solvers.quasi_newton") == []

@@ -11,7 +11,8 @@ from torch.distributions import Gamma, Normal
 
 import kldiv
 
-from kldiv.solvers import Descent, MomentMatching, QuasiNewton, Solver
+from kldiv.solvers import Descent, MomentMatching, Solver
+from kldiv.solvers.quasi_newton import QuasiNewton
 from kldiv.solvers.run import Recorder
 from kldiv.solvers.starts import first_points
 from tests.objectives import objective_of

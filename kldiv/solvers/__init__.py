@@ -9,7 +9,6 @@ from kldiv.solvers.descent import Descent
 from kldiv.solvers.moment_matching import MomentMatching
 from kldiv.solvers.moving_nodes import MovingNodes
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.quasi_newton import QuasiNewton
 from kldiv.solvers.run import Run, Solver, Step
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "MomentMatching",
     "MovingNodes",
     "Objective",
-    "QuasiNewton",
     "Run",
     "Solver",
     "Step",

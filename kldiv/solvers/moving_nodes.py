@@ -26,13 +26,15 @@ from torch import Tensor
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import is_whole
 from kldiv.estimators.integrals.landmarks import landmarks
+from kldiv.lazy import deferred
 from kldiv.solvers.node_levels import finest_scale
 from kldiv.solvers.node_search import NodeSearch
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.quasi_newton import QuasiNewton
 from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["MovingNodes"]
+
+_quasi_newton = deferred("kldiv.solvers.quasi_newton:QuasiNewton")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class MovingNodes:
         """Moves all rows, level by level."""
         chart, marks = objective.chart, landmarks(objective.target)
         if chart is None or any(each.sharp for each in marks):
-            return QuasiNewton().solve(objective, starts, recorder)
+            return _by_quasi_newton(objective, starts, recorder)
         with torch.no_grad():
             search = NodeSearch.begun(objective, chart, starts, finest_scale(marks))
             with recorder.watching():
@@ -65,4 +67,9 @@ class MovingNodes:
         run = search.end(recorder)
         if recorder.stopped or bool(search.trusted.all()):
             return run
-        return QuasiNewton().solve(objective, run.theta, recorder)
+        return _by_quasi_newton(objective, run.theta, recorder)
+
+
+def _by_quasi_newton(objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
+    run: Run = _quasi_newton().solve(objective, starts, recorder)
+    return run
