@@ -6,6 +6,7 @@ import torch
 import kldiv
 
 from kldiv.builtin.targets.logistic_regression import logistic_regression
+from kldiv.solvers import projection_search
 
 F64 = torch.float64
 REVERSE = {"direction": "reverse"}
@@ -134,6 +135,18 @@ def test_where_no_nodes_are_enough_it_does_not_say_converged():
     assert "other draws or nodes would gain" in found.verdict
     assert "FixedDraws" in found.verdict
     assert float(found.divergence.error) > 1e-3
+
+
+@pytest.mark.parametrize("family", ["isotropic_normal", "full_normal(loc=[0.0,0.1,0.2])"])
+def test_the_steps_are_the_same_whether_worked_out_at_once_or_at_the_end(family, monkeypatch):
+    _, _, target = gaussian(3)
+    later = kldiv.fit(target, family, starts=2, **REVERSE)
+    monkeypatch.setattr(projection_search, "_KEPT", 0)
+    at_once = kldiv.fit(target, family, starts=2, **REVERSE)
+    torch.testing.assert_close(later.paths.loss, at_once.paths.loss)
+    torch.testing.assert_close(later.paths.gradient_norm, at_once.paths.gradient_norm)
+    for name, values in later.paths.parameters.items():
+        torch.testing.assert_close(values, at_once.paths.parameters[name])
 
 
 def test_a_fit_can_be_stopped_while_it_moves():

@@ -92,10 +92,10 @@ def seen(states):
     ]
 
 
-def noted(recorder, *losses):
+def noted(recorder, *losses, **options):
     seen.asked = []
     for loss in losses:
-        recorder.note(np.array(loss), loss, seen)
+        recorder.note(np.array(loss), loss, seen, **options)
     return seen.asked
 
 
@@ -111,6 +111,12 @@ def test_steps_that_were_noted_are_worked_out_at_once_between_those_recorded(mon
     assert [step.loss.tolist() for step in recorder.steps] == [[3], [2], [1], [0.5]]
     assert [step.seconds for step in recorder.steps] == [0, 1, 2, 3]
     assert recorder.best()["loc"].tolist() == [0]
+
+
+def test_steps_of_large_states_are_worked_out_one_by_one():
+    recorder = Recorder()
+    assert noted(recorder, [2.0], [1.0], at_once=True) == [1, 1]
+    assert [step.loss.tolist() for step in recorder.steps] == [[2], [1]]
 
 
 def test_who_looks_on_sees_each_noted_step_when_it_is_made():

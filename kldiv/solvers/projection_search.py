@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import torch
@@ -19,7 +20,7 @@ from kldiv.solvers.normal_charts import NormalChart
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.projections import Projections
 from kldiv.solvers.quadratic import Quadratic
-from kldiv.solvers.run import Recorder, Run
+from kldiv.solvers.run import Recorder, Run, Seen
 
 __all__ = ["search"]
 
@@ -31,6 +32,7 @@ _ROUGHLY, _FIRST = 1e-6, 2  # what more nodes may change before the first step; 
 _GAP = 1e-9  # what they may change at the end, relative
 _DOUBT = 2.0  # times the change: where digits come slowly, most of it is still to come
 _ROUNDING = 1e-13
+_KEPT = 2**12  # numbers of a state that is worked out at the end, with all others
 
 
 def search(
@@ -128,13 +130,26 @@ class _Search:
 
     def record(self) -> None:
         """Takes note of where all rows are."""
+        state = self.state if len(self.state[1]) == len(self.home) else self.whole()
+        self.recorder.note(state[1], state, self.seen, at_once=state[0].numel() > _KEPT)
+
+    def whole(self) -> State:
+        """Where all rows are, those that go on as one again several."""
         point, loss, gradient = (each[self.home] for each in self.state)
-        gradient = self.surface.real_gradient(point, gradient)
-        self.recorder.record(loss, self.surface.parameters(point), gradient)
+        return point, loss, gradient
+
+    def seen(self, states: Sequence[State]) -> Iterable[Seen]:
+        """The losses of states, the parameters and the norms of the gradients."""
+        point, loss, gradient = (torch.stack(each) for each in zip(*states, strict=True))
+        norms = torch.linalg.vector_norm(self.surface.real_gradient(point, gradient), dim=-1)
+        parameters = self.surface.parameters(point)
+        for step in range(len(states)):
+            found = {name: values[step] for name, values in parameters.items()}
+            yield loss[step], found, norms[step]
 
     def end(self) -> Run:
         """Where all rows have ended, and the divergence there."""
-        point, loss, gradient = (each[self.home] for each in self.state)
+        point, loss, gradient = self.whole()
         objective, recorder = self.surface.objective, self.recorder
         unseen = _DOUBT * self.left[self.home]
         error = unseen + _ROUNDING * (1 + loss.abs())

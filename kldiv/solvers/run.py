@@ -187,6 +187,8 @@ class Recorder:
         loss: Numbers,
         state: object,
         seen: Callable[[Sequence[Any]], Iterable[Seen]],
+        *,
+        at_once: bool = False,
     ) -> None:
         """Takes note of one step as its solver has it; what it was is worked out for many at once.
 
@@ -196,12 +198,13 @@ class Recorder:
             loss: The objective, with shape :math:`(S, *)`.
             state: Whatever tells of the step, which must not change any more.
             seen: What says of several states what they were; the same for all of them.
+            at_once: Whether states are so large that none is to be kept.
         """
         if self.check is not None and not self._steps and not self._noted:
             self.check(loss)
         self._seen = seen
         self._noted.append((time.perf_counter() - self.began, self.count(), state))
-        if self.callback is not None or self._bar is not None:
+        if at_once or self.callback is not None or self._bar is not None:
             self._show(self.steps[-1])
 
     def _next_index(self) -> int:
