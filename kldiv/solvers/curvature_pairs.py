@@ -17,6 +17,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -71,12 +72,11 @@ class CurvaturePairs:
             )
         rows = [each.unsqueeze(-2) for each in (step, change, raised)]
         if self.steps is not None and self.changes is not None and self.basis is not None:
-            first = max(self.steps.shape[-2] + 1 - self.memory, 0)
-            olds = self.steps, self.changes, self.basis[..., self.steps.shape[-2] :, :]
-            rows = [
-                torch.cat([old[..., first:, :], new], -2)
-                for old, new in zip(olds, rows, strict=True)
-            ]
+            count = self.steps.shape[-2]
+            olds: Sequence[Tensor] = self.steps, self.changes, self.basis[..., count:, :]
+            if count >= self.memory:
+                olds = [old[..., count + 1 - self.memory :, :] for old in olds]
+            rows = [torch.cat(pair, -2) for pair in zip(olds, rows, strict=True)]
         steps, changes, raised = rows
         basis = torch.cat([steps, raised], -2)
         middle = _middle(basis @ changes.mT, scale.nan_to_num(1.0).unsqueeze(-1))
@@ -112,6 +112,8 @@ class CurvaturePairs:
 
     def _scale(self, gradient: Tensor) -> Tensor:
         """The factor; with nothing known, such that the first step is of bearable length."""
+        if self.metric is not None and self.scale is not None:
+            return self.scale.nan_to_num(1.0)
         if self.metric is None:
             longest = gradient.abs().amax(-1, keepdim=True).clamp_min(1e-300)
             guess = (_FIRST / longest).clamp_max(1.0)

@@ -83,27 +83,28 @@ class LimitedMemory:
         settled, stalled = ~loss.isfinite(), torch.zeros_like(loss)
         settled = settled if resting is None else settled | resting
         for _ in range(self.steps):
-            direction = _downhill(surface, pairs, gradient)
-            left = -(direction * gradient).sum(-1) / 2
-            most = (self.tolerance * (1 + loss.abs())).clamp_min(self.enough)
-            settled = settled | (stalled >= _STALLED) | (left <= most)
+            direction, slope = _downhill(surface, pairs, gradient)
+            least = self.tolerance * (1 + loss.abs())
+            little = slope >= -2 * least.clamp_min(self.enough)
+            settled = settled | (stalled >= _STALLED) | little
             if settled.all():
                 return
             moved = backtrack(surface, state, direction, ~settled)
             pairs = pairs.with_pair(moved.step, moved.gradient - gradient)
-            progress = loss - moved.loss > self.tolerance * (1 + loss.abs())
-            stalled = torch.where(progress, 0.0, stalled + 1)
+            stalled = torch.where(loss - moved.loss > least, 0.0, stalled + 1)
             settled = settled | ~moved.fell
             loss, gradient = moved.loss, moved.gradient
             state = moved.point, loss, gradient
             yield state, pairs
 
 
-def _downhill(surface: Surface, pairs: CurvaturePairs, gradient: Tensor) -> Tensor:
-    """A direction of bearable length."""
+def _downhill(surface: Surface, pairs: CurvaturePairs, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """A direction of bearable length, and the slope along it."""
     found = surface.bounded(-pairs.times(gradient))
-    uphill = (found * gradient).sum(-1, keepdim=True) >= 0
+    slope = (found * gradient).sum(-1)
+    uphill = slope >= 0
     if bool(uphill.any()):
         steepest = surface.bounded(-pairs.forgotten().times(gradient))
-        found = torch.where(uphill, steepest, found)
-    return found
+        found = torch.where(uphill.unsqueeze(-1), steepest, found)
+        slope = (found * gradient).sum(-1)
+    return found, slope

@@ -70,16 +70,20 @@ def backtrack(surface: Surface, state: State, direction: Tensor, active: Tensor)
         doi:10.1007/978-0-387-40065-5.
     """
     point, loss, gradient = state
-    slope, noise = (direction * gradient).sum(-1), _NOISE * (1 + loss.abs())
+    slope, most = (direction * gradient).sum(-1), loss + _NOISE * (1 + loss.abs())
     length, waiting, moved = active.to(loss.dtype), active, state
     for _ in range(_HALVINGS):
-        trial = surface.moved(point, length.unsqueeze(-1) * direction)
-        if not bool(waiting.all()):
+        step, whole = length.unsqueeze(-1) * direction, bool(waiting.all())
+        trial = surface.moved(point, step)
+        if not whole:
             trial = torch.where(waiting.unsqueeze(-1), trial, moved[0])
-        trial_loss, trial_gradient = _evaluated(surface, trial, waiting, moved[1:])
-        enough = trial_loss <= loss + _ARMIJO * length * slope + noise
-        taken = waiting & enough & trial_gradient.isfinite().all(-1)
-        moved = chosen(taken, (trial, trial_loss, trial_gradient), moved)
+        found = trial, *_evaluated(surface, trial, waiting, moved[1:], whole=whole)
+        enough = found[1] <= most + _ARMIJO * length * slope
+        taken = waiting & enough & found[2].isfinite().all(-1)
+        if whole and bool(taken.all()):
+            fell = (trial != point).any(-1)
+            return Moved(*found, fell.unsqueeze(-1) * step, fell)
+        moved = chosen(taken, found, moved)
         waiting = waiting & ~taken
         if not waiting.any():
             break
@@ -99,11 +103,18 @@ def chosen(first: Tensor, one: State, other: State) -> State:
 
 
 def _evaluated(
-    surface: Surface, trial: Tensor, waiting: Tensor, known: tuple[Tensor, Tensor]
+    surface: Surface,
+    trial: Tensor,
+    waiting: Tensor,
+    known: tuple[Tensor, Tensor],
+    *,
+    whole: bool,
 ) -> tuple[Tensor, Tensor]:
     """The loss and its gradient at the starts that wait, what is known of the others."""
+    if whole or not surface.by_rows:
+        return surface.value_and_gradient(trial)
     asked = waiting.flatten(1).any(1) if waiting.ndim > 1 else waiting
-    if not surface.by_rows or bool(asked.all()):
+    if bool(asked.all()):
         return surface.value_and_gradient(trial)
     found = surface.value_and_gradient(trial[asked])
     loss, gradient = (each.clone() for each in known)
