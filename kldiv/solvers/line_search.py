@@ -78,12 +78,11 @@ def backtrack(surface: Surface, state: State, direction: Tensor, active: Tensor)
         if not whole:
             trial = torch.where(waiting.unsqueeze(-1), trial, moved[0])
         found = trial, *_evaluated(surface, trial, waiting, moved[1:], whole=whole)
-        enough = found[1] <= most + _ARMIJO * length * slope
-        taken = waiting & enough & found[2].isfinite().all(-1)
+        taken = (found[1] <= most + _ARMIJO * length * slope) & found[2].isfinite().all(-1)
         if whole and bool(taken.all()):
             fell = (trial != point).any(-1)
             return Moved(*found, fell.unsqueeze(-1) * step, fell)
-        moved = chosen(taken, found, moved)
+        moved = chosen(taken & waiting, found, moved)
         waiting = waiting & ~taken
         if not waiting.any():
             break

@@ -101,7 +101,7 @@ class Grid:
         Arguments:
             slopes: The gradients times the weights, with shape (K, S, k, N).
         """
-        return (self.powers.mT @ slopes.flatten(1)).view(-1, *slopes.shape[1:])
+        return (self._transposed @ slopes.flatten(1)).view(-1, *slopes.shape[1:])
 
     def share(self, index: int, count: int) -> Grid:
         """One of several shares of the nodes."""
@@ -110,6 +110,10 @@ class Grid:
     @cached_property
     def _column(self) -> Tensor:
         return self.weights[:, None, None]
+
+    @cached_property
+    def _transposed(self) -> Tensor:
+        return self.powers.mT
 
 
 @lru_cache(maxsize=64)

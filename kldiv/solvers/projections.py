@@ -72,10 +72,12 @@ class Projections(NormalSurface):
         cost = sum(map(math.prod, zip(map(count_of, self.levels), self._sizes, strict=True)))
         most = max(1, _AT_ONCE // cost)
         shares = list(zip(*(self._grids(levels, cost) for levels in self.levels), strict=True))
+        if len(loc) <= most and len(shares) == 1:
+            return self._averages(loc, spread, shares[0])
         members = zip(loc.split(most), spread.split(most), strict=True)
         parts = [[self._averages(*some, grids) for grids in shares] for some in members]
         sums = [[reduce(torch.add, each) for each in zip(*part, strict=True)] for part in parts]
-        value, slope, pull = sums[0] if len(sums) == 1 else map(torch.cat, zip(*sums, strict=True))
+        value, slope, pull = map(torch.cat, zip(*sums, strict=True))
         return value, slope, pull
 
     def at_real_vectors(self, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,7 +163,9 @@ class Projections(NormalSurface):
             _check_gradients(values)
             weights = [grids[number].weights_of(each) for number, each in values.items()]
             slopes = torch.autograd.grad([*values.values()], [*points.values()], weights)
-        means = [grids[number].mean(each.detach()) for number, each in values.items()]
+        value = torch.cat([grids[number].weights for number in values]) @ torch.cat(
+            [each.detach().sum(-1) for each in values.values()]
+        )
         moments = iter(
             [grids[number].moments(each) for number, each in zip(points, slopes, strict=True)]
         )
@@ -172,7 +176,7 @@ class Projections(NormalSurface):
         slope, bends = (joined(each, 1) for each in zip(*parts, strict=True))
         full = spread.ndim > loc.ndim
         pull = self._rows.mT @ bends if full else (self._rows * bends).sum(-2)
-        return reduce(torch.add, means), slope @ self._rows, pull
+        return value, slope @ self._rows, pull
 
     def _lines(self, loc: Tensor, spread: Tensor) -> list[Lines]:
         """What the combinations of each block are under members."""
