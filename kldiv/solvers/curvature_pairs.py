@@ -43,8 +43,8 @@ class CurvaturePairs:
         changes: The changes of the gradient, likewise.
         basis: The steps, and the products of M with the changes, with shape
             :math:`(S, *, 2m, P)`.
-        middle: What is between the two factors of the formula made of these, with shape
-            :math:`(S, *, 2m, 2m)`.
+        upper: The triangle R, with shape :math:`(S, *, m, m)`, its diagonal 1 where it were 0.
+        inner: The matrix :math:`D + \gamma\, Y M Y^\top`, with shape :math:`(S, *, m, m)`.
         scale: The factor :math:`\gamma`, with shape :math:`(S, *, 1)`, NaN where it is unknown.
     """
 
@@ -53,7 +53,8 @@ class CurvaturePairs:
     steps: Tensor | None = None
     changes: Tensor | None = None
     basis: Tensor | None = None
-    middle: Tensor | None = None
+    upper: Tensor | None = None
+    inner: Tensor | None = None
     scale: Tensor | None = None
 
     def with_pair(self, step: Tensor, change: Tensor) -> CurvaturePairs:
@@ -79,8 +80,12 @@ class CurvaturePairs:
             rows = [torch.cat(pair, -2) for pair in zip(olds, rows, strict=True)]
         steps, changes, raised = rows
         basis = torch.cat([steps, raised], -2)
-        middle = _middle(basis @ changes.mT, scale.nan_to_num(1.0).unsqueeze(-1))
-        return CurvaturePairs(self.memory, self.metric, steps, changes, basis, middle, scale)
+        products, squares = (basis @ changes.mT).tensor_split(2, -2)
+        own = products.diagonal(dim1=-2, dim2=-1)
+        upper = products.triu() + torch.diag_embed((own == 0).to(own))
+        inner = torch.diag_embed(own) + scale.nan_to_num(1.0).unsqueeze(-1) * squares
+        found = steps, changes, basis, upper, inner, scale
+        return CurvaturePairs(self.memory, self.metric, *found)
 
     def forgotten(self) -> CurvaturePairs:
         """Nothing but the metric."""
@@ -88,7 +93,7 @@ class CurvaturePairs:
 
     def pick(self, rows: Tensor) -> CurvaturePairs:
         """What is known of some rows."""
-        parts = self.steps, self.changes, self.basis, self.middle, self.scale
+        parts = self.steps, self.changes, self.basis, self.upper, self.inner, self.scale
         metric = self.metric
         metric = metric if metric is None or metric.ndim == 1 else metric[rows]
         picked = (each if each is None else each[rows] for each in parts)
@@ -96,11 +101,16 @@ class CurvaturePairs:
 
     def times(self, gradient: Tensor) -> Tensor:
         """The product of H with gradients, with shape (S, *, P)."""
-        first = self._scale(gradient) * self._raised(gradient)
-        if self.basis is None or self.middle is None:
+        scale = self._scale(gradient)
+        first = scale * self._raised(gradient)
+        if self.basis is None or self.upper is None or self.inner is None:
             return first
-        along = self.basis @ gradient.unsqueeze(-1)
-        return first + (self.basis.mT @ (self.middle @ along)).squeeze(-1)
+        along, raised = (self.basis @ gradient.unsqueeze(-1)).tensor_split(2, -2)
+        scale = scale.unsqueeze(-1)
+        last = torch.linalg.solve_triangular(self.upper, along, upper=True)
+        rest = self.inner @ last - scale * raised
+        rest = torch.linalg.solve_triangular(self.upper.mT, rest, upper=False)
+        return first + (self.basis.mT @ torch.cat([rest, -scale * last], -2)).squeeze(-1)
 
     def _raised(self, vector: Tensor) -> Tensor:
         """The product of M with vectors."""
@@ -129,22 +139,3 @@ def inverse_of(matrix: Tensor) -> Tensor:
     good = (info == 0) & matrix.isfinite().all(-1).all(-1)
     root, _ = torch.linalg.cholesky_ex(torch.where(good[..., None, None], matrix, identity))
     return torch.cholesky_inverse(root)
-
-
-def _middle(inner: Tensor, scale: Tensor) -> Tensor:
-    r"""The matrix in the middle of the formula.
-
-    Arguments:
-        inner: Above :math:`S Y^\top` and below :math:`Y M Y^\top`, with shape
-            :math:`(S, *, 2m, m)`.
-        scale: The factor :math:`\gamma`, with shape :math:`(S, *, 1, 1)`.
-    """
-    products, squares = inner.tensor_split(2, -2)
-    own = products.diagonal(dim1=-2, dim2=-1)
-    identity = torch.eye(own.shape[-1], dtype=own.dtype, device=own.device)
-    upper = products.triu() + torch.diag_embed((own == 0).to(own))
-    inverse = torch.linalg.solve_triangular(upper, identity, upper=True)
-    corner = inverse.mT @ (torch.diag_embed(own) + scale * squares) @ inverse
-    side = -scale * inverse
-    below = torch.cat([side, torch.zeros_like(side)], -1)
-    return torch.cat([torch.cat([corner, side.mT], -1), below], -2)
