@@ -72,13 +72,13 @@ def backtrack(surface: Surface, state: State, direction: Tensor, active: Tensor)
     point, loss, gradient = state
     slope, most = (direction * gradient).sum(-1), loss + _NOISE * (1 + loss.abs())
     length, waiting, moved = active.to(loss.dtype), active, state
+    step, fall = direction, slope
     for _ in range(_HALVINGS):
-        step, whole = length.unsqueeze(-1) * direction, bool(waiting.all())
-        trial = surface.moved(point, step)
+        trial, whole = surface.moved(point, step), bool(waiting.all())
         if not whole:
             trial = torch.where(waiting.unsqueeze(-1), trial, moved[0])
         found = trial, *_evaluated(surface, trial, waiting, moved[1:], whole=whole)
-        taken = (found[1] <= most + _ARMIJO * length * slope) & found[2].isfinite().all(-1)
+        taken = (found[1] <= most + _ARMIJO * fall) & found[2].isfinite().all(-1)
         if whole and bool(taken.all()):
             fell = (trial != point).any(-1)
             return Moved(*found, fell.unsqueeze(-1) * step, fell)
@@ -87,6 +87,7 @@ def backtrack(surface: Surface, state: State, direction: Tensor, active: Tensor)
         if not waiting.any():
             break
         length = torch.where(waiting, length / 2, length)
+        step, fall = length.unsqueeze(-1) * direction, length * slope
     fell = active & ~waiting & (moved[0] != point).any(-1)
     step = (length * fell).unsqueeze(-1) * direction
     return Moved(*moved, step, fell | ~active)
