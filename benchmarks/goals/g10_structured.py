@@ -37,6 +37,6 @@ GOAL = Goal(
             no_more(case, "stay", 0.05, prototype="4 to 46 ms"),
         )
     ],
-    "8 to 25 passes lead there, each of them 200 to 300 operations on small tensors, which take "
-    "eager torch 0.5 to 1 ms, and longer where other programs share the processor.",
+    "7 to 21 passes lead there, each of 180 to 420 operations on small tensors, which take eager "
+    "torch 0.4 to 0.8 ms, and up to three times as long where other programs share the processor.",
 )
