@@ -1,5 +1,6 @@
 """What is compiled for pairs of normals gives the numbers and errors of what is not."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -68,6 +69,34 @@ def test_the_divergences_of_scalars_are_true_to_their_errors(dtype):
     expected = kl_gaussian_gaussian(*exact)
     assert found.value.shape == (3, len(scales))
     assert ((found.value.double() - expected).abs() <= found.error + 1e-13 * expected).all()
+
+
+@pytest.mark.parametrize("gap", [0.02, 0.05, 0.08, 0.12])
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_scales_near_the_end_of_the_series_are_true_to_their_errors(size, gap):
+    generator = torch.Generator().manual_seed(0)
+    scale = torch.rand(20_000, size, generator=generator, dtype=torch.float64) + 0.5
+    moved = scale * (1 + gap * (1 + 0.3 * torch.rand(20_000, size, generator=generator).double()))
+    mean = torch.zeros_like(scale)
+    value, error = normal_compiled.kl_by_entries(
+        mean, mean, *map(torch.diag_embed, (moved, scale))
+    )
+    own, other = (each.numpy().astype(np.longdouble) for each in (moved, scale))
+    share = (own - other) / other
+    expected = (share * share / 2 + share - np.log1p(share)).sum(-1)
+    assert (np.abs(value.numpy() - expected) <= error.numpy() / 2).all()
+
+
+def test_a_product_of_scales_that_underflows_is_computed_without_a_compiler():
+    p, q = (
+        MultivariateNormal(torch.zeros(3, 6), scale_tril=scale * torch.eye(6).expand(3, 6, 6))
+        for scale in (1e-35, 1e20)
+    )
+    with not_compiled():
+        assert normal_compiled.compiled_kl(p, q) is None
+        found = kldiv.divergence(p, q, estimator=COMPILED)
+    expected = 6 * (55 * np.log(10) - 0.5)
+    np.testing.assert_allclose(found.value, np.full(3, expected), rtol=2e-7)
 
 
 def test_what_is_not_finite_is_computed_without_a_compiler():
