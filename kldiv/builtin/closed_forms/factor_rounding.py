@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from kldiv.builtin.closed_forms.normal_matrices import comparison_condition
-from kldiv.builtin.closed_forms.normal_vectors import condition_of_factors
+from kldiv.builtin.closed_forms.normal_vectors import comparison_of_factors
 
 __all__ = ["condition", "factor_rounding"]
 
@@ -30,10 +30,9 @@ def condition(factor: Tensor) -> Tensor:
 
     Or a bound that costs less, where it is small.
     """
-    found = condition_of_factors(factor)
-    if found is not None:
-        return found
-    found = comparison_condition(factor)
+    found = comparison_of_factors(factor)
+    if found is None:
+        found = comparison_condition(factor)
     coarse = ~(found < _SMALL)
     if coarse.any():
         rows = factor.abs().sum(-1, keepdim=True)

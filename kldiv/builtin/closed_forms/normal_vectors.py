@@ -12,8 +12,8 @@ and, where the two are so close that this cancels, with :math:`C = L_q^{-1} (L_p
 The triangular system is solved column by column for all pairs of a block at once, an entry of
 a matrix being a vector of pairs. What rounding does to its solution is at most
 :math:`\gamma\,|T^{-1}|\,|T|` of it, where T is :math:`L_q` with rows divided to have a diagonal
-of ones. Its norm bounds that for all pairs of a block at little cost; for those for which this is
-too much, their comparison matrix, :math:`\max_i x_i` with :math:`M(T)\,x = |T|\,\mathbf 1`.
+of ones, and that by the comparison matrix at most :math:`\gamma \max_i x_i` with
+:math:`M(T)\,x = |T|\,\mathbf 1`, which is solved beside it.
 
 References:
     Accuracy and Stability of Numerical Algorithms (Higham, 2002), theorems 8.5 and 8.10,
@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -37,14 +38,13 @@ from kldiv.builtin.closed_forms.normal_matrices import write_divergences
 from kldiv.builtin.closed_forms.normal_scalars import remainder
 from kldiv.definitions.numbers import broadcast
 
-__all__ = ["condition_of_factors", "is_by_factor", "kl_of_vectors"]
+__all__ = ["comparison_of_factors", "is_by_factor", "kl_of_vectors"]
 
 _MOST = 12  # dimensions, above which a library's triangular solve is faster
-_NUMBERS = 4 * BLOCK  # in the matrices of a block
-_EPS = float(np.finfo(np.float64).eps)
-_NEAR = 0.05  # nats for each dimension, below which the terms of both signs lose digits
+_NUMBERS = 8 * BLOCK  # in the matrices of a block
 _ALIKE = 1e-13  # the largest error of rounding that is taken for that of all pairs
-_NONE = np.arange(0)
+_NEAR = 0.05  # nats for each dimension, below which the terms of both signs lose digits
+_REMAINDER = 1e-14  # the relative error of half a square and a remainder of one scale
 _SMALL = 1e-20  # the least factor of a product of so few that cannot underflow
 
 
@@ -84,17 +84,17 @@ def _write_divergences(sides: list[Array], value: Array, error: Array, eps: floa
     size = sides[0].shape[-1]
     for start, work in _in_blocks(size, len(value)):
         pairs = slice(start, start + work.pairs)
-        work.read([each[pairs] for each in sides])
-        work.write_apart(value[pairs], error[pairs], eps)
+        work.write_apart([each[pairs] for each in sides], value[pairs], error[pairs], eps)
     near = np.flatnonzero(value < _NEAR * size)
     for start, work in _in_blocks(size, len(near)):
         some = near[start : start + work.pairs]
-        work.read([each.take(some, axis=0) for each in sides])
-        value[some], error[some] = work.close(eps)
+        value[some], error[some] = work.close([each.take(some, axis=0) for each in sides], eps)
 
 
-def condition_of_factors(factor: Tensor) -> Tensor | None:
-    r"""The largest entry of :math:`|L^{-1}| |L| \mathbf 1` of lower triangular matrices.
+def comparison_of_factors(factor: Tensor) -> Tensor | None:
+    r"""A bound of the largest entry of :math:`|L^{-1}| |L| \mathbf 1` of triangular matrices.
+
+    It is that of the comparison matrix.
 
     Arguments:
         factor: With shape :math:`(*, D, D)`.
@@ -111,7 +111,7 @@ def condition_of_factors(factor: Tensor) -> Tensor | None:
     with np.errstate(all="ignore"):
         for start, work in _in_blocks(size, len(matrices)):
             pairs = slice(start, start + work.pairs)
-            found[pairs] = work.condition(matrices[pairs])
+            found[pairs] = work.comparison(matrices[pairs])
         if not np.isfinite(found.sum()):
             return None
     return torch.from_numpy(found).reshape(factor.shape[:-2])
@@ -133,10 +133,20 @@ def _in_blocks(size: int, count: int) -> Iterator[tuple[int, _Work]]:
         yield min(start, count - work.pairs), work
 
 
+class _Step(NamedTuple):
+    """The memory that a column of the factor of q is read to, and what is changed by it."""
+
+    column: Array
+    below: Tensor
+    product: tuple[Tensor, Tensor]
+    bound: Tensor
+    bounds: tuple[Tensor, Tensor]
+
+
 class _Work:
     """The memory that a block of pairs is worked on in: rows of numbers, one for each pair.
 
-    Entries above the diagonals stay 0.
+    Entries above the diagonal stay 0.
 
     Arguments:
         size: The dimensions.
@@ -145,142 +155,130 @@ class _Work:
 
     def __init__(self, size: int, pairs: int) -> None:
         self.size, self.pairs = size, pairs
-        self.solution, self.factor = np.zeros((2, size, size + 1, pairs))
-        self.diagonal, self.scales = (
-            each.reshape(-1, pairs)[1 :: size + 2] for each in (self.solution, self.factor)
-        )
-        self.value, self.spare = np.empty((2, pairs))
-        self.rows = [
-            (self.solution[i, : i + 2], self.factor[i, i + 1], self.factor[i, 1 : i + 1])
-            for i in range(size)
-        ]
-        solution, factor = (torch.from_numpy(each) for each in (self.solution, self.factor))
-        self.steps = [
-            (solution[k:, : k + 1], factor[k:, k, None], solution[k - 1, : k + 1])
-            for k in range(1, size)
-        ]
+        self._unit = 4 * size**1.5 * float(np.finfo(np.float64).eps)
+        self.solution = np.zeros((size, size + 1, pairs))
+        self.diagonal = self.solution.reshape(-1, pairs)[1 :: size + 2]
+        self.inverse, self.entries = np.empty((2, size, pairs))
+        self.bound = np.full((size, pairs), 2.0)  # 1, and 1 as it enters others
+        self.square, self.spare = np.empty((2, pairs))
+        self.steps = [self._step(k) for k in range(1, size)]
 
-    def read(self, block: list[Array]) -> None:
-        """Reads the means of both sides and their factors, a row after the other."""
-        first, second, own, other = block
-        for held, mean, factor in (
-            (self.solution, first, own),
-            (self.factor, second, other),
-        ):
-            np.copyto(held[:, 0], mean.T)
-            self._read_rows(held, factor)
-        self.solution[:, 0] -= self.factor[:, 0]
+    def _step(self, k: int) -> _Step:
+        """What is done with the part below the diagonal of the column before the k-th."""
+        column, above = self.entries[: self.size - k], self.solution[k - 1, : k + 1]
+        below, bound, last = self.solution[k:, : k + 1], self.bound[k:], self.bound[k - 1]
+        product = torch.from_numpy(column[:, None]), torch.from_numpy(above)
+        bounds = torch.from_numpy(column), torch.from_numpy(last)
+        return _Step(column, torch.from_numpy(below), product, torch.from_numpy(bound), bounds)
 
-    def _read_rows(self, held: Array, factor: Array) -> None:
-        for i in range(self.size):
-            np.copyto(held[i, 1 : i + 2], factor[:, i, : i + 1].T)
-
-    def write_apart(self, value: Array, error: Array, eps: float) -> None:
+    def write_apart(self, block: list[Array], value: Array, error: Array, eps: float) -> None:
         """Writes the divergences, as differences, and their errors; NaN where there is none.
 
         Arguments:
+            block: The means of both sides, and their factors.
             value: Where the divergences go.
             error: Where their errors go.
             eps: The relative error of rounding to their precision.
         """
-        self._solve()
-        found = self._half_square()
-        found -= self._log_determinant()
-        np.copyto(value, found, casting="same_kind")
-        growth, large = self._growth(max(_ALIKE, eps / 8))
-        if eps:  # no root is more than so many times its value
-            root = 1 / math.sqrt(_NEAR * self.size)
-            np.multiply(value, value.dtype.type(eps + growth * (1 + root)), out=error)
+        self._read(*block[:3])
+        self._solve(block[3])
+        np.copyto(value, self._difference(), casting="same_kind")
+        growth = self._growth_of_all(max(_ALIKE, eps / 8))
+        if eps and isinstance(growth, float):  # no root is more than so many times its value
+            growth *= 1 + 1 / math.sqrt(_NEAR * self.size)
+            np.multiply(value, value.dtype.type(eps + growth), out=error)
         else:
             np.sqrt(value, out=error)
             error += value
             error *= growth
-        some = value[large]
-        if some.size:
-            error[large] = eps * some + self._growth_of(large) * (some + np.sqrt(some))
+            error += value.dtype.type(eps) * value
 
-    def close(self, eps: float) -> tuple[Array, Array]:
+    def close(self, block: list[Array], eps: float) -> tuple[Array, Array]:
         """The divergences of close pairs, as sums of terms of one sign, and their errors."""
-        own, other = self.diagonal.copy(), self.scales.copy()
-        self.solution[:, 1:] -= self.factor[:, 1:]
-        self._solve()
-        found = self._half_square()
-        for scale, unit in zip(own, other, strict=True):
-            found += remainder(scale, unit, self.spare)
-        error = self._growth_of(slice(None))
-        error += eps
+        mean, centre, own, other = block
+        self._read(mean, centre, own)
+        for i, row in enumerate(self.solution):
+            row[1 : i + 2] -= other[:, i, : i + 1].T
+        self._solve(other)
+        found = self._square()
+        found *= 0.5
+        for scale, unit in zip(*(_diagonal(each) for each in (own, other)), strict=True):
+            found += remainder(scale.astype(float), unit.astype(float), self.spare)
+        error = self._growth()
+        error += eps + _REMAINDER
         error *= found
         return found, error
 
-    def condition(self, factor: Array) -> Array:
-        """What `condition_of_factors` gives, by inverting."""
-        self._read_rows(self.factor, factor)
-        sums = np.abs(self.factor[:, 1:]).sum(1)
-        self.solution[:] = 0.0
-        self.diagonal[:] = 1.0
-        self._solve()
-        inverse = np.abs(self.solution[:, 1:])
-        found: Array = np.einsum("ijn,jn->in", inverse, sums).max(0)
+    def comparison(self, factor: Array) -> Array:
+        """What `comparison_of_factors` gives."""
+        self._read_diagonal(factor)
+        for k, step in enumerate(self.steps, 1):
+            np.copyto(step.column, factor[:, k:, k - 1].T)
+            self._bound(k, step)
+        found: Array = self.bound.max(0)
+        found -= 1
         return found
 
-    def _solve(self) -> None:
-        """Divides both sides by the diagonal, and replaces the right-hand one by the solution."""
-        for row, scale, entries in self.rows:
-            np.divide(1.0, scale, out=scale)
-            row *= scale
-            entries *= scale
-        for below, factors, above in self.steps:
-            below.addcmul_(factors, above, value=-1.0)
+    def _read(self, mean: Array, centre: Array, own: Array) -> None:
+        """Reads a block, but for the factors of q."""
+        np.copyto(self.solution[:, 0], mean.T)
+        np.copyto(self.entries, centre.T)
+        self.solution[:, 0] -= self.entries
+        for i, row in enumerate(self.solution):
+            np.copyto(row[1 : i + 2], own[:, i, : i + 1].T)
 
-    def _half_square(self) -> Array:
-        """Half of the sum of the squares of the solution."""
-        found: Array = np.einsum("ijn,ijn->n", self.solution, self.solution, out=self.value)
-        found *= 0.5
+    def _solve(self, factor: Array) -> None:
+        """Solves, and bounds the growth of rounding, column after column of the factor of q."""
+        self._read_diagonal(factor)
+        self.solution[0, :2] *= self.inverse[0]
+        for k, step in enumerate(self.steps, 1):
+            np.copyto(step.column, factor[:, k:, k - 1].T)
+            step.below.addcmul_(*step.product, value=-1.0)
+            self.solution[k, : k + 2] *= self.inverse[k]
+            self._bound(k, step)
+
+    def _read_diagonal(self, factor: Array) -> None:
+        np.copyto(self.inverse, _diagonal(factor))
+        np.divide(1.0, self.inverse, out=self.inverse)
+        self.bound[1:] = 2.0
+
+    def _bound(self, k: int, step: _Step) -> None:
+        """Adds a column to the solution of the comparison matrix."""
+        np.multiply(step.column, self.inverse[k:], out=step.column)
+        np.abs(step.column, out=step.column)
+        step.bound.addcmul_(*step.bounds)
+
+    def _growth(self) -> Array:
+        """What divergences and their roots are multiplied by for what rounding does to them."""
+        growth: Array = self.bound.max(0)
+        growth += 4
+        growth *= self._unit
+        return growth
+
+    def _growth_of_all(self, most: float) -> float | Array:
+        """The largest of them, if it is no more than that."""
+        largest = self._unit * (float(self.bound[1:].max(initial=2.0)) + 4)
+        return largest if largest <= most else self._growth()
+
+    def _square(self) -> Array:
+        """The sum of the squares of the solution."""
+        found: Array = np.einsum("ijn,ijn->n", self.solution, self.solution, out=self.square)
         return found
 
-    def _log_determinant(self) -> Array:
-        """The logarithm of the product of the ratios of the scales, and half of their number."""
-        found = self.spare
-        self.diagonal.prod(0, out=found)
-        if self.diagonal.min() < _SMALL:
+    def _difference(self) -> Array:
+        """Half of the squares and of their number, less the logarithm of a product of scales."""
+        first, *others = self.diagonal
+        found: Array = np.multiply(first, others.pop() if others else 1.0, out=self.spare)
+        for scale in others:
+            found *= scale
+        if found.min() < _SMALL:
             np.log(self.diagonal).sum(0, out=found)
         else:
             np.log(found, out=found)
-        found += self.size / 2
+        torch.from_numpy(found).sub_(torch.from_numpy(self._square()), alpha=0.5)
+        np.subtract(-self.size / 2, found, out=found)
         return found
 
-    def _growth(self, most: float) -> tuple[float, Array | slice]:
-        r"""What the divergences and their roots are multiplied by for what rounding does to them.
 
-        The squares of the entries of the inverse of a unit triangular T add up to a symmetric
-        polynomial of the squares of its singular values, whose product is 1, by Maclaurin's
-        inequality to :math:`D (|T|^2 / D)^{D - 1}` or less. So
-        :math:`|T^{-1}|\,|T| \leq D (|T|^2 / D)^{D / 2}`, in Frobenius's norm.
-
-        Arguments:
-            most: What is not much.
-
-        Returns:
-            That of all pairs but some, and those some, for which it may be more than that.
-        """
-        size, unit = self.size, 4 * self.size * _EPS
-        entries = self.factor[1:, 1:size]
-        square = np.einsum("ikn,ikn->n", entries, entries, out=self.spare)
-        room = most / unit / size - 4 / math.sqrt(size)
-        limit = size * (max(room, 1.0) ** (2 / size) - 1)
-        norm, large = float(square.max()), _NONE
-        if not norm <= limit:
-            norm, large = limit, np.flatnonzero(~(square <= limit))
-        found = unit * (4 * math.sqrt(size) + size * (1 + norm / size) ** (size / 2))
-        return found, slice(None) if 2 * len(large) > self.pairs else large
-
-    def _growth_of(self, some: Array | slice) -> Array:
-        """The same of some pairs, each by its own comparison matrix."""
-        bound = np.full_like(self.factor[:, 0][:, some], 2.0)
-        for i in range(1, self.size):
-            row = np.abs(self.factor[i, 1 : i + 1][:, some])
-            bound[i] += np.einsum("kn,kn->n", row, bound[:i])  # 1, and 1 as it enters others
-        growth: Array = bound.max(0)
-        growth += 4
-        growth *= 4 * self.size**1.5 * _EPS
-        return growth
+def _diagonal(factor: Array) -> Array:
+    return factor.diagonal(axis1=1, axis2=2).T
