@@ -50,13 +50,12 @@ class Reduction:
 
 def reduction_of(problem: Problem) -> Reduction | None:
     """The problem made smaller by a rule; ``None`` where none applies."""
+    p, q = problem.p.given, problem.q.given
+    if isinstance(p, TransformedDistribution) and isinstance(q, TransformedDistribution):
+        return _of_bases(problem, p, q)  # in their own precision: no number of them changes
     p, q = problem.p.distribution, problem.q.distribution
-    if p is None or q is None:
-        return None
     if isinstance(p, Independent) and isinstance(q, Independent):
         return _of_parts(problem, p, q)
-    if isinstance(p, TransformedDistribution) and isinstance(q, TransformedDistribution):
-        return _of_bases(problem, p, q)
     return None
 
 
