@@ -51,7 +51,7 @@ KINDS = {
     "uniform": uniform,
     "weibull": lambda a, b: Weibull((a / 9).exp(), b.exp()),
 }
-GAPS = {"far": 1.0, "near": 1e-3, "nearest": 1e-9, "equal": 0.0}
+GAPS = {"far": 1.0, "near": 1e-3, "nearer": 5e-6, "nearest": 1e-9, "equal": 0.0}
 
 
 def remainder(a, b):

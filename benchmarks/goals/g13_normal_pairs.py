@@ -61,11 +61,11 @@ GOAL = Goal(
         ratio("1e4 pairs, d = 10", "torch", 3, prototype="3.2"),
     ],
     "float32 pairs are computed in float64, each with an error, by kernels of numpy and torch, "
-    "pass after pass over blocks: at d = 2 two fifths of the time go to reading ten numbers of "
-    "each pair that lie apart, and some thirty passes take the rest; at d = 10 reading is a "
-    "third, the 210 products of each solve a fifth and the bound of its rounding a tenth, in "
-    "blocks that leave the nearest cache, of which smaller ones cost as much in calls (tiles of "
-    "a block, copies of it first and norms as bounds save nothing). Arithmetic in float32 would "
-    "halve the passes, but the errors to be stated would be ten times as large. Compiled, one "
-    "pass does all, of which two thirds is the time that reading and writing alone take.",
+    "pass after pass over blocks: at d = 2 over a third of the time goes to reading ten numbers "
+    "of each pair that lie apart, and some thirty passes take the rest; at d = 10 reading takes "
+    "two fifths, the 210 products of each solve a fifth and the bound of its rounding a tenth, "
+    "in blocks that leave the nearest cache, of which smaller ones cost as much in calls (tiles "
+    "of a block, copies of it first and norms as bounds save nothing). Arithmetic in float32 "
+    "would halve the passes, but the errors to be stated would be ten times as large. Compiled, "
+    "one pass does all, of which two thirds is the time that reading and writing alone take.",
 )

@@ -29,6 +29,7 @@ __all__ = ["kl_of_scalars", "remainder"]
 
 _ROUNDING = 1e-13
 _NEAR = 4e-4  # the remainder of a ratio within 3% of 1, where the series has these terms
+_NEAR_IN_SINGLE = 1e-11  # as far as single precision needs a series
 _SERIES = tuple(-2 / k for k in range(3, 11, 2))
 _FAR = 700.0  # the remainder of a ratio that is 0, or that has lost digits
 
@@ -67,7 +68,9 @@ def kl_of_scalars(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | N
     return torch.from_numpy(value), torch.from_numpy(error)
 
 
-def remainder(own: Array, other: Array, out: Array, excess: Array | None = None) -> Array:
+def remainder(
+    own: Array, other: Array, out: Array, excess: Array | None = None, *, single: bool = False
+) -> Array:
     r""":math:`s - \log(1 + s) \geq 0` to full relative precision.
 
     Arguments:
@@ -75,6 +78,7 @@ def remainder(own: Array, other: Array, out: Array, excess: Array | None = None)
         other: Positive numbers, of which s is what ``own`` exceeds them by.
         out: Where the remainder is written.
         excess: What ``own`` exceeds ``other`` by, where subtracting would lose digits of it.
+        single: Whether the digits of single precision suffice.
     """
     np.divide(own, other, out=out)
     logs = np.log(out)
@@ -83,7 +87,7 @@ def remainder(own: Array, other: Array, out: Array, excess: Array | None = None)
     if not out.max() <= _FAR:  # so too where one is NaN
         tiny = np.flatnonzero((out > _FAR) & (own < other))
         out.put(tiny, np.log(_some(other, tiny, out)) - np.log(_some(own, tiny, out)) - 1)
-    near = np.flatnonzero(out < _NEAR)
+    near = np.flatnonzero(out < (_NEAR_IN_SINGLE if single else _NEAR))
     if near.size:
         unit = _some(other, near, out)
         gap = _some(own, near, out) - unit if excess is None else excess.take(near)
@@ -128,7 +132,7 @@ def _terms(block: list[Array], work: Array) -> Array:
         np.copyto(memory, each)
     shift -= centre
     shift /= scale
-    remainder(share, scale, found)
+    remainder(share, scale, found, single=block[0].dtype == np.float32)
     share -= scale
     share /= scale
     share *= share

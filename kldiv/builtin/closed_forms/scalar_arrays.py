@@ -49,6 +49,7 @@ _STEP = BLOCK // 2  # numbers of a block, of which a formula holds some ten
 _EULER = 0.57721566490153286061
 _CLOSE = 0.5  # to 1, where the logarithm of a ratio would lose digits
 _NEAR = 2e-4  # the excess of an exponential within 0.02 of 1, where the series has these terms
+_NEAR_IN_SINGLE = 1e-11  # as far as single precision needs a series
 _SERIES = tuple(1 / math.factorial(k) for k in range(2, 9))
 
 
@@ -58,7 +59,8 @@ class ArrayForm(ClosedForm, ArrayRule):
 
     Arguments:
         names: The parameters that the formula takes, first those of p, then those of q.
-        formula: The divergence from arrays of one length in float64; NaN where it has no number.
+        formula: The divergence from arrays of one length in float64, and whether the digits of
+            single precision suffice; NaN where it has no number.
     """
 
     names: tuple[str, ...]
@@ -114,10 +116,13 @@ def _in_blocks(
     ``None`` where the precision has no number for one of them.
     """
     value, error = np.empty((2, len(columns[0])), dtype)
+    single = dtype == np.float32
     with np.errstate(all="ignore"):
         for start in range(0, len(value), _STEP):
             block = (each[start : start + _STEP] for each in columns)
-            found = formula(*(each.astype(np.float64, copy=False) for each in block))
+            found = formula(
+                *(each.astype(np.float64, copy=False) for each in block), single=single
+            )
             if not _holds(value[start : start + _STEP], found):
                 return None
     return value, error
@@ -131,50 +136,52 @@ def _holds(value: Array, found: Array) -> bool:
     return not np.isnan(found).any() and bool((np.isinf(value) == np.isinf(found)).all())
 
 
-def exponential(rate: Array, other: Array) -> Array:
+def exponential(rate: Array, other: Array, *, single: bool = False) -> Array:
     """That of the ratio of the rates."""
-    return _of_ratio(other, rate)
+    return _of_ratio(other, rate, single=single)
 
 
-def poisson(rate: Array, other: Array) -> Array:
+def poisson(rate: Array, other: Array, *, single: bool = False) -> Array:
     """As many times that of the ratio as p expects."""
-    return rate * _of_ratio(other, rate)
+    return rate * _of_ratio(other, rate, single=single)
 
 
-def half_normal(scale: Array, other: Array) -> Array:
+def half_normal(scale: Array, other: Array, *, single: bool = False) -> Array:
     """Half of that of the ratio of the variances."""
     share = (scale - other) / other
     share *= share
     share *= 0.5
-    share += _of_ratio(scale, other)
+    share += _of_ratio(scale, other, single=single)
     return share
 
 
-def bernoulli(probs: Array, other: Array) -> Array:
+def bernoulli(probs: Array, other: Array, *, single: bool = False) -> Array:
     """Those of two rates, of success and of failure."""
-    return _of_trial(probs, 1 - probs, other, 1 - other, probs - other)
+    return _of_trial(probs, 1 - probs, other, 1 - other, probs - other, single=single)
 
 
-def bernoulli_of_logits(logit: Array, other: Array) -> Array:
+def bernoulli_of_logits(logit: Array, other: Array, *, single: bool = False) -> Array:
     """The same, of which neither rate is had as 1 less the other."""
     (success, failure), (own, rest) = map(_of_logit, (logit, other))
     gap = np.expm1(logit - other)
     gap *= own
     gap *= failure
-    return _of_trial(success, failure, own, rest, gap)
+    return _of_trial(success, failure, own, rest, gap, single=single)
 
 
-def binomial(count: Array, probs: Array, _: Array, other: Array) -> Array:
+def binomial(count: Array, probs: Array, _: Array, other: Array, *, single: bool = False) -> Array:
     """That of one trial, times how many there are."""
-    return count * bernoulli(probs, other)
+    return count * bernoulli(probs, other, single=single)
 
 
-def _of_trial(success: Array, failure: Array, own: Array, rest: Array, gap: Array) -> Array:
+def _of_trial(
+    success: Array, failure: Array, own: Array, rest: Array, gap: Array, *, single: bool
+) -> Array:
     """By the probabilities under p and under q, and what success under p is likelier by."""
-    lost = remainder(rest, failure, np.empty_like(gap), gap)
+    lost = remainder(rest, failure, np.empty_like(gap), gap, single=single)
     lost *= failure
     np.negative(gap, out=gap)
-    found = remainder(own, success, np.empty_like(gap), gap)
+    found = remainder(own, success, np.empty_like(gap), gap, single=single)
     found *= success
     found += lost
     return found
@@ -188,21 +195,22 @@ def _of_logit(logit: Array) -> tuple[Array, Array]:
     return odds, failure
 
 
-def geometric(probs: Array, other: Array) -> Array:
+def geometric(probs: Array, other: Array, *, single: bool = False) -> Array:
     """That of one trial, times how many are expected."""
-    return bernoulli(probs, other) / probs
+    return bernoulli(probs, other, single=single) / probs
 
 
-def laplace(loc: Array, scale: Array, other: Array, unit: Array) -> Array:
+def laplace(loc: Array, scale: Array, other: Array, unit: Array, *, single: bool = False) -> Array:
     """That of the ratio of the scales, and the excess of an exponential of the distance."""
     shift = np.abs(loc - other)
     shift /= scale
     np.negative(shift, out=shift)
-    found: Array = _of_ratio(scale, unit) + scale / unit * _excess(shift)
+    found: Array = _of_ratio(scale, unit, single=single)
+    found += scale / unit * _excess(shift, single=single)
     return found
 
 
-def cauchy(loc: Array, scale: Array, other: Array, unit: Array) -> Array:
+def cauchy(loc: Array, scale: Array, other: Array, unit: Array, **_: bool) -> Array:
     """One logarithm."""
     gap, shift = scale - unit, loc - other
     gap *= gap
@@ -214,14 +222,17 @@ def cauchy(loc: Array, scale: Array, other: Array, unit: Array) -> Array:
     return found
 
 
-def pareto(scale: Array, alpha: Array, other: Array, shape: Array) -> Array:
+def pareto(
+    scale: Array, alpha: Array, other: Array, shape: Array, *, single: bool = False
+) -> Array:
     """That of the ratio of the shapes, and what lies between the beginnings."""
-    found: Array = _of_ratio(shape, alpha) + shape * np.log1p((scale - other) / other)
+    found: Array = _of_ratio(shape, alpha, single=single)
+    found += shape * np.log1p((scale - other) / other)
     np.copyto(found, np.inf, where=scale < other)
     return found
 
 
-def uniform(low: Array, high: Array, other_low: Array, other_high: Array) -> Array:
+def uniform(low: Array, high: Array, other_low: Array, other_high: Array, **_: bool) -> Array:
     """The logarithm of the ratio of the widths."""
     below, above = low - other_low, other_high - high
     found: Array = np.log1p((below + above) / (high - low))
@@ -229,20 +240,24 @@ def uniform(low: Array, high: Array, other_low: Array, other_high: Array) -> Arr
     return found
 
 
-def gumbel(loc: Array, scale: Array, other: Array, unit: Array) -> Array:
+def gumbel(loc: Array, scale: Array, other: Array, unit: Array, *, single: bool = False) -> Array:
     """An excess of an exponential, and a remainder of the gamma function."""
-    return _of_extremes((other - loc) / unit, scale, unit)
+    return _of_extremes((other - loc) / unit, scale, unit, single=single)
 
 
-def weibull(scale: Array, power: Array, other: Array, other_power: Array) -> Array:
+def weibull(
+    scale: Array, power: Array, other: Array, other_power: Array, *, single: bool = False
+) -> Array:
     """That of minus the logarithms."""
-    return _of_extremes(other_power * _log_ratio(scale, other), other_power, power)
+    shift = other_power * _log_ratio(scale, other)
+    return _of_extremes(shift, other_power, power, single=single)
 
 
-def _of_extremes(shift: Array, scale: Array, unit: Array) -> Array:
+def _of_extremes(shift: Array, scale: Array, unit: Array, *, single: bool) -> Array:
     excess, ratio = (torch.from_numpy(each) for each in ((scale - unit) / unit, scale / unit))
     rest: Array = log_gamma_remainder(excess, ratio).numpy()
-    return _excess(shift + _log_ratio(scale, unit) + rest - _EULER * excess.numpy()) + rest
+    whole = shift + _log_ratio(scale, unit) + rest - _EULER * excess.numpy()
+    return _excess(whole, single=single) + rest
 
 
 def _log_ratio(own: Array, other: Array) -> Array:
@@ -254,15 +269,15 @@ def _log_ratio(own: Array, other: Array) -> Array:
     return found
 
 
-def _of_ratio(own: Array, other: Array) -> Array:
-    return remainder(own, other, np.empty_like(own))
+def _of_ratio(own: Array, other: Array, *, single: bool) -> Array:
+    return remainder(own, other, np.empty_like(own), single=single)
 
 
-def _excess(x: Array) -> Array:
+def _excess(x: Array, *, single: bool) -> Array:
     r""":math:`e^x - 1 - x` to full relative precision."""
     found: Array = np.expm1(x)
     found -= x
-    near = np.flatnonzero(found < _NEAR)
+    near = np.flatnonzero(found < (_NEAR_IN_SINGLE if single else _NEAR))
     if near.size:
         close = x.take(near)
         series = _SERIES[-1] * close
