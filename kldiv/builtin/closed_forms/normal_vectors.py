@@ -159,7 +159,7 @@ class _Work:
         self.solution = np.zeros((size, size + 1, pairs))
         self.diagonal = self.solution.reshape(-1, pairs)[1 :: size + 2]
         self.inverse, self.entries = np.empty((2, size, pairs))
-        self.bound = np.full((size, pairs), 2.0)  # 1, and 1 as it enters others
+        self.bound = np.ones((size, pairs))  # half of: 1, and 1 as it enters others
         self.square, self.spare = np.empty((2, pairs))
         self.steps = [self._step(k) for k in range(1, size)]
 
@@ -216,6 +216,7 @@ class _Work:
             np.copyto(step.column, factor[:, k:, k - 1].T)
             self._bound(k, step)
         found: Array = self.bound.max(0)
+        found *= 2
         found -= 1
         return found
 
@@ -240,24 +241,27 @@ class _Work:
     def _read_diagonal(self, factor: Array) -> None:
         np.copyto(self.inverse, _diagonal(factor))
         np.divide(1.0, self.inverse, out=self.inverse)
-        self.bound[1:] = 2.0
 
     def _bound(self, k: int, step: _Step) -> None:
         """Adds a column to the solution of the comparison matrix."""
-        np.multiply(step.column, self.inverse[k:], out=step.column)
-        np.abs(step.column, out=step.column)
-        step.bound.addcmul_(*step.bounds)
+        entries = self.bound[1:] if k == 1 else step.column
+        np.multiply(step.column, self.inverse[k:], out=entries)
+        np.abs(entries, out=entries)
+        if k == 1:
+            entries += 1.0
+        else:
+            step.bound.addcmul_(*step.bounds)
 
     def _growth(self) -> Array:
         """What divergences and their roots are multiplied by for what rounding does to them."""
         growth: Array = self.bound.max(0)
-        growth += 4
-        growth *= self._unit
+        growth += 2
+        growth *= 2 * self._unit
         return growth
 
     def _growth_of_all(self, most: float) -> float | Array:
         """The largest of them, if it is no more than that."""
-        largest = self._unit * (float(self.bound[1:].max(initial=2.0)) + 4)
+        largest = 2 * self._unit * (float(self.bound[1:].max(initial=1.0)) + 2)
         return largest if largest <= most else self._growth()
 
     def _square(self) -> Array:
