@@ -13,6 +13,8 @@ from kldiv.tables import with_unit
 
 __all__ = ["verdict_on"]
 
+_LOWER = 1e-6  # relative to 1 + the divergence: by what another end is lower
+
 
 def verdict_on(
     objective: Objective,
@@ -82,6 +84,10 @@ def _besides(run: Run, ends: Endpoints, unit: str) -> str:
     """What else is known of an end that is a minimum."""
     if run.because:
         return f"; {run.because}"
+    gap, least = float(ends.gap.max()), float(ends.loss.abs().min())
+    if ends.excess is None and gap > _LOWER * (ends.unit + least):
+        lower = with_unit(f"{gap:.2g}", unit)
+        return f"; another start ended {lower} lower, at a place that is no certified minimum"
     if run.endless:
         return f"; along {' and '.join(run.endless)} the objective is level there, however far"
     if bool(ends.pick(ends.at_zero).all()) and bool((ends.pick(ends.signature) <= 0).any()):

@@ -135,6 +135,18 @@ def test_a_minimum_that_some_parameter_does_not_matter_for_says_so():
     assert found.endswith("in 7 steps; along df the objective is level there, however far.")
 
 
+def test_an_end_that_is_lower_and_no_minimum_is_told():
+    loss = torch.tensor([1.0, 0.9, 2.0], dtype=F64)
+    signs = torch.tensor([[1, 1], [-1, 1], [1, 1]])
+    ends = Endpoints(torch.zeros(3, 2, dtype=F64), loss, torch.zeros(3), signs, 5e-11)
+    assert float(ends.gap) == pytest.approx(0.1)
+    run = Run(ends.theta, loss, ends.theta, [SimpleNamespace(index=7)])
+    sides = SimpleNamespace(stochastic=False, divergence=kldiv.Divergence())
+    solver = SimpleNamespace(name="quasi_newton")
+    found = verdict_on(sides, solver, run, ends, ((OPTIMUM,),), converged=True)
+    assert "another start ended 0.1 nats lower, at a place that is no certified minimum" in found
+
+
 def test_a_plateau_is_told_from_a_slope():
     found = verdict(converged=False, decrement=torch.inf, signs=(0, 0))
     assert found.startswith("Not converged: after 7 steps it stands on a plateau:")

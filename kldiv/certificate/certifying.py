@@ -40,7 +40,7 @@ def certify(objective: Objective, run: Run, ends: Endpoints) -> Diagnostics:
         "gradient_norm": gradient.norm(dim=-1),
         "newton_decrement": ends.pick(ends.decrement),
         "signature": ends.pick(ends.signature),
-        "gap": _gap(ends),
+        "gap": ends.gap,
     }
     if ends.excess is not None:
         found["excess"] = ends.pick(ends.excess)
@@ -62,10 +62,3 @@ def _later(
         found["pareto_k"] = lambda: _tail_shape(weights())
         found["effective_sample_size"] = lambda: _effective_size(weights())
     return found
-
-
-def _gap(ends: Endpoints) -> Tensor:
-    """How many nats the answer is above the lowest end, which is no minimum then."""
-    loss = ends.loss.masked_fill(ends.loss.isnan(), float("inf"))
-    gap: Tensor = (ends.pick(loss) - loss.amin(0)).clamp_min(0.0)
-    return gap

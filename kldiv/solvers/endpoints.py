@@ -95,6 +95,12 @@ class Endpoints:
         fallback = torch.where(self.loss.isnan(), torch.inf, self.loss)
         return torch.where(self.settled.any(0), ranked.argmin(0), fallback.argmin(0))
 
+    @cached_property
+    def gap(self) -> Tensor:
+        """By how much the best is above the lowest end, which is no minimum then."""
+        loss = self.loss.masked_fill(self.loss.isnan(), torch.inf)
+        return (self.pick(loss) - loss.amin(0)).clamp_min(0.0)
+
     def pick(self, values: Tensor) -> Tensor:
         r"""Of values at all ends, :math:`(S, *, P)` or :math:`(S, *)`, those at the best."""
         if self._alone is not None:
