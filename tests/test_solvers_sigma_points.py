@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kldiv.solvers.sigma_points import means_of, points_around
+from kldiv.solvers.sigma_points import may_be_linear, means_of, points_around
 
 F64 = torch.float64
 SIZES = [1, 3, 64, 65, 200]  # in pairs up to 64, then the corners of a simplex
@@ -39,3 +39,13 @@ def test_a_linear_gradient_is_seen_as_it_is(size):
     mean, pull = means_of(points_around(loc, root) @ matrix.mT)
     torch.testing.assert_close(mean, loc @ matrix.mT)
     torch.testing.assert_close(pull, matrix @ root)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_only_a_gradient_that_bends_is_told_from_a_linear_one(size):
+    loc, root = made(size)
+    points = points_around(loc, root)
+    matrix = torch.randn(size, size, generator=torch.Generator().manual_seed(1), dtype=F64)
+    assert may_be_linear(points @ matrix.mT + 1e3)
+    bends = may_be_linear(points @ matrix.mT + points.square())
+    assert bends is (size == 1 or size > 64)  # one pair, or corners, fit any line

@@ -27,7 +27,7 @@ from kldiv.solvers.normal_ends import normal_end, real_gradient
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.quadratic import Quadratic
 from kldiv.solvers.run import Recorder, Run
-from kldiv.solvers.sigma_points import means_of, points_around
+from kldiv.solvers.sigma_points import may_be_linear, means_of, points_around
 from kldiv.solvers.slopes import log_density_and_slope
 
 __all__ = ["nearer"]
@@ -81,7 +81,7 @@ def _moved(
         root = quadratic.root(chart)
         theta = chart.real_vectors(quadratic.loc, root)
         finite = theta.isfinite().all(-1, keepdim=True)
-        if whole and bool(finite.all()):
+        if whole and may_be_linear(slopes) and bool(finite.all()):
             end = normal_end(objective, chart, quadratic, (theta, root), recorder)
             if end is not None:
                 return end.theta, end

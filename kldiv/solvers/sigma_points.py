@@ -20,9 +20,10 @@ import torch
 
 from torch import Tensor
 
-__all__ = ["means_of", "points_around"]
+__all__ = ["may_be_linear", "means_of", "points_around"]
 
 _FEW = 64  # dimensions, of which the points are in pairs
+_BENT = 1e-4  # of the largest gradient: far more than rounding bends a line
 
 
 def points_around(loc: Tensor, root: Tensor) -> Tensor:
@@ -55,6 +56,20 @@ def means_of(slopes: Tensor) -> tuple[Tensor, Tensor]:
     along, aside = _simplex(size)
     common = aside * slopes[1:].sum(0) - slopes[0]
     return mean, (along * slopes[1:].movedim(0, -1) + common.unsqueeze(-1)) / (size + 1)
+
+
+def may_be_linear(slopes: Tensor) -> bool:
+    """Whether gradients may be a linear function: then those of a pair sum to twice the middle's.
+
+    Arguments:
+        slopes: The gradients at the points, with shape :math:`(K, *, D)`.
+    """
+    if slopes.shape[-1] > _FEW:
+        return True
+    ahead, behind = slopes.chunk(2)
+    sums = ahead + behind
+    spread = sums.amax(0) - sums.amin(0)
+    return bool((spread <= _BENT * slopes.abs().amax(0)).all())
 
 
 def _simplex(size: int) -> tuple[float, float]:
