@@ -1,6 +1,7 @@
 """Modules are imported with few collections, and the collector is left as it was."""
 
 import gc
+import subprocess
 import sys
 import weakref
 
@@ -75,3 +76,23 @@ def test_what_was_frozen_stays_frozen(large):
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+SCRIPT = """
+import os, kldiv
+
+class Ending:
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        print(os.path.basename("folder/ended"))
+
+kept = Ending()
+kldiv.divergence
+"""
+
+
+def test_what_a_script_keeps_is_still_finalised_when_it_ends():
+    """Objects frozen for good would not be, as its own names lie among them."""
+    printed = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
+    assert (printed.stdout, printed.stderr, printed.returncode) == ("ended\n", "", 0)
