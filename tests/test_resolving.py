@@ -87,6 +87,11 @@ def test_numbers_are_always_samples(value):
     ("value", "error", "message"),
     [
         (Normal, kldiv.InvalidType, "p must be a distribution, got the class Normal; give its"),
+        (
+            math.log,
+            kldiv.InvalidType,
+            r"got the function log; give a log density as",
+        ),
         (3.5, kldiv.InvalidType, "p must be a torch or scipy.stats distribution, .* float: 3.5"),
         ({"a": 1}, kldiv.InvalidType, "got dict: {'a': 1}"),
         (["a", "b"], kldiv.InvalidType, r"got list: \['a', 'b'\]"),
