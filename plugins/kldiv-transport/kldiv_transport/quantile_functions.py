@@ -28,7 +28,7 @@ from torch.distributions import (
 
 from kldiv.definitions.support import is_whole
 
-__all__ = ["Quantile", "atoms", "quantile_function"]
+__all__ = ["Quantile", "atoms", "level_error", "quantile_function"]
 
 Quantile = Callable[[Tensor], Tensor]
 
@@ -49,6 +49,11 @@ def quantile_function(distribution: Distribution) -> Quantile | None:
     if _has(distribution, "cdf") and is_whole(distribution.support):
         return lambda levels: _inverted(distribution, levels)
     return None
+
+
+def level_error(distribution: Distribution) -> float:
+    """How far the level of a quantile may be off: nothing where it is not searched for."""
+    return 0.0 if _has(distribution, "icdf") else 8 * _EPS
 
 
 def atoms(distribution: Distribution) -> tuple[Tensor, Tensor] | None:

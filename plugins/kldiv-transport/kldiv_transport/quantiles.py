@@ -4,10 +4,12 @@ With :math:`u = 1 / (1 + e^{-s})` and :math:`d(s) = F^{-1}(u) - G^{-1}(u)`
 
 .. math:: W_r^r = \int_{-\infty}^\infty u (1 - u)\,|d(s)|^r\,ds,
 
-by rules of Gauss on panels, which are halved where a rule of fewer points disagrees: at kinks,
-and where a quantile function climbs over a gap between two modes. The error is what still
-disagrees and what the ends leave out, which is seen from how fast the integrand falls there; if
-it does not fall, the distance is infinite.
+by a rule of Gauss on panels, which are halved where one of two rules of fewer points disagrees:
+at kinks, and where a quantile function climbs over a gap between two modes. One of the two is
+Lobatto's, which sees the ends of a panel, and so what lies beyond the last point of the others.
+The error is what still disagrees, what rounding of levels moves, and what the ends of the line
+leave out, which is seen from how fast the integrand falls there; if it does not fall, and is more
+than rounding, the distance is infinite.
 """
 
 from __future__ import annotations
@@ -25,18 +27,30 @@ from torch.distributions import Distribution
 import kldiv
 
 from kldiv_transport.coupling import coupled, root
-from kldiv_transport.quantile_functions import Quantile, atoms, quantile_function
+from kldiv_transport.quantile_functions import Quantile, atoms, level_error, quantile_function
 
 __all__ = ["Quantiles"]
 
 _REACH = 34.0  # where 1 - u is a few units of rounding
+_PROBES = torch.tensor([-_REACH, -28.0, -26.0, _REACH, 28.0, 26.0], dtype=torch.float64)
+"""Both ends, and before each two places where rounding does not hide how the integrand falls."""
 _LEAST_FALL = 1e-2  # of the logarithm of the integrand at an end that is integrable
-_SEEN = 1e-9  # of the whole: a smaller end is rounding
+_SEEN = 1e-9  # of the whole: a smaller end does not count
 _EPS = torch.finfo(torch.float64).eps
 _WIDTH = 2.0
 _MOST = 500  # panels of a round
 _RTOL = 1e-10  # of the whole, that the rules may disagree on a panel
-_RULES = [np.polynomial.legendre.leggauss(count) for count in (12, 8)]
+
+
+def _lobatto(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rule of most degree among those that contain both ends."""
+    last = np.polynomial.Legendre.basis(count - 1)
+    nodes = np.array([-1.0, *np.sort(last.deriv().roots()), 1.0])
+    return nodes, 2 / (count * (count - 1) * last(nodes) ** 2)
+
+
+_GAUSS = np.polynomial.legendre.leggauss
+_RULES = [_GAUSS(12), _lobatto(9), _GAUSS(7)]
 _NODES = torch.from_numpy(np.concatenate([nodes + 1 for nodes, _ in _RULES])) / 2
 _WEIGHTS = torch.block_diag(*(torch.from_numpy(weights) / 2 for _, weights in _RULES))
 
@@ -85,31 +99,37 @@ class Quantiles:
     ) -> tuple[Tensor, Tensor, int]:
         first, second = (_known(quantile_function(side)) for side in sides)
 
+        def quantiles(s: Tensor) -> tuple[Tensor, Tensor]:
+            levels = s.reshape(-1, *(1,) * len(shape)).sigmoid()
+            return first(levels).expand(len(s), *shape), second(levels).expand(len(s), *shape)
+
         def density(s: Tensor) -> Tensor:
-            s = s.reshape(-1, *(1,) * len(shape))
-            gap = (first(s.sigmoid()) - second(s.sigmoid())).expand(len(s), *shape)
-            return s.sigmoid() * (-s).sigmoid() * gap.abs().pow(order)
+            x, y = quantiles(s)
+            return _likely(s, x) * (x - y).abs().pow(order)
 
         with torch.no_grad():
-            left, width = self._panels(density)
-        fine, coarse = _rules(density, left, width)
-        total = fine.sum(0)
+            rounding, before = _roundings(quantiles(_PROBES), *map(level_error, sides), order)
+            left, width = self._panels(density, rounding, order)
+        found, doubt = _integrals(density, left, width)
+        total = found.sum(0)
         with torch.no_grad():
-            probes = torch.tensor([-_REACH, 2 - _REACH, _REACH, _REACH - 2], dtype=torch.float64)
-            tails = density(probes)
-            ends = _beyond(tails[:2], total) + _beyond(tails[2:], total)
-            error = (fine - coarse).abs().sum(0) + ends
+            tails = density(_PROBES).unflatten(0, (2, 3))
+            ends = _beyond(tails, before, total).sum(0)
+            error = doubt.sum(0) + ends + _moved(total, rounding, order)
         return torch.where(ends.isinf(), torch.inf, total), error, len(_NODES) * len(left)
 
-    def _panels(self, density: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-        """The left ends and widths of panels on which two rules agree."""
+    def _panels(
+        self, density: Callable[[Tensor], Tensor], rounding: Tensor, order: float
+    ) -> tuple[Tensor, Tensor]:
+        """The left ends and widths of panels on which the rules agree."""
         left = torch.arange(-_REACH, _REACH, _WIDTH, dtype=torch.float64)
         width, total = torch.full_like(left, _WIDTH), torch.zeros(())
         done = []
         for _ in range(self.rounds):
-            fine, coarse = _rules(density, left, width)
-            total = torch.maximum(total, fine.sum(0))
-            bad = ((fine - coarse).abs() > _RTOL * total).reshape(len(left), -1).any(1)
+            found, doubt = _integrals(density, left, width)
+            total = torch.maximum(total, found.sum(0))
+            least = torch.maximum(_RTOL * total, _moved(total, rounding, order))
+            bad = (doubt > least).reshape(len(left), -1).any(1)
             done.append((left[~bad], width[~bad]))
             half = width[bad] / 2
             left, width = torch.cat([left[bad], left[bad] + half]), half.repeat(2)
@@ -119,15 +139,45 @@ class Quantiles:
         return torch.cat(lefts), torch.cat(widths)
 
 
-def _rules(
+def _likely(s: Tensor, like: Tensor) -> Tensor:
+    """The density u (1 - u) of levels in s, with as many dimensions as another tensor."""
+    return (s.sigmoid() * (-s).sigmoid()).reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def _roundings(
+    quantiles: tuple[Tensor, Tensor], of_first: float, of_second: float, order: float
+) -> tuple[Tensor, Tensor]:
+    r"""By how much a distance is rounded, and the integrand before either end, with shape (2, *).
+
+    Where a level is off by :math:`\epsilon`, a quantile is by
+    :math:`\epsilon\,|dx / ds| / u (1 - u)`: the more the nearer to an end.
+    """
+    x = of_first * quantiles[0], of_second * quantiles[1]
+    last, outer, inner = torch.stack(x).unflatten(1, (2, 3)).unbind(2)
+    slopes = (outer - inner).abs().sum(0) / 2
+    ends, before = (
+        likely * (slopes / likely).pow(order)
+        for likely in (_likely(_PROBES[each::3], slopes) for each in (0, 1))
+    )
+    between = (last[:, 1] - last[:, 0]).abs().sum(0)
+    return between + ends.sum(0).pow(1 / order), before
+
+
+def _moved(total: Tensor, by: Tensor, order: float) -> Tensor:
+    """How much the power of a distance grows with the distance."""
+    return (total.pow(1 / order) + by).pow(order) - total
+
+
+def _integrals(
     density: Callable[[Tensor], Tensor], left: Tensor, width: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The integrals on panels by a rule of Gauss and by one of fewer points, (P, *) each."""
+    """The integrals on panels, and how far two other rules are from them, with shape (P, *)."""
     values = density((left.unsqueeze(1) + width.unsqueeze(1) * _NODES).flatten())
     values = values.unflatten(0, (len(left), len(_NODES)))
     width = width.reshape(-1, *(1,) * (values.ndim - 2))
-    fine, coarse = width * torch.tensordot(_WEIGHTS, values, ([1], [1]))
-    return fine, coarse
+    found, *others = width * torch.tensordot(_WEIGHTS, values, ([1], [1]))
+    with torch.no_grad():
+        return found, torch.stack([(found - other).abs() for other in others]).amax(0)
 
 
 def _known(quantile: Quantile | None) -> Quantile:
@@ -136,12 +186,12 @@ def _known(quantile: Quantile | None) -> Quantile:
     return quantile
 
 
-def _beyond(density: Tensor, total: Tensor) -> Tensor:
-    """What is left out beyond an end, infinite where the density does not fall towards it."""
-    first, inner = density
-    fall = (inner / torch.where(first > 0, first, 1.0)).log() / 2
-    heavy = (fall < _LEAST_FALL) & (first > _SEEN * total)
-    left = first / torch.where(fall > _LEAST_FALL, fall, 1.0)
+def _beyond(density: Tensor, rounding: Tensor, total: Tensor) -> Tensor:
+    """What is left out beyond the ends, infinite where the density does not fall towards one."""
+    last, outer, inner = density.unbind(1)
+    fall = (inner / torch.where(outer > 0, outer, 1.0)).log() / 2
+    heavy = (fall < _LEAST_FALL) & (outer > _SEEN * total) & (outer > rounding)
+    left = last / torch.where(fall > _LEAST_FALL, fall, 1.0)
     return torch.where(heavy, torch.inf, left)
 
 

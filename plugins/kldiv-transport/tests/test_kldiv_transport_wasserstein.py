@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import scipy.optimize
+import scipy.special
 import scipy.stats
 import torch
 
@@ -95,14 +96,78 @@ def test_closed_forms_are_the_integrals(pair, order):
     assert float(integral.error) < 1e-6
 
 
-def test_a_mixture_is_inverted():
-    x = np.linspace(-40, 40, 400_001)
-    above = 0.3 * scipy.stats.norm.cdf(x, -3, 1) + 0.7 * scipy.stats.norm.cdf(x, 3, 0.5)
-    truth = np.trapezoid(np.abs(above - scipy.stats.norm.cdf(x, 0, 2)), x)
-    found = kldiv.divergence(MIXTURE, normal(0.0, 2.0), "wasserstein")
+def between_distribution_functions(weights, loc, scale, mean, spread):
+    """The integral of |F - G| of a mixture of normals and a normal, cut where F = G."""
+    weights, loc, scale = (
+        np.append(*each) for each in ((weights, -1), (loc, mean), (scale, spread))
+    )
+
+    def z(x):
+        return (x - loc) / scale
+
+    def gap(x):
+        return weights @ scipy.special.ndtr(z(x))
+
+    def integral(x):
+        parts = (x - loc) * scipy.special.ndtr(z(x)) + scale * scipy.stats.norm.pdf(z(x))
+        return weights @ parts
+
+    grid = np.linspace((loc - 12 * scale).min(), (loc + 12 * scale).max(), 20_001)
+    signs = np.array([gap(x) for x in grid])
+    grid, signs = grid[signs != 0], signs[signs != 0]
+    changes = np.flatnonzero(signs[:-1] * signs[1:] < 0)
+    roots = [scipy.optimize.brentq(gap, grid[k], grid[k + 1], xtol=1e-14) for k in changes]
+    return np.abs(np.diff([integral(x) for x in (grid[0], *roots, grid[-1])])).sum()
+
+
+def mixture(weights, loc, scale):
+    return MixtureSameFamily(Categorical(number(weights)), normal(list(loc), list(scale)))
+
+
+BIMODAL = [0.5, 0.5], [-5.0, 10.0], [1.0, 1.0]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_mixture_is_inverted(seed):
+    random = np.random.default_rng(seed)
+    count = random.integers(2, 4)
+    parts = (
+        random.dirichlet(np.ones(count)),
+        random.normal(0, random.choice([1, 5, 15]), count),
+        np.exp(random.normal(0, 0.7, count)),
+    )
+    mean, spread = random.normal(0, 5), np.exp(random.normal())
+    found = kldiv.divergence(mixture(*parts), normal(mean, spread), "wasserstein")
     assert found.method == "quantiles"
-    assert abs(float(found) - truth) <= float(found.error) + 1e-8
-    assert float(found.error) < 1e-8
+    assert abs(float(found) - between_distribution_functions(*parts, mean, spread)) <= found.error
+    assert float(found.error) < 1e-8 * max(1.0, float(found))
+
+
+@pytest.mark.parametrize("member", [(2.497733, 6.986449), (2.5, 6.97245)])
+def test_a_change_of_sign_beyond_the_points_of_a_panel_is_seen(member):
+    found = kldiv.divergence(mixture(*BIMODAL), normal(*member), "wasserstein")
+    assert abs(float(found) - between_distribution_functions(*BIMODAL, *member)) <= found.error
+
+
+@pytest.mark.slow
+def test_the_nearest_normal_of_two_modes_lies_between_them():
+    fit = kldiv.fit(mixture(*BIMODAL), "normal", "wasserstein")
+    best = scipy.optimize.minimize_scalar(
+        lambda spread: between_distribution_functions(*BIMODAL, 2.5, spread), (5.0, 7.0)
+    )
+    assert fit.converged
+    assert len(fit.optima) == 1
+    assert float(fit.parameters["loc"]) == pytest.approx(2.5, abs=1e-4)
+    assert float(fit.divergence) == pytest.approx(best.fun, abs=1e-8)
+
+
+@pytest.mark.parametrize("order", [1.0, 2.0])
+@pytest.mark.parametrize("scale", [1.0, 1.2, 2.17])
+def test_between_equal_sides_rounding_is_no_heavy_tail(scale, order):
+    """Quantiles that are searched for are rounded, most so next to the ends."""
+    one = mixture([1.0], [2.43], [scale])
+    found = kldiv.divergence(one, normal(2.43, scale), f"wasserstein(order={order})")
+    assert float(found) <= float(found.error) < 1e-7
 
 
 def test_tails_that_are_too_heavy_make_it_infinite():
