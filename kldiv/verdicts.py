@@ -8,11 +8,13 @@ from kldiv.definitions.family import Family
 from kldiv.solvers.endpoints import EXCESS, Endpoints
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.optima import Optimum
+from kldiv.solvers.other_draws import sample_of
 from kldiv.solvers.run import Run, Solver
 from kldiv.tables import with_unit
 
 __all__ = ["verdict_on"]
 
+_MORE = "solver=kldiv.FixedDraws(most=...)"
 _LOWER = 1e-6  # relative to 1 + the divergence: by what another end is lower
 
 
@@ -49,7 +51,8 @@ def verdict_on(
             "still be moving."
         )
     if not converged:
-        return _why_not_converged(run, ends, steps, objective.divergence.unit)
+        more = "estimator=kldiv.Samples(points=...)" if sample_of(objective) else _MORE
+        return _why_not_converged(run, ends, steps, objective.divergence.unit, more)
     return _how_converged(objective, solver, run, ends, optima)
 
 
@@ -104,7 +107,7 @@ def _besides(run: Run, ends: Endpoints, unit: str) -> str:
     return f"; more draws would gain no more than about {with_unit(left, unit)}"
 
 
-def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str) -> str:
+def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str, more: str) -> str:
     if bool(ends.pick(ends.loss).isposinf().any()):
         return (
             f"Not converged: after {steps} steps other draws fall where the target is 0, so that "
@@ -114,7 +117,7 @@ def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str) -> str:
     if unseen > EXCESS * ends.unit:
         return (
             "Not converged: with the most that are allowed, other draws or nodes would gain about "
-            f"{with_unit(f'{unseen:.2g}', unit)}; give solver=kldiv.FixedDraws(most=...) more."
+            f"{with_unit(f'{unseen:.2g}', unit)}; give {more} more."
         )
     if run.endless:
         names = " and ".join(run.endless)

@@ -143,7 +143,7 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
     else:
         left, signs = _looked_at(objective, run)
     found = run.theta, run.loss, left, signs, objective.resolution
-    exact = objective.target.normalized and not objective.sampled
+    exact = objective.target.normalized and not objective.sampled and excess is None
     return Endpoints(*found, run.proven, excess, run.kink, never_negative=exact)
 
 

@@ -17,6 +17,7 @@ from kldiv.solvers.descent import Descent
 from kldiv.solvers.endpoints import Endpoints, endpoints
 from kldiv.solvers.moment_matching import MomentMatching
 from kldiv.solvers.objective import Objective
+from kldiv.solvers.other_draws import on_enough_draws
 from kldiv.solvers.run import Recorder, Run, Solver
 
 __all__ = ["solved"]
@@ -42,6 +43,7 @@ def solved(
     else:
         objective.unit = recorder.unit = unit
         run = solver.solve(objective, starts, recorder)
+        run = on_enough_draws(objective, solver, run, recorder)
     ends = endpoints(objective, run)
     objective.unit = 1.0
     return run.counted_in(unit), ends.counted_in(unit)
