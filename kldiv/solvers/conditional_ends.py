@@ -29,12 +29,14 @@ _AT_ONCE = 1 << 22  # numbers in the matrices that all rows' Hessians are made o
 _NODES = 12, 96  # along the coordinate, at first and at most
 _FEW, _CHECKS = 16, 64  # quadruples of points that tell the target, at first and at the end
 _STEPS, _PATIENCE = 60, 12  # on the same nodes, and before these are looked at
-_SETTLED = 1e-9  # nats that are left to be gained, relative to 1 + |loss|
+_ROUGHLY = 2e-5  # nats that are left to be gained on the first nodes, relative to 1 + |loss|,
+_SETTLED = 1e-8, 1e-9  # and at the end of a single row, and of several that may be the same
 _UNSEEN = 1e-8  # of 1 + |loss|: what the checks of the target may overlook
 _CHANGE = 1e-6  # of 1 + |loss|: more nodes that change it by no more change nothing
-_FIRST = 2.0, 0.7  # lengths of a first step, in standard deviations and in logarithms of scales
-_FORESEEN = 0.9  # of the gain that the derivatives promise: what such a step must have brought
-_LONGER, _LONGEST = 4.0, 16.0  # times as long may be a step after one that was cut; and any
+_FIRST = 2.0, 0.7  # lengths of a first step, in standard deviations and in logarithms of scales,
+_LONGEST = 32.0, 1.4  # of any,
+_LONGER = 4.0  # and times as long may be a step after one that was cut and brought what it should:
+_UNFORESEEN = 0.1  # of what derivatives promise more or less than that is no parabola
 _NOISE = 1e-14  # of 1 + |loss|: what rounding may raise
 _ROUGH = "along the coordinate there is more than nodes tell"
 _LESS, _MORE, _LEAST, _NONE, _STUCK = 0.2, 8.0, 0.1, 1e-3, 1e8  # damping
@@ -116,17 +118,17 @@ class _Search:
         self._record(here)
         lost = torch.zeros_like(here.loss, dtype=torch.bool)
         while True:
-            before, left = self._settled(here, lost)
+            before, step, left = self._settled(here, lost, _ROUGHLY)
             if self.recorder.stopped:
                 return self._end(before, torch.full_like(left, torch.inf), "")
-            still = left <= _SETTLED * (1 + before.loss.abs())
+            still = left <= _ROUGHLY * (1 + before.loss.abs())
             lost = lost | ~still & (before.loss > before.loss.amin(0))
-            here, gap = self._on_more(before)
-            change = torch.maximum(gap, (here.loss - before.loss).abs())
+            here, gap = self._on_more(before, step * (still & ~lost).unsqueeze(-1))
+            change = torch.maximum(gap, (here.loss - before.loss + left).abs())
             if bool((lost | still & (change <= _CHANGE * (1 + here.loss.abs()))).all()):
                 break
             self._look_ahead(here, lost)
-        here, _ = self._settled(here, lost)
+        here, _, _ = self._settled(here, lost, _SETTLED[lost.numel() > 1])
         seen = self._members(here, lost)
         _check(is_normal_given(*seen, _CHECKS), "the target is not normal about the end")
         _check(is_resolved(*seen, self.surface.count), _ROUGH)
@@ -136,10 +138,11 @@ class _Search:
         )
         return self._end(here, gap, because)
 
-    def _on_more(self, here: _Stand) -> tuple[_Stand, Tensor]:
-        """The same place on twice the nodes, and what is to be gained there."""
+    def _on_more(self, here: _Stand, step: Tensor) -> tuple[_Stand, Tensor]:
+        """Where a last step leads, on twice the nodes, and what is to be gained there."""
         self.surface.hold(2 * self.surface.count)
-        here = self._at(here.point)
+        here = self._at(self.surface.moved(here.point, step))
+        self._record(here)
         return here, _step(here)[1]
 
     def _look_ahead(self, here: _Stand, lost: Tensor) -> None:
@@ -156,31 +159,41 @@ class _Search:
         found = self.surface.derivatives(point)
         return _Stand(point, *found, torch.zeros_like(found[0]), torch.ones_like(found[0]))
 
-    def _settled(self, here: _Stand, lost: Tensor) -> tuple[_Stand, Tensor]:
-        """Where all rows rest on these nodes, but for those that are lost; and what is left."""
-        for number in range(_STEPS):
+    def _settled(self, here: _Stand, lost: Tensor, enough: float) -> tuple[_Stand, Tensor, Tensor]:
+        """Where rows rest on these nodes, their next step, and how many nats it would gain.
+
+        Arguments:
+            here: Where they are.
+            lost: Which are not to be moved.
+            enough: How many nats may be left to be gained, relative.
+        """
+        for number in range(_STEPS + 1):
+            step, left = _step(here)
+            moving = left > enough * (1 + here.loss.abs())
+            moving = moving & left.isfinite() & (here.damping < _STUCK) & ~lost
+            if not bool(moving.any()) or self.recorder.stopped or number == _STEPS:
+                break
             if number == _PATIENCE:
                 self._look_ahead(here, lost | (here.loss > here.loss.amin(0)))
-            step, left = _step(here)
-            moving = left > _SETTLED * (1 + here.loss.abs())
-            moving = moving & left.isfinite() & (here.damping < _STUCK) & ~lost
-            if not bool(moving.any()) or self.recorder.stopped:
-                break
             here = self._moved(here, step * moving.unsqueeze(-1), left)
             self._record(here)
-        return here, left
+        return here, step, left
 
     def _moved(self, here: _Stand, step: Tensor, left: Tensor) -> _Stand:
         """Where steps lead; those that would raise the loss are not taken."""
         shift, change = step.abs().tensor_split([self.surface.size], -1)
-        length = torch.maximum(shift.amax(-1) / _FIRST[0], change.amax(-1) / _FIRST[1])
-        cut = length > here.reach
-        share = torch.where(cut, here.reach / length, 1.0)
+        shifts, changes = (
+            (first * here.reach).clamp_max(longest)
+            for first, longest in zip(_FIRST, _LONGEST, strict=True)
+        )
+        length = torch.maximum(shift.amax(-1) / shifts, change.amax(-1) / changes)
+        share, cut = 1 / length.clamp_min(1.0), length > 1
         trial = self._at(self.surface.moved(here.point, share.unsqueeze(-1) * step))
         fell = trial.loss <= here.loss + _NOISE * (1 + here.loss.abs())
         fell = fell & trial.gradient.isfinite().all(-1)
         damping = torch.where(fell, _LESS * here.damping, _MORE * (here.damping + _LEAST))
-        foreseen = here.loss - trial.loss > _FORESEEN * (2 - share) * share * left
+        promised = (2 - share) * share * left
+        foreseen = (here.loss - trial.loss - promised).abs() <= _UNFORESEEN * promised
         longer = torch.where(cut & foreseen, _LONGER * here.reach, here.reach)
         if not bool(fell.all()):
             wide = fell.unsqueeze(-1)
@@ -190,7 +203,7 @@ class _Search:
             trial.gradient = torch.where(wide, trial.gradient, here.gradient)
             trial.hessian = torch.where(wide.unsqueeze(-1), trial.hessian, here.hessian)
         trial.damping = torch.where(damping < _NONE, 0.0, damping)
-        trial.reach = longer.clamp(1.0, _LONGEST)
+        trial.reach = longer.clamp(1.0, _LONGEST[0] / _FIRST[0])
         return trial
 
     def _record(self, here: _Stand) -> None:

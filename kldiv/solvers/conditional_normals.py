@@ -17,6 +17,8 @@ are much shorter tell on two lines whether these have missed something narrow.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 
 from torch import Tensor
@@ -92,6 +94,7 @@ def is_normal_given(
     return bool((left / 2 <= _UNLIKE * loc.shape[-1]).all())  # NaN is not
 
 
+@lru_cache(maxsize=64)
 def _quadruples(count: int, size: int, coordinate: int, seed: int) -> Tensor:
     """Points u, v, w and u + v - w that share a coordinate, with shape (4, N, D)."""
     generator = torch.Generator().manual_seed(seed)
@@ -119,20 +122,25 @@ def is_resolved(
     Raises:
         InvalidArgument: If the log density is NaN on one of the lines.
     """
+    z, features = (each.to(loc) for each in _lines(count, loc.shape[-1], coordinate))
+    turned = root @ reflection(root[..., coordinate, :], coordinate)
+    x = loc + (turned @ z.flatten(0, 1).mT).movedim(-1, 0)
+    log_p = objective.target.log_prob(x).unflatten(0, z.shape[:2])
+    objective.evaluations += x.shape[:-1].numel()
+    rough, fine = torch.tensordot(features, log_p, ([1], [1])).chunk(2)
+    return bool(((fine - rough).abs() <= _MISSED * (1 + fine.abs())).all())
+
+
+@lru_cache(maxsize=64)
+def _lines(count: int, size: int, coordinate: int) -> tuple[Tensor, Tensor]:
+    """Points on both lines, with shape (2, K, D), and what makes three means of them, twice."""
     steps = int(_REACH / _SHORT)
     even = _SHORT * torch.arange(-steps, steps + 1, dtype=torch.float64)
     few, weights = gauss_hermite(count)
     shares = torch.block_diag(weights[None], even.square().div(-2).softmax(0)[None])
     s = torch.cat([few, even])
-    lines = _quadruples(2, loc.shape[-1], coordinate, objective.seed)[0, :1]
-    lines = torch.cat([torch.zeros_like(lines), lines])
-    z = lines.unsqueeze(1).repeat(1, len(s), 1)
+    z = torch.zeros(2, len(s), size, dtype=torch.float64)
+    z[1] = _quadruples(1, size, coordinate, 0)[0]
     z[..., coordinate] = s
-    turned = root @ reflection(root[..., coordinate, :], coordinate)
-    x = loc + (turned @ z.flatten(0, 1).mT.to(loc)).movedim(-1, 0)
-    log_p = objective.target.log_prob(x).unflatten(0, z.shape[:2])
-    objective.evaluations += x.shape[:-1].numel()
     powers = torch.stack([torch.ones_like(s), s, s.square() - 1])
-    features = (shares.unsqueeze(1) * powers).flatten(0, 1).to(loc)
-    rough, fine = torch.tensordot(features, log_p, ([1], [1])).chunk(2)
-    return bool(((fine - rough).abs() <= _MISSED * (1 + fine.abs())).all())
+    return z, (shares.unsqueeze(1) * powers).flatten(0, 1)
