@@ -59,6 +59,8 @@ class ConditionalNodes(NormalSurface):
         super().__init__(chart, objective.target.device)
         self.objective, self.coordinate = objective, coordinate
         self._basis = basis_of(chart.size, chart.shape, True, True)[1].to(self.device)
+        identity = torch.eye(chart.size, dtype=torch.float64, device=self.device)
+        self._still = None if self.full else _Directions.of(self._basis, identity)
         self.hold(count)
 
     def hold(self, count: int) -> None:
@@ -70,21 +72,26 @@ class ConditionalNodes(NormalSurface):
     def averages(self, loc: Tensor, spread: Tensor) -> Averages:
         """The averages, of members with correlations whatever the family."""
         root = spread if spread.ndim > loc.ndim else torch.diag_embed(spread)
-        turn = reflection(root[..., self.coordinate, :], self.coordinate)
+        turn = self._turn(root)
         log_p, moments = self._moments(loc, root @ turn)
-        return log_p, moments[0], _matrices(moments[3 : 3 + self.size]) @ turn
+        return self._means(log_p, moments, turn)
 
     @torch.no_grad()
     def derivatives(self, point: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The divergence, its gradient and its Hessian, with shapes (S, *) to (S, *, P, P)."""
         loc, root = self.members(point)
-        turn = reflection(root[..., self.coordinate, :], self.coordinate)
-        turned = root @ turn
-        log_p, slopes = self._moments(loc, turned)
-        means = log_p, slopes[0], _matrices(slopes[3 : 3 + self.size]) @ turn
-        bends = _Bends.of(-(slopes.unsqueeze(-2) @ turned).squeeze(-2), self.coordinate)
-        hessian = bends.hessian(self._basis, turn, self.coordinate)
-        return *self.seen(point, means), hessian
+        directions = self._still or _Directions.of(self._basis, self._turn(root))
+        turned = root @ directions.turn
+        log_p, moments = self._moments(loc, turned)
+        means = self._means(log_p, moments, directions.turn)
+        second = -root.mT @ means[-1]
+        pulls = -(moments.unsqueeze(-2) @ turned).squeeze(-2)
+        inner = pulls[3 + self.size :].unflatten(0, (2, self.size)).movedim(1, -1)
+        bends = _bordered((inner + inner.mT) / 2, pulls[1:3], self.coordinate)
+        return *self.seen(point, means), self._hessian((second + second.mT) / 2, bends, directions)
+
+    def _turn(self, root: Tensor) -> Tensor:
+        return reflection(root[..., self.coordinate, :], self.coordinate)
 
     def _moments(self, loc: Tensor, turned: Tensor) -> tuple[Tensor, Tensor]:
         """The mean of log p, and those of its gradient times what else is averaged."""
@@ -93,69 +100,54 @@ class ConditionalNodes(NormalSurface):
         moments = self._features @ slopes.flatten(1)
         return torch.tensordot(self._weights, log_p, 1), moments.unflatten(-1, slopes.shape[1:])
 
+    def _means(self, log_p: Tensor, moments: Tensor, turn: Tensor) -> Averages:
+        """The averages of a normal surface."""
+        return log_p, moments[0], moments[3 : 3 + self.size].movedim(0, -1) @ turn
 
-@dataclass(frozen=True)
-class _Bends:
-    """The mean derivatives of minus log p in turned coordinates.
-
-    Arguments:
-        second: The second ones A, with shape :math:`(S, *, D, D)`.
-        third: The matrix N, likewise.
-        fourth: The matrix V, likewise.
-    """
-
-    second: Tensor
-    third: Tensor
-    fourth: Tensor
-
-    @staticmethod
-    def of(moments: Tensor, coordinate: int) -> _Bends:
-        """Those of averages of the gradient times all features."""
-        size = moments.shape[-1]
-        _, third, fourth = moments[:3]
-        second, inner, last = map(_matrices, moments[3:].split(size))
-        return _Bends(
-            (second + second.mT) / 2,
-            _bordered((inner + inner.mT) / 2, third, coordinate),
-            _bordered((last + last.mT) / 2, fourth, coordinate),
-        )
-
-    def hessian(self, basis: Tensor, turn: Tensor, coordinate: int) -> Tensor:
-        r"""The Hessian in steps (a, B), with shape :math:`(S, *, P, P)`.
+    def _hessian(self, second: Tensor, bends: Tensor, directions: _Directions) -> Tensor:
+        r"""The Hessian in steps (a, B).
 
         Arguments:
-            basis: The matrices B of all changes of the scale, with shape :math:`(K, D, D)`.
-            turn: The reflections, with shape :math:`(S, *, D, D)`.
-            coordinate: The number k.
+            second: The mean second derivatives of minus log p, with shape :math:`(S, *, D, D)`.
+            bends: The matrices N and V, with shape :math:`(2, S, *, D, D)`.
+            directions: The changes of the scale, as the nodes see them.
         """
-        second, third, fourth = (
-            each.unsqueeze(-3) for each in (self.second, self.third, self.fourth)
-        )
+        k, turn, steps, even = self.coordinate, directions.turn, directions.steps, directions.even
+        column = even[..., k]
+        corner = column[..., k, None]
+        lines = 2 * (column @ bends) - bends[..., k].unsqueeze(-2) * corner
+        lines[..., k] = (even.flatten(-2) @ bends.flatten(-2).unsqueeze(-1)).squeeze(-1)
+        across = _bordered(bends[1].unsqueeze(-3) * corner.unsqueeze(-1), lines[1], k)
+        basis, own = self._basis.flatten(1), second.unsqueeze(-3) @ self._basis
+        diagonals = self._basis.diagonal(dim1=-2, dim2=-1)
+        grown = second.diagonal(dim1=-2, dim2=-1).unsqueeze(-2) * diagonals
+        scales = steps.flatten(-2) @ across.flatten(-2).mT
+        scales = scales + own.flatten(-2) @ basis.mT + grown @ diagonals.mT
+        mixed = lines[0] @ turn
+        upper, lower = torch.cat([second, mixed.mT], -1), torch.cat([mixed, scales], -1)
+        return torch.cat([upper, lower], -2)
+
+
+@dataclass(frozen=True)
+class _Directions:
+    """The changes B of a scale in turned coordinates.
+
+    Arguments:
+        turn: The reflections, with shape :math:`(S, *, D, D)`.
+        steps: The matrices, with shape :math:`(S, *, K, D, D)`.
+        even: What is symmetric of them, likewise.
+    """
+
+    turn: Tensor
+    steps: Tensor
+    even: Tensor
+
+    @staticmethod
+    def of(basis: Tensor, turn: Tensor) -> _Directions:
+        """Those of matrices of shape (K, D, D)."""
         wide = turn.unsqueeze(-3)
         steps = wide @ basis @ wide
-        even = (steps + steps.mT) / 2
-        column = even[..., coordinate]
-        corner = column[..., coordinate, None]
-
-        def along(matrix: Tensor) -> tuple[Tensor, Tensor]:
-            return (
-                2 * (column @ matrix.squeeze(-3)) - matrix[..., coordinate] * corner,
-                (matrix * even).sum((-1, -2)),
-            )
-
-        mixed, first = along(third)
-        mixed[..., coordinate] = first
-        border, first = along(fourth)
-        border[..., coordinate] = first
-        across = second @ steps + _bordered(fourth * corner.unsqueeze(-1), border, coordinate)
-        own = (turn @ self.second @ turn).diagonal(dim1=-2, dim2=-1)
-        diagonals = basis.diagonal(dim1=-2, dim2=-1)
-        scales = steps.flatten(-2) @ across.flatten(-2).mT
-        scales = scales + (diagonals * own.unsqueeze(-2)) @ diagonals.mT
-        mixed = mixed @ turn
-        shifts = turn @ self.second @ turn
-        upper, lower = torch.cat([shifts, mixed.mT], -1), torch.cat([mixed, scales], -1)
-        return torch.cat([upper, lower], -2)
+        return _Directions(turn, steps, (steps + steps.mT) / 2)
 
 
 def reflection(row: Tensor, coordinate: int) -> Tensor:
@@ -170,11 +162,6 @@ def reflection(row: Tensor, coordinate: int) -> Tensor:
     axis = (axis + identity[coordinate]).unsqueeze(-1)
     found: Tensor = identity - axis * (axis / axis[..., coordinate, None, :]).mT
     return found
-
-
-def _matrices(moments: Tensor) -> Tensor:
-    """Averages of the gradient times z, of shape (D, *, D), as matrices, of shape (*, D, D)."""
-    return moments.movedim(0, -1)
 
 
 def _bordered(matrix: Tensor, border: Tensor, coordinate: int) -> Tensor:
