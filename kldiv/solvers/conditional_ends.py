@@ -36,10 +36,10 @@ _CHANGE = 1e-6  # of 1 + |loss|: more nodes that change it by no more change not
 _FIRST = 2.0, 0.7  # lengths of a first step, in standard deviations and in logarithms of scales,
 _LONGEST = 32.0, 1.4  # of any,
 _LONGER = 4.0  # and times as long may be a step after one that was cut and brought what it should:
-_UNFORESEEN = 0.1  # of what derivatives promise more or less than that is no parabola
+_UNFORESEEN = 0.1  # of what it should: where steps gain that much more or less is no parabola
 _NOISE = 1e-14  # of 1 + |loss|: what rounding may raise
 _ROUGH = "along the coordinate there is more than nodes tell"
-_LESS, _MORE, _LEAST, _NONE, _STUCK = 0.2, 8.0, 0.1, 1e-3, 1e8  # damping
+_STUCK = 1e-8  # times the first: steps that are shorter lead nowhere
 
 
 def conditional_end(
@@ -79,15 +79,14 @@ class _Stand:
         loss: The divergence there, with shape :math:`(S, *)`.
         gradient: Its gradient, with shape :math:`(S, *, P)`.
         hessian: Its Hessian, with shape :math:`(S, *, P, P)`.
-        damping: What is added to the curvatures, with shape :math:`(S, *)`.
-        reach: How many times as long as the first steps may be the next is, likewise.
+        reach: How many times as long as a first step may the next one be, with shape
+            :math:`(S, *)`.
     """
 
     point: Tensor
     loss: Tensor
     gradient: Tensor
     hessian: Tensor
-    damping: Tensor
     reach: Tensor
 
 
@@ -157,7 +156,7 @@ class _Search:
 
     def _at(self, point: Tensor) -> _Stand:
         found = self.surface.derivatives(point)
-        return _Stand(point, *found, torch.zeros_like(found[0]), torch.ones_like(found[0]))
+        return _Stand(point, *found, torch.ones_like(found[0]))
 
     def _settled(self, here: _Stand, lost: Tensor, enough: float) -> tuple[_Stand, Tensor, Tensor]:
         """Where rows rest on these nodes, their next step, and how many nats it would gain.
@@ -170,7 +169,7 @@ class _Search:
         for number in range(_STEPS + 1):
             step, left = _step(here)
             moving = left > enough * (1 + here.loss.abs())
-            moving = moving & left.isfinite() & (here.damping < _STUCK) & ~lost
+            moving = moving & left.isfinite() & (here.reach > _STUCK) & ~lost
             if not bool(moving.any()) or self.recorder.stopped or number == _STEPS:
                 break
             if number == _PATIENCE:
@@ -191,19 +190,17 @@ class _Search:
         trial = self._at(self.surface.moved(here.point, share.unsqueeze(-1) * step))
         fell = trial.loss <= here.loss + _NOISE * (1 + here.loss.abs())
         fell = fell & trial.gradient.isfinite().all(-1)
-        damping = torch.where(fell, _LESS * here.damping, _MORE * (here.damping + _LEAST))
         promised = (2 - share) * share * left
         foreseen = (here.loss - trial.loss - promised).abs() <= _UNFORESEEN * promised
         longer = torch.where(cut & foreseen, _LONGER * here.reach, here.reach)
         if not bool(fell.all()):
             wide = fell.unsqueeze(-1)
-            longer = torch.where(fell, longer, here.reach / _LONGER)
+            longer = torch.where(fell, longer, length.clamp_max(1.0) * here.reach / _LONGER)
             trial.point = torch.where(wide, trial.point, here.point)
             trial.loss = torch.where(fell, trial.loss, here.loss)
             trial.gradient = torch.where(wide, trial.gradient, here.gradient)
             trial.hessian = torch.where(wide.unsqueeze(-1), trial.hessian, here.hessian)
-        trial.damping = torch.where(damping < _NONE, 0.0, damping)
-        trial.reach = longer.clamp(1.0, _LONGEST[0] / _FIRST[0])
+        trial.reach = longer.clamp_max(_LONGEST[0] / _FIRST[0])
         return trial
 
     def _record(self, here: _Stand) -> None:
@@ -225,10 +222,10 @@ class _Search:
 
 
 def _step(here: _Stand) -> tuple[Tensor, Tensor]:
-    """Newton's step where the Hessian is positive, else a damped one; and what is to be gained."""
+    """Newton's step, all curvatures taken as positive, and how many nats it would gain."""
     root, info = torch.linalg.cholesky_ex(here.hessian)
-    if bool(info.any()) or bool(here.damping.any()):
-        return damped_step(here.hessian, here.gradient, here.damping)
+    if bool(info.any()):
+        return damped_step(here.hessian, here.gradient, torch.zeros_like(here.loss))
     step = -torch.cholesky_solve(here.gradient.unsqueeze(-1), root).squeeze(-1)
     return step, -(step * here.gradient).sum(-1) / 2
 
