@@ -89,6 +89,19 @@ class _Stand:
     hessian: Tensor
     reach: Tensor
 
+    def pick(self, rows: Tensor) -> _Stand:
+        """Some of the starts."""
+        return _Stand(*(each[rows] for each in self._parts))
+
+    def put(self, rows: Tensor, others: _Stand) -> _Stand:
+        """The same with some of the starts elsewhere."""
+        parts = zip(self._parts, others._parts, strict=True)
+        return _Stand(*(each.index_put((rows,), other) for each, other in parts))
+
+    @property
+    def _parts(self) -> tuple[Tensor, ...]:
+        return self.point, self.loss, self.gradient, self.hessian, self.reach
+
 
 class _Search:
     """All rows of a fit.
@@ -174,7 +187,13 @@ class _Search:
                 break
             if number == _PATIENCE:
                 self._look_ahead(here, lost | (here.loss > here.loss.amin(0)))
-            here = self._moved(here, step * moving.unsqueeze(-1), left)
+            asked = moving.flatten(1).any(1) if moving.ndim > 1 else moving
+            step = step * moving.unsqueeze(-1)
+            if bool(asked.all()):
+                here = self._moved(here, step, left)
+            else:
+                moved = self._moved(here.pick(asked), step[asked], left[asked])
+                here = here.put(asked, moved)
             self._record(here)
         return here, step, left
 
