@@ -75,6 +75,20 @@ def test_a_mass_is_right_within_its_error(log_prob, mass, event_shape):
     assert float(found.errors) < 1e-8 * mass
 
 
+@pytest.mark.parametrize("offset", [-600.0, 700.0])
+def test_masses_near_the_end_of_numbers_are_right_within_their_errors(offset):
+    log_prob, mass = PLANES["a banana"]
+    nodes = equal_steps(kldiv.Target(lambda x: log_prob(x) + offset, event_shape=(2,)))
+    (value,), (error,) = nodes.expectations(None, Demand(double(1e-9), 0.0, 10**6))
+    expected = mass * math.exp(offset)
+    assert abs(float(value) - expected) <= float(error) <= 1e-8 * expected
+
+
+def test_a_mass_beyond_all_numbers_is_declined():
+    nodes = equal_steps(kldiv.Target(lambda x: 720 - x.square().sum(-1), event_shape=(2,)))
+    assert nodes.expectations(None, Demand(double(1e-9), 0.0, 10**6)) is None
+
+
 @pytest.mark.parametrize("target", [pytest.param(each, id=name) for name, each in OTHERS.items()])
 def test_what_needs_other_nodes_is_declined(target):
     assert equal_steps(target) is None

@@ -30,10 +30,11 @@ def fresh_estimate(
     dtype, unit, made = objective.target.dtype, objective.divergence.unit, run.estimate
     if made is not None:
         return finished(ends.of(made), unit, dtype).detach()
-    problem = objective.problem(ends.pick(run.theta))
+    theta = ends.pick(run.theta)
 
     @torch.no_grad()
     def estimated() -> Estimate:
+        problem = objective.problem(theta)
         with few_threads(objective.target):
             return finished(estimator.estimate(problem), unit, dtype).detach()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kldiv.solvers.arrays import Numbers, library_of
-from kldiv.solvers.newton_rows import Rows, evaluate
+from kldiv.solvers.newton_rows import Rows, losses
 from kldiv.solvers.normal_charts import NormalChart
 from kldiv.solvers.normal_tables import Tables
 from kldiv.solvers.row_states import State
@@ -33,7 +33,7 @@ def between_nodes(
     Returns:
         Both with shape :math:`(R)`.
     """
-    found = [evaluate(rows, chart, each, state.loc, state.root).loss for each in others]
+    found = [losses(rows, chart, each, state.loc, state.root) for each in others]
     library = library_of(state.loss)
     sums = library.stack([state.loss, *found])
     return sums.mean(0), library.amax(sums, 0) - library.amin(sums, 0)

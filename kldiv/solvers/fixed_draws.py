@@ -51,6 +51,9 @@ _SETTLED = 1e-8  # nats that are left to be gained with the same draws, relative
 class FixedDraws:
     """L-BFGS on draws that are held fixed, then on more of them.
 
+    Normal vectors under a target that turns out to be normal, be it given one of its coordinates,
+    need none.
+
     Arguments:
         first: How many draws to begin with; by default 64, or up to 512 where so many are
             evaluated in hardly more time.

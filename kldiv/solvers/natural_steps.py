@@ -22,6 +22,8 @@ import torch
 from torch import Tensor
 
 from kldiv.numerics import NORMAL_ENTROPY
+from kldiv.solvers.conditional_ends import conditional_end
+from kldiv.solvers.conditional_normals import candidates
 from kldiv.solvers.normal_charts import NormalChart
 from kldiv.solvers.normal_ends import normal_end, real_gradient
 from kldiv.solvers.objective import Objective
@@ -33,6 +35,7 @@ from kldiv.solvers.slopes import log_density_and_slope
 __all__ = ["nearer"]
 
 _STEPS = 3
+_FAR = 100.0  # nats for a standard deviation: from there Newton's method takes many steps
 
 
 def nearer(objective: Objective, theta: Tensor, recorder: Recorder) -> tuple[Tensor, Run | None]:
@@ -47,7 +50,8 @@ def nearer(objective: Objective, theta: Tensor, recorder: Recorder) -> tuple[Ten
         recorder: Where each step is put down.
 
     Returns:
-        The real vectors; and the end of the fit, where the target turned out to be normal.
+        The real vectors; and the end of the fit, where the target turned out to be normal, or
+        normal given one of its coordinates.
     """
     if objective.forward or objective.divergence.name != "kl":
         return theta, None
@@ -55,18 +59,33 @@ def nearer(objective: Objective, theta: Tensor, recorder: Recorder) -> tuple[Ten
     if chart is None or objective.family.fixed or not objective.target.event_shape:
         return theta, None
     with torch.no_grad():
-        return _moved(objective, chart, theta.detach(), recorder)
+        theta = theta.detach()
+        loc, root = chart.members(theta)
+        seen = log_density_and_slope(objective, points_around(loc, root))
+        coordinates = candidates(root, seen[1])
+        if not coordinates or float((seen[1].unsqueeze(-2) @ root).abs().max()) > _FAR:
+            theta, end = _moved(objective, chart, theta, seen, recorder)
+            if not coordinates or end is not None:
+                return theta, end
+        end = conditional_end(objective, chart, theta, coordinates, recorder)
+        return theta if end is None else end.theta, end
 
 
 def _moved(
-    objective: Objective, chart: NormalChart, theta: Tensor, recorder: Recorder
+    objective: Objective,
+    chart: NormalChart,
+    theta: Tensor,
+    seen: tuple[Tensor, Tensor],
+    recorder: Recorder,
 ) -> tuple[Tensor, Run | None]:
     """Where some steps lead, as long as each makes the divergence less at the sigma points."""
     least, best = torch.full(theta.shape[:-1], torch.inf).to(theta), theta
     whole = objective.target.normalized or objective.target.normalize
-    for _ in range(_STEPS):
+    for step in range(_STEPS):
         loc, root = chart.members(theta)
-        log_p, slopes = log_density_and_slope(objective, points_around(loc, root))
+        log_p, slopes = (
+            log_density_and_slope(objective, points_around(loc, root)) if step else seen
+        )
         scales = root.diagonal(dim1=-2, dim2=-1)
         loss = -log_p.mean(0) - scales.log().sum(-1) - chart.size * NORMAL_ENTROPY
         better = loss < least - 1e-9 * (1 + loss.abs())

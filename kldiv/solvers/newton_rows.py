@@ -19,7 +19,15 @@ from torch import Tensor
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.elements import Elements, log_density_at
 from kldiv.numerics import NORMAL_ENTROPY
-from kldiv.solvers.arrays import Numbers, as_single, as_tensor, library_of, taken, where_true
+from kldiv.solvers.arrays import (
+    Numbers,
+    as_array,
+    as_single,
+    as_tensor,
+    library_of,
+    taken,
+    where_true,
+)
 from kldiv.solvers.curvature import damped_step
 from kldiv.solvers.mixture_slopes import MixtureSlopes, mixture_slopes
 from kldiv.solvers.node_levels import breadth
@@ -27,7 +35,7 @@ from kldiv.solvers.normal_charts import NormalChart
 from kldiv.solvers.normal_tables import Tables
 from kldiv.solvers.row_states import Rest, State
 
-__all__ = ["Rows", "approach", "evaluate", "newton"]
+__all__ = ["Rows", "approach", "evaluate", "losses", "newton"]
 
 _LONGEST = 2.0, 1.0  # of a step, in standard deviations and in logarithms of scales
 _NOISE = 45.0  # roundings of 1 + |loss|: what they may raise
@@ -75,14 +83,23 @@ class Rows:
         r"""Log densities at points (K, R, D), and their gradients, not finite where unknown."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            points = x if self.target.event_shape else x.squeeze(-1)
-            log_p = self._log_prob(points)
+            log_p = self._log_prob(x)
             if not log_p.requires_grad:
                 return log_p, torch.full_like(x, torch.nan)
             (slope,) = torch.autograd.grad(log_p.sum(), x)
-        return log_p.detach() - self.log_mass[as_tensor(self.problem)], slope
+        return log_p.detach() - self._log_mass, slope
 
-    def _log_prob(self, points: Tensor) -> Tensor:
+    @torch.no_grad()
+    def logs(self, x: Tensor) -> Tensor:
+        r"""The log densities alone."""
+        return self._log_prob(x) - self._log_mass
+
+    @property
+    def _log_mass(self) -> Tensor:
+        return self.log_mass[as_tensor(self.problem)]
+
+    def _log_prob(self, x: Tensor) -> Tensor:
+        points = x if self.target.event_shape else x.squeeze(-1)
         batch = self.target.batch_shape
         if not batch:
             return self.target.log_prob(points)
@@ -101,12 +118,10 @@ def evaluate(rows: Rows, chart: NormalChart, tables: Tables, loc: Numbers, root:
 def _by_autograd(
     rows: Rows, chart: NormalChart, tables: Tables, loc: Tensor, root: Tensor
 ) -> State:
-    x = loc + (root @ tables.nodes.mT).permute(2, 0, 1)
-    log_p, slope = rows.slopes(x)
+    log_p, slope = rows.slopes(_around(tables, loc, root))
     pull = -(slope.unsqueeze(-2) @ root).squeeze(-2)
     pull = pull.transpose(0, 1).flatten(1)
-    size, count = len(tables.traces), len(loc)
-    entropy = root.diagonal(dim1=-2, dim2=-1).log().sum(-1) + chart.size * NORMAL_ENTROPY
+    size, count, entropy = len(tables.traces), len(loc), _entropy(root)
     average, other = tables.both @ log_p
     return State(
         loc,
@@ -117,6 +132,25 @@ def _by_autograd(
         (pull @ tables.bends.mT).reshape(count, size, size),
         torch.zeros_like(entropy),
     )
+
+
+def losses(rows: Rows, chart: NormalChart, tables: Tables, loc: Numbers, root: Numbers) -> Numbers:
+    """The divergence of rows alone, which takes no gradients."""
+    if rows.formula is not None:
+        return _written_out(rows.formula, chart, tables, loc, root).loss
+    middle, factor = as_tensor(loc), as_tensor(root)
+    found = -_entropy(factor) - tables.weights @ rows.logs(_around(tables, middle, factor))
+    return found if isinstance(loc, Tensor) else as_array(found)
+
+
+def _around(tables: Tables, loc: Tensor, root: Tensor) -> Tensor:
+    """The nodes of rows, with shape (K, R, D)."""
+    return loc + (root @ tables.nodes.mT).permute(2, 0, 1)
+
+
+def _entropy(root: Tensor) -> Tensor:
+    found: Tensor = root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    return found + root.shape[-1] * NORMAL_ENTROPY
 
 
 def _written_out(

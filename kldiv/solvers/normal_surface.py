@@ -20,6 +20,7 @@ References:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import torch
@@ -28,7 +29,9 @@ from torch import Tensor
 
 from kldiv.definitions.triangles import triangle_of, triangular, with_diagonal
 from kldiv.numerics import NORMAL_ENTROPY
+from kldiv.solvers.line_search import State
 from kldiv.solvers.normal_charts import NormalChart
+from kldiv.solvers.run import Seen
 
 __all__ = ["Averages", "NormalSurface"]
 
@@ -109,6 +112,15 @@ class NormalSurface(ABC):
     def real_gradient(self, point: Tensor, gradient: Tensor) -> Tensor:
         """The gradient in the family's real vectors."""
         return self.chart.real_gradient(self.members(point)[1], gradient[..., self._free])
+
+    def told(self, states: Sequence[State]) -> Iterable[Seen]:
+        """Of states the losses, the parameters and the norms of the gradients."""
+        point, loss, gradient = (torch.stack(each) for each in zip(*states, strict=True))
+        norms = torch.linalg.vector_norm(self.real_gradient(point, gradient), dim=-1)
+        parameters = self.parameters(point)
+        for step in range(len(states)):
+            found = {name: values[step] for name, values in parameters.items()}
+            yield loss[step], found, norms[step]
 
     def moved(self, point: Tensor, step: Tensor) -> Tensor:
         """Where steps lead."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import torch
@@ -20,7 +19,7 @@ from kldiv.solvers.normal_charts import NormalChart
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.projections import Projections
 from kldiv.solvers.quadratic import Quadratic
-from kldiv.solvers.run import Recorder, Run, Seen
+from kldiv.solvers.run import Recorder, Run
 
 __all__ = ["search"]
 
@@ -131,21 +130,12 @@ class _Search:
     def record(self) -> None:
         """Takes note of where all rows are."""
         state = self.state if len(self.state[1]) == len(self.home) else self.whole()
-        self.recorder.note(state[1], state, self.seen, at_once=state[0].numel() > _KEPT)
+        self.recorder.note(state[1], state, self.surface.told, at_once=state[0].numel() > _KEPT)
 
     def whole(self) -> State:
         """Where all rows are, those that go on as one again several."""
         point, loss, gradient = (each[self.home] for each in self.state)
         return point, loss, gradient
-
-    def seen(self, states: Sequence[State]) -> Iterable[Seen]:
-        """The losses of states, the parameters and the norms of the gradients."""
-        point, loss, gradient = (torch.stack(each) for each in zip(*states, strict=True))
-        norms = torch.linalg.vector_norm(self.surface.real_gradient(point, gradient), dim=-1)
-        parameters = self.surface.parameters(point)
-        for step in range(len(states)):
-            found = {name: values[step] for name, values in parameters.items()}
-            yield loss[step], found, norms[step]
 
     def end(self) -> Run:
         """Where all rows have ended, and the divergence there."""

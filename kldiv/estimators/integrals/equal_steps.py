@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -97,10 +98,20 @@ class EqualSteps:
 
         ``None`` where the nodes are too few for them.
         """
-        found, sums = self.integrals(self.under(statistics))
-        allowed = demand.allowed(sums.size.unsqueeze(-1)).squeeze(-1)
-        good = found.errors <= torch.maximum(allowed, 2 * found.floors)
-        return (found.values, found.errors) if bool(good.all()) else None
+        if statistics is None:
+            (found, sums), scale = self.mass
+        else:
+            (found, sums), scale = self.integrals(self.under(statistics)), self.logs.new_ones(())
+        values, errors = scale * found.values, scale * found.errors
+        allowed = demand.allowed((scale * sums.size).unsqueeze(-1)).squeeze(-1)
+        good = (errors <= torch.maximum(allowed, 2 * scale * found.floors)) & values.isfinite()
+        return (values, errors) if bool(good.all()) else None
+
+    @cached_property
+    def mass(self) -> tuple[tuple[Integrals, Sums], Tensor]:
+        """The integral of the density in units of its largest value; and that value."""
+        top = self.logs.detach().amax()
+        return self.integrals((self.logs - top).exp().unsqueeze(0)), top.exp()
 
     def under(self, statistics: Statistics | None = None) -> Tensor:
         """The density and its products with statistics at all points, with shape (1 + k, N)."""
@@ -144,9 +155,7 @@ def equal_steps(target: Target) -> EqualSteps | None:
         if filled is None:
             return None
         box, nodes = filled
-        logs = nodes.logs.detach()
-        density = (logs - logs.amax()).exp().unsqueeze(0)
-        found, sums = nodes.integrals(density)
+        found, sums = nodes.mass[0]
         allowed = torch.maximum(_TOLERANCE[size] * found.values, 2 * found.floors)
         if bool(found.errors <= allowed):
             return nodes
