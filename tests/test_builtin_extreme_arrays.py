@@ -62,6 +62,17 @@ def test_the_error_covers_what_the_value_of_weibulls_is_off_the_truth(dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("target", [-3.0, 0.0, 5.0, 60.0])
+def test_an_exponent_that_is_small_beside_its_terms_keeps_its_digits(target, dtype):
+    scale = torch.tensor([0.01, 0.3, 1.9, 2.1, 6.0, 30.0, 100.0]).to(dtype)
+    loc = (target - (1 + scale.double()).lgamma()).to(dtype)
+    found = kldiv.divergence(Gumbel(0.0 * scale, scale), Gumbel(loc, 0.0 * scale + 1))
+    with mpmath.workdps(60):
+        rows = zip(loc.tolist(), scale.tolist(), strict=True)
+        assert_covered(found, [truth(mpmath.mpf(m), mpmath.mpf(r)) for m, r in rows])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_scales_of_all_sizes_are_covered(dtype):
     scale = torch.logspace(-25, 2, 55, dtype=torch.float64).to(dtype)
     found = kldiv.divergence(Gumbel(0.0 * scale, scale), Gumbel(0.0 * scale, 0.0 * scale + 1))

@@ -5,7 +5,7 @@ With :math:`r = b_p / b_q` and :math:`v = (m_q - m_p) / b_q + \log \Gamma(1 + r)
 .. math:: e^v - 1 - v + R(r), \qquad R(r) = \log \Gamma(r) + \gamma (r - 1) \geq 0.
 
 The remainder R is computed by a few steps of the recurrence of :math:`\Gamma` and Stirling's
-series, less the tangent at 1 of what these give; near 1, where that cancels, by its own series
+series, up to 2 less the tangent at 1 of what these give; near 1, where that cancels, by a series
 
 .. math:: R(1 + x) = \sum_{k \geq 2} \frac{\zeta(k)}k (-x)^k.
 """
@@ -25,6 +25,7 @@ from kldiv.builtin.closed_forms.scalar_arrays import excess, log_ratio
 __all__ = ["gumbel", "weibull"]
 
 _EULER = 0.57721566490153286061
+_HALF_LOG_2PI = math.log(2 * math.pi) / 2
 _SERIES = tuple(
     (-1) ** k / k * float(torch.special.zeta(torch.tensor(k, dtype=torch.float64), 1))
     for k in range(2, 16)
@@ -85,12 +86,14 @@ def _remainder(ratio: Array, share: Array, digits: _Digits) -> Array:
     found: Array = np.log(end)
     found *= end - 0.5
     found -= end
+    found += _HALF_LOG_2PI
     found -= np.log(product, out=product)
     np.divide(1, end, out=end)
     found += _stirling(end, digits.stirling)
     height, slope = _at_one(digits)
-    found -= slope * share
-    found -= height
+    far = share > 1
+    found -= np.where(far, -_EULER, slope) * share
+    found -= np.where(far, 0.0, height)
     near = np.flatnonzero(np.abs(share) < digits.near)
     if near.size:
         found.put(near, _by_series(share.take(near), digits.terms))
@@ -113,6 +116,7 @@ def _at_one(digits: _Digits) -> tuple[float, float]:
     """What is computed of the logarithm of the gamma function at 1, and its derivative."""
     end = 1.0 + digits.steps
     height = (end - 0.5) * math.log(end) - end - math.log(math.factorial(digits.steps))
+    height += _HALF_LOG_2PI
     slope = math.log(end) - 0.5 / end - sum(1 / j for j in range(1, digits.steps + 1))
     for n, coefficient in enumerate(digits.stirling):
         height += coefficient / end ** (2 * n + 1)
