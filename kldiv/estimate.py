@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from kldiv.errors import InvalidArgument, NotAvailable
-from kldiv.numerics import total
+from kldiv.numerics import is_finite
 from kldiv.tables import html_table, numbers_text, text_table, with_unit
 
 __all__ = ["Estimate", "Estimates", "finished"]
@@ -62,9 +62,14 @@ class Estimate:
     unit: str = "nats"
 
     @cached_property
+    def finite(self) -> bool:
+        """Whether all values are finite numbers."""
+        return is_finite(self.value)
+
+    @property
     def undefined(self) -> bool:
         """Whether a value is NaN: no estimate is handed out that is."""
-        return math.isnan(total(self.value)) and bool(self.value.isnan().any())
+        return not self.finite and bool(self.value.isnan().any())
 
     def bits(self) -> Tensor:
         r"""The value in bits, :math:`\text{value} / \ln 2`, with shape :math:`(*)`.

@@ -39,7 +39,7 @@ def in_many_digits(p, q):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("gap", GAPS.values(), ids=GAPS)
-@pytest.mark.parametrize("size", [2, 5, 8])
+@pytest.mark.parametrize("size", [2, 5, 128])
 def test_the_error_covers_what_the_value_is_off_the_truth(size, gap, dtype):
     p, q = pair(10, size, gap, dtype)
     assert kl_of_few(p, q) is not None
@@ -82,3 +82,4 @@ def test_logits_gradients_and_other_numbers_of_categories_take_the_ordinary_way(
     assert kl_of_few(Categorical(logits=p.logits), q) is None
     assert kl_of_few(Categorical(p.probs.clone().requires_grad_()), q) is None
     assert kl_of_few(p, r) is None
+    assert kl_of_few(*pair(3, 129, 1.0)) is None

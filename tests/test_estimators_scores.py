@@ -117,7 +117,7 @@ def test_a_score_that_is_nan_at_a_plain_point_is_named():
 def test_q_is_seen_no_farther_than_p_reaches():
     p, q = as_target(Gamma(tensor(2.0), 1.0), "p"), as_target(Normal(tensor(0.0), 1.0), "q")
     seen = within(p, q)
-    assert (seen.support, seen.distribution) == (p.support, q.distribution)
+    assert (seen.support, seen.given) == (p.support, q.given)
     assert q.support is not p.support
 
 

@@ -93,6 +93,8 @@ def broadcast(*shapes: torch.Size | tuple[int, ...]) -> torch.Size:
     Raises:
         RuntimeError: If there is none.
     """
+    if shapes and all(shape == shapes[0] for shape in shapes):
+        return torch.Size(shapes[0])
     ndim = max(map(len, shapes), default=0)
     columns = zip(*((*(1,) * (ndim - len(shape)), *shape) for shape in shapes), strict=True)
     sizes = [{*column} - {1} or {1} for column in columns]

@@ -19,7 +19,7 @@ from torch.distributions import (
     constraints,
 )
 
-from kldiv.definitions.precision import is_late
+from kldiv.definitions.precision import is_large, is_late
 from kldiv.definitions.support import is_whole
 from kldiv.errors import InvalidArgument
 from kldiv.numerics import total
@@ -63,7 +63,7 @@ def may_wait(distribution: Distribution) -> bool:
     kind = type(part)
     checked = bool(part._validate_args) and kind in (Categorical, MultivariateNormal, Normal)
     logits = kind is Categorical and vars(part).get("logits") is vars(part)["_param"]
-    return (checked or logits) and is_late(distribution)
+    return (checked or logits) and is_large(distribution) and is_late(distribution)
 
 
 def _is_allowed(distribution: Distribution, name: str, value: Tensor) -> bool:

@@ -20,15 +20,19 @@ import torch
 from torch import Tensor
 from torch.distributions import (
     Bernoulli,
+    Beta,
     Binomial,
     Categorical,
     Cauchy,
+    Dirichlet,
     Distribution,
     Exponential,
+    Gamma,
     Geometric,
     Gumbel,
     HalfNormal,
     Independent,
+    InverseGamma,
     Laplace,
     LogNormal,
     MultivariateNormal,
@@ -38,12 +42,14 @@ from torch.distributions import (
     Transform,
     Uniform,
     Weibull,
+    constraints,
 )
 from torch.distributions.transforms import _InverseTransform
 
 __all__ = [
     "as_double",
     "as_dtype",
+    "is_large",
     "is_late",
     "nudged",
     "place_of",
@@ -57,13 +63,17 @@ _NESTED = (list, tuple, *_HOLDERS)
 _MAPPED = (Tensor, *_NESTED)
 _IN_BLOCKS = (
     Bernoulli,
+    Beta,
     Binomial,
     Categorical,
     Cauchy,
+    Dirichlet,
     Exponential,
+    Gamma,
     Geometric,
     Gumbel,
     HalfNormal,
+    InverseGamma,
     Laplace,
     LogNormal,
     MultivariateNormal,
@@ -101,14 +111,19 @@ def unchecked_double(distribution: Distribution, dtype: torch.dtype) -> Distribu
 def is_late(distribution: Distribution) -> bool:
     """Whether a copy is best made when it is asked for, as a closed form may do without.
 
-    That are many numbers that are converted for a copy, and not if gradients are to reach them.
+    Not if gradients are to reach it, nor of few numbers that the support depends on.
     """
     part = distribution.base_dist if isinstance(distribution, Independent) else distribution
     if not isinstance(part, _IN_BLOCKS):
         return False
-    tensors = [*_tensors(distribution)]
-    large = any(tensor.numel() >= _LARGE for tensor in tensors)
-    return large and not any(tensor.requires_grad for tensor in tensors)
+    if any(tensor.requires_grad for tensor in _tensors(distribution)):
+        return False
+    return not constraints.is_dependent(type(part).support) or is_large(distribution)
+
+
+def is_large(distribution: Distribution) -> bool:
+    """Whether a distribution holds so many numbers that a pass over them counts."""
+    return any(tensor.numel() >= _LARGE for tensor in _tensors(distribution))
 
 
 def nudged(value: T, size: float) -> T:

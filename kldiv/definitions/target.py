@@ -250,7 +250,7 @@ class DistributionTarget(Target):
             (lambda x: log_density_of(self.distribution)(x)) if late else log_density_of(seen),
             event_shape=distribution.event_shape,
             support=support,
-            sample=(lambda shape: self.distribution.sample(shape)) if late else sampler_of(seen),
+            sample=lambda shape: sampler_of(self.distribution)(shape),
         )
         self.cuts = getattr(seen, "cuts", ())
 

@@ -7,10 +7,8 @@ the error is what the value moves.
 
 from __future__ import annotations
 
-import math
-
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 
@@ -26,7 +24,6 @@ from kldiv.definitions.precision import nudged
 from kldiv.errors import NotAvailable
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem
-from kldiv.numerics import total
 from kldiv.rulebook import Rulebook
 
 __all__ = ["Exact", "prepare"]
@@ -112,15 +109,15 @@ class Exact:
         )
 
     def _estimate(self, problem: Problem, value: Tensor, error: Tensor) -> Estimate:
-        reason = ""
-        if not math.isfinite(total(value)):
-            infinite = value.isinf()
-            reason = problem.why_infinite if infinite.any() else ""
-            error = torch.where(infinite, 0.0, error)
         shape = problem.batch_shape
         if value.shape != shape or error.shape != shape:
             value, error = value.expand(shape), error.expand(shape)
-        return Estimate(value, error, self.name, reason=reason)
+        found = Estimate(value, error, self.name)
+        if found.finite:
+            return found
+        infinite = value.isinf()
+        reason = problem.why_infinite if infinite.any() else ""
+        return replace(found, error=torch.where(infinite, 0.0, error), reason=reason)
 
     def _covering(
         self, divergence: Divergence, p: Distribution, q: Distribution

@@ -31,6 +31,14 @@ from torch.distributions import (
     Wishart,
 )
 
+from kldiv.builtin.closed_forms.gamma_arrays import (
+    GammaForm,
+    beta,
+    dirichlet,
+    gamma,
+    rounding_of_beta,
+    rounding_of_dirichlet,
+)
 from kldiv.builtin.closed_forms.natural import ROUNDING, LogNormaliserRule
 from kldiv.builtin.closed_forms.scalar_arrays import ArrayForm, geometric, half_normal, poisson
 from kldiv.builtin.divergences.kl import KL
@@ -231,13 +239,28 @@ FAMILIES = {
 _RULES = {name: LogNormaliserRule(form) for name, form in FAMILIES.items()}
 
 _OF_ARRAYS = tuple(
-    ArrayForm(KL, kind, kind, _RULES[name].function, ROUNDING, names=(given,), formula=formula)
+    ArrayForm(KL, kind, kind, _RULES[name].function, ROUNDING, names=given, formula=formula)
     for name, kind, given, formula in (
-        ("poisson", Poisson, "rate", poisson),
-        ("geometric", Geometric, "probs", geometric),
-        ("half normal", HalfNormal, "scale", half_normal),
+        ("poisson", Poisson, ("rate",), poisson),
+        ("geometric", Geometric, ("probs",), geometric),
+        ("half normal", HalfNormal, ("scale",), half_normal),
+    )
+)
+_OF_GAMMAS = tuple(
+    GammaForm(
+        *(KL, kind, kind, _RULES[name].function, ROUNDING),
+        names=given,
+        formula=formula,
+        cancels=cancels,
+        shapes=tuple(each for each in given if each != "rate"),
+    )
+    for name, kind, given, formula, cancels in (
+        ("gamma", Gamma, ("concentration", "rate"), gamma, None),
+        ("inverse_gamma", InverseGamma, ("concentration", "rate"), gamma, None),
+        ("beta", Beta, ("concentration1", "concentration0"), beta, rounding_of_beta),
+        ("dirichlet", Dirichlet, ("concentration",), dirichlet, rounding_of_dirichlet),
     )
 )
 
-CLOSED_FORMS = (*_OF_ARRAYS, *_RULES.values())
+CLOSED_FORMS = (*_OF_ARRAYS, *_OF_GAMMAS, *_RULES.values())
 """The closed forms between members of each."""

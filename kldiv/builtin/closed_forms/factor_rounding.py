@@ -14,23 +14,27 @@ __all__ = ["condition", "factor_rounding"]
 _SMALL = 100.0  # a bound of a condition number that needs not be sharper
 
 
-def factor_rounding(factor: Tensor) -> Tensor:
+def factor_rounding(factor: Tensor, bound: Tensor | None = None) -> Tensor:
     r"""The relative rounding of a Cholesky factor, by Skeel's condition number, squared.
+
+    Arguments:
+        factor: With shape :math:`(*, D, D)`.
+        bound: A bound of that number with shape :math:`(*)`, where it is known.
 
     References:
         Accuracy and Stability of Numerical Algorithms (Higham, 2002), theorem 10.8,
         doi:10.1137/1.9780898718027.
     """
     size, eps = factor.shape[-1], torch.finfo(factor.dtype).eps
-    return 4 * size * eps * condition(factor).square()
+    return 4 * size * eps * condition(factor, bound).square()
 
 
-def condition(factor: Tensor) -> Tensor:
+def condition(factor: Tensor, bound: Tensor | None = None) -> Tensor:
     r"""The largest entry of :math:`|L^{-1}| |L| \mathbf 1`, with shape :math:`(*)`.
 
     Or a bound that costs less, where it is small.
     """
-    found = comparison_of_factors(factor)
+    found = comparison_of_factors(factor) if bound is None else bound
     if found is None:
         found = comparison_condition(factor)
     coarse = ~(found < _SMALL)

@@ -41,6 +41,7 @@ from kldiv.builtin.closed_forms.gaussian_direct import (
     fisher_gaussian_gaussian,
     largest_log_ratio,
 )
+from kldiv.builtin.closed_forms.normal_covariances import kl_of_covariances
 from kldiv.builtin.closed_forms.normal_scalars import kl_of_scalars
 from kldiv.builtin.closed_forms.normal_vectors import (
     is_by_factor,
@@ -238,6 +239,9 @@ def _kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor
     given = [is_by_factor(each) for each in (p, q)]
     if all(given):
         return kl_of_vectors(p, q)
+    found = kl_of_covariances(p, q)
+    if found is not None:
+        return found
     p, q = as_double(p), as_double(q)
     found = kl_of_vectors(p, q)
     if found is None:

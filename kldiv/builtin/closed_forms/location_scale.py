@@ -24,15 +24,14 @@ from torch.distributions import (
 )
 
 from kldiv.blocks import Array
+from kldiv.builtin.closed_forms.extreme_arrays import gumbel, weibull
 from kldiv.builtin.closed_forms.scalar_arrays import (
     ArrayForm,
     cauchy,
     exponential,
-    gumbel,
     laplace,
     pareto,
     uniform,
-    weibull,
 )
 from kldiv.builtin.divergences.kl import KL
 from kldiv.closed_form import ClosedForm

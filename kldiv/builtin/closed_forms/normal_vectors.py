@@ -38,12 +38,20 @@ from kldiv.builtin.closed_forms.normal_matrices import write_divergences
 from kldiv.builtin.closed_forms.normal_scalars import remainder
 from kldiv.definitions.numbers import broadcast
 
-__all__ = ["comparison_of_factors", "is_by_factor", "kl_of_vectors"]
+__all__ = [
+    "NEAR",
+    "Work",
+    "blocks_of_pairs",
+    "comparison_of_factors",
+    "is_by_factor",
+    "kl_of_vectors",
+]
 
 _MOST = 12  # dimensions, above which a library's triangular solve is faster
 _NUMBERS = 8 * BLOCK  # in the matrices of a block
 _ALIKE = 1e-13  # the largest error of rounding that is taken for that of all pairs
-_NEAR = 0.05  # nats for each dimension, below which the terms of both signs lose digits
+NEAR = 0.05
+"""Nats for each dimension, below which the terms of both signs lose digits."""
 _REMAINDER = 1e-14  # the relative error of half a square and a remainder of one scale
 _SMALL = 1e-20  # the least factor of a product of so few that cannot underflow
 
@@ -82,11 +90,11 @@ def kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor,
 def _write_divergences(sides: list[Array], value: Array, error: Array, eps: float) -> None:
     """Writes those of all pairs as differences, and anew those of the close ones."""
     size = sides[0].shape[-1]
-    for start, work in _in_blocks(size, len(value)):
+    for start, work in blocks_of_pairs(size, len(value)):
         pairs = slice(start, start + work.pairs)
         work.write_apart([each[pairs] for each in sides], value[pairs], error[pairs], eps)
-    near = np.flatnonzero(value < _NEAR * size)
-    for start, work in _in_blocks(size, len(near)):
+    near = np.flatnonzero(value < NEAR * size)
+    for start, work in blocks_of_pairs(size, len(near)):
         some = near[start : start + work.pairs]
         value[some], error[some] = work.close([each.take(some, axis=0) for each in sides], eps)
 
@@ -109,7 +117,7 @@ def comparison_of_factors(factor: Tensor) -> Tensor | None:
     matrices = arrays[0].reshape(-1, size, size)
     found = np.empty(len(matrices))
     with np.errstate(all="ignore"):
-        for start, work in _in_blocks(size, len(matrices)):
+        for start, work in blocks_of_pairs(size, len(matrices)):
             pairs = slice(start, start + work.pairs)
             found[pairs] = work.comparison(matrices[pairs])
         if not np.isfinite(found.sum()):
@@ -123,12 +131,12 @@ def is_by_factor(normal: MultivariateNormal) -> bool:
     return "scale_tril" in held and not held.keys() & {"covariance_matrix", "precision_matrix"}
 
 
-def _in_blocks(size: int, count: int) -> Iterator[tuple[int, _Work]]:
+def blocks_of_pairs(size: int, count: int) -> Iterator[tuple[int, Work]]:
     """Where each block of pairs begins, and memory for it; the last two may overlap."""
     if not count:
         return
     most = min(BLOCK, _NUMBERS // (size * (size + 1)))
-    work = _Work(size, math.ceil(count / math.ceil(count / most)))
+    work = Work(size, math.ceil(count / math.ceil(count / most)))
     for start in range(0, count, work.pairs):
         yield min(start, count - work.pairs), work
 
@@ -143,7 +151,7 @@ class _Step(NamedTuple):
     bounds: tuple[Tensor, Tensor]
 
 
-class _Work:
+class Work:
     """The memory that a block of pairs is worked on in: rows of numbers, one for each pair.
 
     Entries above the diagonal stay 0.
@@ -185,7 +193,7 @@ class _Work:
         np.copyto(value, self._difference(), casting="same_kind")
         growth = self._growth_of_all(max(_ALIKE, eps / 8))
         if eps and isinstance(growth, float):  # no root is more than so many times its value
-            growth *= 1 + 1 / math.sqrt(_NEAR * self.size)
+            growth *= 1 + 1 / math.sqrt(NEAR * self.size)
             np.multiply(value, value.dtype.type(eps + growth), out=error)
         else:
             np.sqrt(value, out=error)

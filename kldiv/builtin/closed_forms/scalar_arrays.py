@@ -19,13 +19,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from kldiv.blocks import BLOCK, Array, arrays_of
+from kldiv.blocks import Array, arrays_of
 from kldiv.builtin.closed_forms.normal_scalars import remainder
 from kldiv.closed_form import ArrayRule, ClosedForm
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.log_probability import was_given_probs
 from kldiv.definitions.numbers import broadcast
-from kldiv.numerics import log_gamma_remainder
 
 __all__ = [
     "ArrayForm",
@@ -33,20 +32,19 @@ __all__ = [
     "bernoulli_of_logits",
     "binomial",
     "cauchy",
+    "excess",
     "exponential",
     "geometric",
-    "gumbel",
     "half_normal",
     "kl_of_arrays",
     "laplace",
+    "log_ratio",
     "pareto",
     "poisson",
     "uniform",
-    "weibull",
 ]
 
-_STEP = BLOCK // 2  # numbers of a block, of which a formula holds some ten
-_EULER = 0.57721566490153286061
+_STEP = 14 << 10  # numbers of one side in a block: in arrays too small to be given back when freed
 _CLOSE = 0.5  # to 1, where the logarithm of a ratio would lose digits
 _NEAR = 2e-4  # the excess of an exponential within 0.02 of 1, where the series has these terms
 _NEAR_IN_SINGLE = 1e-11  # as far as single precision needs a series
@@ -61,10 +59,12 @@ class ArrayForm(ClosedForm, ArrayRule):
         names: The parameters that the formula takes, first those of p, then those of q.
         formula: The divergence from arrays of one length in float64, and whether the digits of
             single precision suffice; NaN where it has no number.
+        cancels: The error of what cancels in the formula, from the same arrays, if anything does.
     """
 
     names: tuple[str, ...]
     formula: Callable[..., Array]
+    cancels: Callable[..., Array] | None = None
 
     def of_arrays(
         self, p: Distribution, q: Distribution, divergence: Divergence
@@ -75,11 +75,16 @@ class ArrayForm(ClosedForm, ArrayRule):
         if "probs" in self.names and not (was_given_probs(p) and was_given_probs(q)):
             return None
         sides = [getattr(side, name) for side in (p, q) for name in self.names]
-        return kl_of_arrays(self.formula, sides, self.rounding or 0.0)
+        rounding = self.rounding or 0.0
+        return kl_of_arrays(self.formula, sides, rounding, p.event_shape, self.cancels)
 
 
 def kl_of_arrays(
-    formula: Callable[..., Array], parameters: Sequence[Tensor], rounding: float
+    formula: Callable[..., Array],
+    parameters: Sequence[Tensor],
+    rounding: float,
+    event: tuple[int, ...] = (),
+    cancels: Callable[..., Array] | None = None,
 ) -> tuple[Tensor, Tensor] | None:
     """The divergences in the precision of the parameters, and their errors.
 
@@ -87,6 +92,8 @@ def kl_of_arrays(
         formula: From parameters in float64 to divergences.
         parameters: Those of p, then those of q.
         rounding: The relative error of the formula.
+        event: The last dimensions of the parameters, over which the formula sums.
+        cancels: The error of what cancels in the formula.
 
     Returns:
         Both with the shape that the parameters broadcast to, in float64 where their precision
@@ -96,35 +103,47 @@ def kl_of_arrays(
     if arrays is None:
         return None
     shape = broadcast(parameters[0].shape, parameters[-1].shape)
-    columns = [np.broadcast_to(each, shape).reshape(-1) for each in arrays]
-    found = _in_blocks(formula, columns, columns[0].dtype)
+    columns = [
+        (each if each.shape == shape else np.broadcast_to(each, shape)).reshape(-1, *event)
+        for each in arrays
+    ]
+    found = _in_blocks(formula, cancels, columns, columns[0].dtype)
     if found is None and columns[0].dtype != np.float64:
-        found = _in_blocks(formula, columns, np.dtype(np.float64))
+        found = _in_blocks(formula, cancels, columns, np.dtype(np.float64))
     if found is None:
         return None
     value, error = found
     eps = float(np.finfo(value.dtype).eps)
-    np.multiply(value, value.dtype.type(rounding if eps < rounding else rounding + eps), out=error)
-    return torch.from_numpy(value).reshape(shape), torch.from_numpy(error).reshape(shape)
+    relative = value.dtype.type(rounding if eps < rounding else rounding + eps)
+    if cancels is None:
+        np.multiply(value, relative, out=error)
+    else:
+        error += relative * value
+    batch = shape[: len(shape) - len(event)]
+    return torch.from_numpy(value).reshape(batch), torch.from_numpy(error).reshape(batch)
 
 
 def _in_blocks(
-    formula: Callable[..., Array], columns: Sequence[Array], dtype: np.dtype[Any]
+    formula: Callable[..., Array],
+    cancels: Callable[..., Array] | None,
+    columns: Sequence[Array],
+    dtype: np.dtype[Any],
 ) -> tuple[Array, Array] | None:
-    """The divergences in a precision, and memory for their errors: one piece, as that costs less.
+    """The divergences in a precision, and the errors of what cancels, or memory for errors.
 
-    ``None`` where the precision has no number for one of them.
+    Both in one piece, as that costs less. ``None`` where the precision has no number for one.
     """
     value, error = np.empty((2, len(columns[0])), dtype)
     single = dtype == np.float32
+    step = max(1, 2 * _STEP * len(value) // sum(each.size for each in columns))
     with np.errstate(all="ignore"):
-        for start in range(0, len(value), _STEP):
-            block = (each[start : start + _STEP] for each in columns)
-            found = formula(
-                *(each.astype(np.float64, copy=False) for each in block), single=single
-            )
-            if not _holds(value[start : start + _STEP], found):
+        for start in range(0, len(value), step):
+            some = slice(start, start + step)
+            block = [each[some].astype(np.float64, copy=False) for each in columns]
+            if not _holds(value[some], formula(*block, single=single)):
                 return None
+            if cancels is not None:
+                error[some] = cancels(*block)
     return value, error
 
 
@@ -206,7 +225,7 @@ def laplace(loc: Array, scale: Array, other: Array, unit: Array, *, single: bool
     shift /= scale
     np.negative(shift, out=shift)
     found: Array = _of_ratio(scale, unit, single=single)
-    found += scale / unit * _excess(shift, single=single)
+    found += scale / unit * excess(shift, single=single)
     return found
 
 
@@ -240,27 +259,8 @@ def uniform(low: Array, high: Array, other_low: Array, other_high: Array, **_: b
     return found
 
 
-def gumbel(loc: Array, scale: Array, other: Array, unit: Array, *, single: bool = False) -> Array:
-    """An excess of an exponential, and a remainder of the gamma function."""
-    return _of_extremes((other - loc) / unit, scale, unit, single=single)
-
-
-def weibull(
-    scale: Array, power: Array, other: Array, other_power: Array, *, single: bool = False
-) -> Array:
-    """That of minus the logarithms."""
-    shift = other_power * _log_ratio(scale, other)
-    return _of_extremes(shift, other_power, power, single=single)
-
-
-def _of_extremes(shift: Array, scale: Array, unit: Array, *, single: bool) -> Array:
-    excess, ratio = (torch.from_numpy(each) for each in ((scale - unit) / unit, scale / unit))
-    rest: Array = log_gamma_remainder(excess, ratio).numpy()
-    whole = shift + _log_ratio(scale, unit) + rest - _EULER * excess.numpy()
-    return _excess(whole, single=single) + rest
-
-
-def _log_ratio(own: Array, other: Array) -> Array:
+def log_ratio(own: Array, other: Array) -> Array:
+    """The logarithm of a ratio, also of one near 1."""
     share = own - other
     share /= other
     low = np.flatnonzero(share < -_CLOSE)
@@ -269,11 +269,7 @@ def _log_ratio(own: Array, other: Array) -> Array:
     return found
 
 
-def _of_ratio(own: Array, other: Array, *, single: bool) -> Array:
-    return remainder(own, other, np.empty_like(own), single=single)
-
-
-def _excess(x: Array, *, single: bool) -> Array:
+def excess(x: Array, *, single: bool) -> Array:
     r""":math:`e^x - 1 - x` to full relative precision."""
     found: Array = np.expm1(x)
     found -= x
@@ -287,3 +283,7 @@ def _excess(x: Array, *, single: bool) -> Array:
         series *= close
         found.put(near, series)
     return found
+
+
+def _of_ratio(own: Array, other: Array, *, single: bool) -> Array:
+    return remainder(own, other, np.empty_like(own), single=single)
