@@ -73,7 +73,7 @@ class KeptRule:
         rule = self.rule
         if rule is None or not isinstance(divergence, Summed):
             return None
-        if (shared := self._shared) is not None and isinstance(divergence, IntegralDivergence):
+        if (shared := self._shared) is not None:
             loss, doubts, _ = shared.serves(divergence, q, self.best, forward=self.forward)
             known = loss.detach()[doubts <= NEARLY]
             self.best = min([self.best, *known.flatten().tolist()])
@@ -83,12 +83,15 @@ class KeptRule:
         loss, good = rule.divergence(divergence, q, forward=self.forward)
         return loss if bool(good.all()) or rule.serves_anyway(q.batch_shape) else None
 
-    def lay(self, problem: Problem, estimator: Quadrature | Sum, *, fine: bool) -> Rule:
+    def lay(
+        self, problem: Problem, estimator: Quadrature | Sum, unit: float = 1.0, *, fine: bool
+    ) -> Rule:
         """Another rule, which is kept.
 
         Arguments:
             problem: The divergence between the target and members.
             estimator: What lays adaptive rules.
+            unit: What counts as 1 of the divergence.
             fine: Whether the members are where they are to stay.
         """
         with torch.no_grad():
@@ -96,7 +99,7 @@ class KeptRule:
                 self._lattices = _lattice_rules(problem, estimator, forward=self.forward)
             self._new = False
             lattices = self._lattices
-            shared = lattices and lattices.cheapest(problem, self.best, fine=fine)
+            shared = lattices and lattices.cheapest(problem, self.best, unit, fine=fine)
         self.rule = shared or rule_for(problem, estimator, forward=self.forward)
         return self.rule
 
@@ -108,7 +111,7 @@ class KeptRule:
             problem: The divergence between the target and members.
         """
         rule, divergence = self._shared, problem.divergence
-        if rule is None or not isinstance(divergence, IntegralDivergence):
+        if rule is None or not isinstance(divergence, Summed):
             return None
         member = problem.q if self.forward else problem.p
         _, *doubts = rule.judged(divergence, member, forward=self.forward)
@@ -119,7 +122,7 @@ class KeptRule:
     def is_fine(self, problem: Problem) -> bool:
         """Whether it is good enough for the best of members that are to stay."""
         rule, divergence = self._shared, problem.divergence
-        if rule is None or not isinstance(divergence, IntegralDivergence):
+        if rule is None or not isinstance(divergence, Summed):
             return True
         member = problem.q if self.forward else problem.p
         _, doubts, count = rule.serves(divergence, member, self.best, forward=self.forward)

@@ -264,7 +264,7 @@ class Objective:
         problem = self._problem(q)
         estimator = self.choice.of(problem)
         if isinstance(estimator, Quadrature | Sum) and self.kept.serves(problem):
-            rule = self.kept.lay(problem, estimator, fine=False)
+            rule = self.kept.lay(problem, estimator, self.unit, fine=False)
             self.evaluations += len(rule.points)
             return rule.first(problem, estimator, forward=self.forward)
         if isinstance(estimator, MonteCarlo):
