@@ -95,13 +95,29 @@ class KeptRule:
             fine: Whether the members are where they are to stay.
         """
         with torch.no_grad():
-            if self._new and problem.p.event_shape.numel() == _PLANE:
-                self._lattices = _lattice_rules(problem, estimator, forward=self.forward)
-            self._new = False
-            lattices = self._lattices
+            lattices = self._known_lattices(problem, estimator)
             shared = lattices and lattices.cheapest(problem, self.best, unit, fine=fine)
         self.rule = shared or rule_for(problem, estimator, forward=self.forward)
         return self.rule
+
+    def follows(self, problem: Problem, estimator: Quadrature | Sum) -> bool:
+        """Whether lattices are laid anew where members have moved."""
+        found = self._known_lattices(problem, estimator)
+        return found is not None and found.ground.members
+
+    def beside(self) -> KeptRule:
+        """What is to keep a rule for other members of the same problem."""
+        lattices = self._lattices and self._lattices.anew()
+        return KeptRule(self.forward, _lattices=lattices, _new=self._new)
+
+    @torch.no_grad()
+    def _known_lattices(
+        self, problem: Problem, estimator: Quadrature | Sum
+    ) -> LatticeRules | None:
+        if self._new and problem.p.event_shape.numel() == _PLANE:
+            self._lattices = _lattice_rules(problem, estimator, forward=self.forward)
+        self._new = False
+        return self._lattices
 
     @torch.no_grad()
     def resolved(self, problem: Problem) -> Tensor | None:

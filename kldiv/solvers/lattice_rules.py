@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,8 +20,9 @@ from kldiv.estimators.integrals.search import correlation_factor
 from kldiv.estimators.integrands import densities
 from kldiv.lazy import deferred
 from kldiv.solvers.lattices import Lattice, lattices
+from kldiv.solvers.node_levels import finest_scale
 from kldiv.solvers.rules import NEARLY
-from kldiv.solvers.shared_rule import Ground, SharedRule, ground_for
+from kldiv.solvers.shared_rule import NARROW, Ground, SharedRule, ground_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,10 @@ class LatticeRules:
     _laid: list[SharedRule] = field(default_factory=list)
     _more: Iterator[Lattice] | None = None
 
+    def anew(self) -> LatticeRules:
+        """The same with no lattice laid."""
+        return replace(self, _laid=[], _more=None)
+
     def cheapest(
         self, problem: Problem, best: float, unit: float = 1.0, *, fine: bool
     ) -> SharedRule | None:
@@ -84,10 +89,20 @@ class LatticeRules:
         if self._more is None or self.ground.members:
             self._laid, self._more = [], self._lattices(problem)
         yield from self._laid
+        least = self._least_step(problem)
         for nodes in self._more:
+            if bool(nodes.step > least):
+                continue
             rule = self._rule(nodes, unit)
             self._laid.append(rule)
             yield rule
+
+    def _least_step(self, problem: Problem) -> Tensor:
+        """Beyond this the nodes that are laid for members would miss one of them."""
+        if not self.ground.members:
+            return torch.full_like(self.log_mass, torch.inf)
+        member = problem.q if self.forward else problem.p
+        return finest_scale(landmarks(member)).amin() / NARROW
 
     def _rule(self, nodes: Lattice, unit: float) -> SharedRule:
         rule = SharedRule(

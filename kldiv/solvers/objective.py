@@ -81,6 +81,21 @@ class Objective:
         found.unit = self.unit
         return found
 
+    def beside(self) -> Objective:
+        """The same objective with nodes of its own."""
+        found = self.of(self.target)
+        found.choice, found.kept = self.choice, self.kept.beside()
+        return found
+
+    def nodes_move(self, theta: Tensor) -> bool:
+        """Whether nodes in the plane are laid anew where members have moved."""
+        if not self.family.batched or self.target.event_shape.numel() != 2 or not self.on_nodes:
+            return False
+        problem = self.problem(theta)
+        estimator = self.choice.of(problem)
+        serves = isinstance(estimator, Quadrature) and self.kept.serves(problem)
+        return serves and self.kept.follows(problem, estimator)
+
     @cached_property
     def member(self) -> Distribution:
         """The members that the family has at first, one for each problem: others are alike."""

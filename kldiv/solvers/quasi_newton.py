@@ -95,7 +95,8 @@ class QuasiNewton:
                     break
         left, signs = blocks.ends(last) if blocks.split else (None, None)
         run = Run(*last, recorder.steps, recorder.stopped, decrement=left, signature=signs)
-        return run if blocks.split or recorder.stopped else at_kinks(objective, run)
+        whole = not blocks.split or blocks.by_start
+        return at_kinks(objective, run) if whole and not recorder.stopped else run
 
     def _states(self, objective: Objective, starts: Tensor) -> Iterator[State]:
         """The starts, then every step of the descent and of its Newton finish."""

@@ -27,13 +27,15 @@ from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.solvers.node_levels import finest_scale
 from kldiv.solvers.rules import GAP, MASS, Rule, Summed
 
-__all__ = ["Ground", "SharedRule", "ground_for"]
+__all__ = ["NARROW", "Ground", "SharedRule", "ground_for"]
+
+NARROW = 0.4
+"""Steps: a normal so narrow may be missed."""
 
 _BESIDE = 20.0  # times what is at the rim may lie beyond it
 _DOMINATED = 0.05, 0.25  # worse than the best, and relative to it: it need not be well known;
 _UNSEEN, _ROUGHER = 1e3, 10.0  # so many times as much may not be seen, or be seen roughly
-_NARROW = 0.4  # steps: a normal so narrow may be missed,
-_HIDDEN = 1e4  # which is too rough except for a start that is dominated
+_HIDDEN = 1e4  # of a narrow member, too rough except for a start that is dominated
 _SLIGHT = 1e-12
 
 
@@ -79,7 +81,7 @@ class SharedRule(Rule):
         A member may have a part so narrow that no node meets it.
         """
         loss, unseen, gaps = super().judged(divergence, member, forward=forward)
-        hidden = _HIDDEN * (finest_scale(landmarks(member)) < _NARROW * self.step)
+        hidden = _HIDDEN * (finest_scale(landmarks(member)) < NARROW * self.step)
         return loss, torch.maximum(unseen, hidden), gaps
 
     def serves(
