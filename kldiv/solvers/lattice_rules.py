@@ -27,13 +27,20 @@ from kldiv.solvers.shared_rule import NARROW, Ground, SharedRule, ground_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kldiv.solvers.rounded_kinks import Jump
+
 __all__ = ["LatticeRules", "lattice_rules"]
 
+_jumps_of: Callable[[object], tuple[Jump, ...] | None] = deferred(
+    "kldiv.solvers.rounded_kinks:jumps_of"
+)
+_rounded: Callable[..., SharedRule] = deferred("kldiv.solvers.rounded_kinks:rounded")
 _with_scores: Callable[..., SharedRule] = deferred("kldiv.solvers.shared_scores:with_scores")
 
 _ENOUGH = 5.0  # times too rough: a lattice that will serve for some way
 _BETTER = 3.0  # times less rough: what one of the next few lattices must be
 _IDLE = 3
+_MOST = 1 << 15, 1 << 16  # nodes, the latter for integrands with kinks
 
 
 @dataclass
@@ -47,6 +54,7 @@ class LatticeRules:
         ground: What the nodes lie under.
         forward: Whether the target is the first side.
         scores: Whether the divergence is one of scores.
+        jumps: Where its integrands have kinks.
     """
 
     target: Target
@@ -55,6 +63,7 @@ class LatticeRules:
     ground: Ground
     forward: bool
     scores: bool
+    jumps: tuple[Jump, ...]
     _laid: list[SharedRule] = field(default_factory=list)
     _more: Iterator[Lattice] | None = None
 
@@ -118,6 +127,8 @@ class LatticeRules:
             step=nodes.step,
             unit=unit,
         )
+        if self.jumps:
+            return _rounded(rule, self.target, self.jumps, nodes.basis)
         return _with_scores(rule, self.target) if self.scores else rule
 
     def _lattices(self, problem: Problem) -> Iterator[Lattice]:
@@ -125,7 +136,7 @@ class LatticeRules:
         member = problem.q if self.forward else problem.p
         places: Sequence[Landmark] = landmarks(self.target) if self.ground.target else ()
         if not self.ground.members:
-            return lattices(self._log_p, places, factor)
+            return lattices(self._log_p, places, factor, _MOST[bool(self.jumps)])
         batch = member.batch_shape
 
         def logs(x: Tensor) -> Tensor:
@@ -133,7 +144,7 @@ class LatticeRules:
             log_q = member.log_prob(at).double().reshape(len(x), -1)
             return torch.cat([self._log_p(x), log_q], -1) if self.ground.target else log_q
 
-        return lattices(logs, [*places, *landmarks(member)], factor)
+        return lattices(logs, [*places, *landmarks(member)], factor, _MOST[bool(self.jumps)])
 
     def _log_p(self, x: Tensor) -> Tensor:
         """With shape (N, 1)."""
@@ -150,13 +161,13 @@ def lattice_rules(
         return None
     if not isinstance(divergence, IntegralDivergence | ScoreDivergence):
         return None
-    kinks: tuple[float, ...] = getattr(divergence, "kinks", ())
-    if kinks or not (is_whole(target.support) and is_whole(member.support)):
+    jumps = _jumps_of(divergence) if getattr(divergence, "kinks", ()) else ()
+    if jumps is None or not (is_whole(target.support) and is_whole(member.support)):
         return None
     if any(each.sharp for each in (*landmarks(target), *landmarks(member))):
         return None
     sides = densities(problem, estimator.mass)
     mass = estimator.mass(target)[0] if sides.measures else None
     log_mass = sides.log_mass_p if forward else sides.log_mass_q
-    ground, scores = ground_for(divergence, forward=forward), isinstance(divergence, ScoreDivergence)
-    return LatticeRules(target, mass, log_mass, ground, forward, scores)
+    scores, ground = isinstance(divergence, ScoreDivergence), ground_for(divergence, forward=forward)
+    return LatticeRules(target, mass, log_mass, ground, forward, scores, jumps)
