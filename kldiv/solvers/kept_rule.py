@@ -135,6 +135,20 @@ class KeptRule:
         return torch.maximum(*doubts) <= torch.where(count, NEARLY, 1.0)
 
     @torch.no_grad()
+    def blur(self, problem: Problem) -> Tensor:
+        """What divergences may be wrong by where a rule that serves all rounds kinks off.
+
+        Arguments:
+            problem: The divergence between the target and members.
+        """
+        rule, divergence = self._shared, problem.divergence
+        member = problem.q if self.forward else problem.p
+        if rule is None or not isinstance(divergence, Summed):
+            return torch.full(member.batch_shape, torch.inf, dtype=torch.float64)
+        loss, *doubts = rule.judged(divergence, member, forward=self.forward)
+        return rule.blur * torch.maximum(*doubts) * (1 + loss.abs())
+
+    @torch.no_grad()
     def is_fine(self, problem: Problem) -> bool:
         """Whether it is good enough for the best of members that are to stay."""
         rule, divergence = self._shared, problem.divergence

@@ -46,6 +46,8 @@ def at_kinks(objective: Objective, run: Run) -> Run:
         run: Where the starts ended.
     """
     run = _without_plateaus(objective, run)
+    if objective.kept.shared and has_kinks(objective):
+        return _with_blur(objective, run)
     if run.theta.ndim > 2 or run.theta.shape[-1] > _PARAMETERS or objective.sampled:
         return run
     ends = endpoints(objective, run)
@@ -81,6 +83,23 @@ def _without_plateaus(objective: Objective, run: Run) -> Run:
     return replace(run, decrement=left, signature=signs)
 
 
+def _with_blur(objective: Objective, run: Run) -> Run:
+    """The run with what may be left to be gained where nodes round kinks off.
+
+    Each value may be wrong by some amount, so that an optimum may be lower by twice as much. At
+    the best end an estimate of its own must agree.
+    """
+    blur = objective.kept.blur(objective.problem(run.theta)) / objective.unit
+    ends = endpoints(objective, replace(run, excess=2 * blur))
+    if bool(ends.settled.any()):
+        best = ends.best
+        found = objective.estimate(run.theta[best])
+        apart = (found.value.detach() / objective.unit - run.loss[best]).abs()
+        blur = blur.clone()
+        blur[best] = torch.maximum(blur[best], apart + found.error / objective.unit)
+    return replace(run, excess=2 * blur)
+
+
 @torch.no_grad()
 def rises(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:
     r"""Whether an objective is higher all around by more than its error, or 0 already.
@@ -93,8 +112,10 @@ def rises(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:
     least = objective.resolution * (1 + loss.abs())
     looks = RADII[0] * ways(theta)
     offsets = (1 + theta.abs()) * looks.reshape(len(looks), *(1,) * (theta.ndim - 1), -1)
-    error = _error(objective, theta, loss)
-    higher = objective(theta + offsets) > loss + torch.maximum(NOTICED * least, error)
+    shared = objective.kept.shared  # then what it is wrong by hardly differs so near
+    noticed = NOTICED * least * (RADII[0] if shared else 1.0)
+    error = torch.zeros_like(loss) if shared else _error(objective, theta, loss)
+    higher = objective(theta + offsets) > loss + torch.maximum(noticed, error)
     found: Tensor = higher.all(0) | (loss.abs() <= least)
     return found
 

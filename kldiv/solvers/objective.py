@@ -194,8 +194,9 @@ class Objective:
         """The relative error of the objective: what a fit may still have to gain unseen."""
         if self.sampled or isinstance(self.choice.made, Samples):
             return 1e-7
-        plane = isinstance(self.choice.made, Quadrature) and self.target.event_shape.numel() == 2
-        return 1e-7 if plane else 5e-11
+        if not isinstance(self.choice.made, Quadrature) or self.target.event_shape.numel() != 2:
+            return 5e-11
+        return 1e-5 if getattr(self.divergence, "kinks", ()) else 1e-7
 
     def __call__(self, theta: Tensor) -> Tensor:
         r"""The divergence at real vectors :math:`(S, *, P)`, with shape :math:`(S, *)`."""
@@ -204,6 +205,9 @@ class Objective:
         if not self.family.batched and theta.shape[:-1].numel() != 1:
             rows = theta.reshape(-1, theta.shape[-1])
             return torch.stack([self(row) for row in rows]).reshape(theta.shape[:-1])
+        parts = self.kept.parts(theta)
+        if len(parts) > 1:
+            return torch.cat([self._at(part) for part in parts]) / self.unit
         return self._at(theta) / self.unit
 
     def value_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:

@@ -150,9 +150,9 @@ class QuasiNewton:
 
 def _progress(objective: Objective) -> float:
     """A fall that counts as progress, relative to 1 + |loss|."""
-    if has_kinks(objective):
-        return _ZIGZAG * objective.resolution
-    return _PROGRESS * objective.resolution if objective.kept.shared else _ROUNDING
+    if objective.kept.shared:
+        return _PROGRESS * objective.resolution
+    return _ZIGZAG * objective.resolution if has_kinks(objective) else _ROUNDING
 
 
 def _fresh(objective: Objective, theta: Tensor, moving: Tensor) -> Tensor:

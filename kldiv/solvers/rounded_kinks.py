@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import torch
 
@@ -40,8 +41,9 @@ Jump = tuple[float, float]
 """The logarithm of a ratio u of densities, and by how much the slope of f jumps there."""
 
 BLUR = 1e-5
-"""What rounding off may change, relative to 1 + the divergence."""
+"""By how much two orders of rounding off may differ, relative to 1 + the divergence."""
 
+_SURELY = 3.0  # times what two orders differ by, the better one is wrong by less
 _WIDTH = 0.9  # steps
 _ORDERS = 4, 3
 _FAR = 9.0  # widths: beyond, nothing is added
@@ -61,6 +63,7 @@ class RoundedRule(SharedScoreRule):
 
     jumps: tuple[Jump, ...]
     basis: Tensor
+    blur: ClassVar[float] = _SURELY * BLUR
 
     def judged(
         self, divergence: IntegralDivergence, member: Target, *, forward: bool

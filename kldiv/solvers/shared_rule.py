@@ -72,6 +72,8 @@ class SharedRule(Rule):
     unit: float = 1.0
     shared: ClassVar[bool] = True
     by_rows: ClassVar[bool] = True
+    blur: ClassVar[float] = 0.0
+    """What it may be wrong by where it is as rough as it may be, beyond what else it may be."""
 
     def judged(
         self, divergence: Summed, member: Target, *, forward: bool
