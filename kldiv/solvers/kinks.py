@@ -17,6 +17,7 @@ from torch import Tensor
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.solvers.endpoints import endpoints
+from kldiv.solvers.groups import first_of
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
 from kldiv.solvers.touching_planes import NOTICED, RADII, Place, lowest_near, ways
@@ -77,7 +78,7 @@ def _without_plateaus(objective: Objective, run: Run) -> Run:
     ends = endpoints(objective, run)
     left, signs = ends.decrement, ends.signature
     if has_kinks(objective) and bool(ends.settled.any()):
-        flat = ends.settled & ~rises(objective, run.theta, run.loss)
+        flat = ends.settled & ~_each_rises(objective, run.theta, run.loss)
         left = torch.where(flat, torch.inf, left)
         signs = torch.where(flat.unsqueeze(-1), 0, signs)
     return replace(run, decrement=left, signature=signs)
@@ -98,6 +99,15 @@ def _with_blur(objective: Objective, run: Run) -> Run:
         blur = blur.clone()
         blur[best] = torch.maximum(blur[best], apart + found.error / objective.unit)
     return replace(run, excess=2 * blur)
+
+
+def _each_rises(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:
+    """The same as below, once of ends that are equal."""
+    if theta.ndim > 2:
+        return rises(objective, theta, loss)
+    _, home = torch.unique(theta, dim=0, return_inverse=True)
+    rows = first_of(home)
+    return rises(objective, theta[rows], loss[rows])[home]
 
 
 @torch.no_grad()

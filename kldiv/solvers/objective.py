@@ -219,6 +219,14 @@ class Objective:
         if self._projected is not None:
             return self._projected.at_real_vectors(theta)
         self.gradients += 1
+        if self.kept.by_rows and theta.ndim == 2 and len(theta) > 1:
+            rows, home = torch.unique(theta, dim=0, return_inverse=True)
+            if len(rows) < len(theta):
+                value, gradient = self._in_parts(rows)
+                return value[home], gradient[home]
+        return self._in_parts(theta)
+
+    def _in_parts(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         for _ in range(_AGAIN):  # differences between parts want one rule for all
             rule = self.kept.rule
             found = [self._differentiated(part) for part in self.kept.parts(theta)]
