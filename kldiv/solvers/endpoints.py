@@ -37,8 +37,8 @@ class Endpoints:
             of them where parameters are many.
         resolution: What the objective can tell apart, relative to :math:`1 + |\text{loss}|`.
         proven: Whether theory says that they are minima.
-        excess: How many nats they may be above the optimum because draws are few, with shape
-            :math:`(S, *)`.
+        excess: How many nats they may be above the optimum because draws or nodes are few, with
+            shape :math:`(S, *)`.
         kink: What may be left to be gained at ends that are minima at kinks, with shape
             :math:`(S, *)`, NaN elsewhere.
         unit: What counts as 1 of the objective: see :mod:`kldiv.solvers.unit`.

@@ -58,6 +58,11 @@ class KeptRule:
         return self._shared is not None
 
     @property
+    def blurs(self) -> bool:
+        """Whether it rounds kinks off."""
+        return self._shared is not None and self._shared.blur > 0
+
+    @property
     def _shared(self) -> SharedRule | None:
         found = self.rule if self.rule is not None and self.rule.shared else None
         return cast("SharedRule | None", found)

@@ -47,8 +47,9 @@ def at_kinks(objective: Objective, run: Run) -> Run:
         run: Where the starts ended.
     """
     run = _without_plateaus(objective, run)
-    if objective.kept.shared and has_kinks(objective):
-        return _with_blur(objective, run)
+    if objective.kept.blurs:
+        blur = objective.kept.blur(objective.problem(run.theta)) / objective.unit
+        return replace(run, excess=2 * blur)  # each of two ends may be wrong by as much
     if run.theta.ndim > 2 or run.theta.shape[-1] > _PARAMETERS or objective.sampled:
         return run
     ends = endpoints(objective, run)
@@ -82,23 +83,6 @@ def _without_plateaus(objective: Objective, run: Run) -> Run:
         left = torch.where(flat, torch.inf, left)
         signs = torch.where(flat.unsqueeze(-1), 0, signs)
     return replace(run, decrement=left, signature=signs)
-
-
-def _with_blur(objective: Objective, run: Run) -> Run:
-    """The run with what may be left to be gained where nodes round kinks off.
-
-    Each value may be wrong by some amount, so that an optimum may be lower by twice as much. At
-    the best end an estimate of its own must agree.
-    """
-    blur = objective.kept.blur(objective.problem(run.theta)) / objective.unit
-    ends = endpoints(objective, replace(run, excess=2 * blur))
-    if bool(ends.settled.any()):
-        best = ends.best
-        found = objective.estimate(run.theta[best])
-        apart = (found.value.detach() / objective.unit - run.loss[best]).abs()
-        blur = blur.clone()
-        blur[best] = torch.maximum(blur[best], apart + found.error / objective.unit)
-    return replace(run, excess=2 * blur)
 
 
 def _each_rises(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:

@@ -169,5 +169,8 @@ def lattice_rules(
     sides = densities(problem, estimator.mass)
     mass = estimator.mass(target)[0] if sides.measures else None
     log_mass = sides.log_mass_p if forward else sides.log_mass_q
-    scores, ground = isinstance(divergence, ScoreDivergence), ground_for(divergence, forward=forward)
+    scores = isinstance(divergence, ScoreDivergence)
+    ground = ground_for(divergence, forward=forward)
+    if jumps and ground.members:
+        return None
     return LatticeRules(target, mass, log_mass, ground, forward, scores, jumps)

@@ -74,12 +74,11 @@ def lattices(
     """
     found = _trimmed(_Box.about(places, factor), logs)
     if found is not None:
-        yield from chain(*zip(*(_ever_finer(side, *found, logs, most) for side in _SIDES), strict=False))
+        ways = (_ever_finer(side, *found, logs, most) for side in _SIDES)
+        yield from chain(*zip(*ways, strict=False))
 
 
-def _ever_finer(
-    side: int, box: _Box, top: Tensor, logs: Logs, most: int
-) -> Iterator[Lattice]:
+def _ever_finer(side: int, box: _Box, top: Tensor, logs: Logs, most: int) -> Iterator[Lattice]:
     """The lattices of half the steps each, while they are not too many nodes."""
     mask = torch.ones(side, side, dtype=torch.bool, device=top.device)
     for _ in range(_HALVINGS + 1):

@@ -14,6 +14,7 @@ import torch
 
 from torch import Tensor
 
+from kldiv.estimators import Quadrature
 from kldiv.estimators.integrals.elements import Elements, picked_target
 from kldiv.solvers.endpoints import looked_at
 from kldiv.solvers.objective import Objective
@@ -43,8 +44,9 @@ class ProblemBlocks:
     @staticmethod
     def of(objective: Objective, starts: Tensor) -> ProblemBlocks:
         r"""As many problems to a part as the cache holds, with starts :math:`(S, *, P)`."""
-        if len(starts) > 1 and objective.nodes_move(starts):
-            return ProblemBlocks(objective, [objective.beside() for _ in starts], by_start=True)
+        if len(starts) > 1 and _nodes_move(objective, starts):
+            parts = [_beside(objective) for _ in starts]
+            return ProblemBlocks(objective, parts, by_start=True)
         batch, size = objective.target.batch_shape, max(1, _ROWS // len(starts))
         if batch.numel() <= size or not _splits(objective, starts):
             return ProblemBlocks(objective, [objective])
@@ -80,8 +82,8 @@ class ProblemBlocks:
         r"""The Newton decrements :math:`(S, *)` and signatures :math:`(S, *, P)` at ends."""
         theta, _, gradient = state
         pieces = zip(self.parts, self._cut(theta), self._cut(gradient), strict=True)
-        left, signs = zip(*(looked_at(*piece) for piece in pieces), strict=True)
-        left, signs = (torch.cat(each, self._axis) for each in (left, signs))
+        found = [looked_at(*piece) for piece in pieces]
+        left, signs = (torch.cat(each, self._axis) for each in zip(*found, strict=True))
         return left.reshape(theta.shape[:-1]), signs.reshape(theta.shape)
 
     @property
@@ -91,7 +93,7 @@ class ProblemBlocks:
     def _cut(self, theta: Tensor) -> Sequence[Tensor]:
         """Real vectors (S, *, P) by parts."""
         if self.by_start:
-            return theta.split(1)
+            return torch.split(theta, 1)
         sizes = [part.target.batch_shape.numel() for part in self.parts]
         return torch.split(theta.flatten(1, -2), sizes, 1)
 
@@ -117,3 +119,22 @@ def _splits(objective: Objective, starts: Tensor) -> bool:
     if not objective.on_nodes or not objective.family.batched:
         return False
     return objective.family.at(starts[(0,) * (starts.ndim - 1)]).batch_shape == ()
+
+
+def _nodes_move(objective: Objective, starts: Tensor) -> bool:
+    """Whether nodes in the plane are laid anew where members have moved."""
+    plane = objective.target.event_shape.numel() == 2 and not objective.target.batch_shape
+    if not plane or not objective.family.batched:
+        return False
+    problem = objective.problem(starts)
+    estimator = objective.choice.of(problem)
+    if not isinstance(estimator, Quadrature) or not objective.on_nodes:
+        return False
+    return objective.kept.serves(problem) and objective.kept.follows(problem, estimator)
+
+
+def _beside(objective: Objective) -> Objective:
+    """The same objective with nodes of its own."""
+    found = objective.of(objective.target)
+    found.choice, found.kept = objective.choice, objective.kept.beside()
+    return found

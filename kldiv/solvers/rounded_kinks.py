@@ -29,9 +29,10 @@ import torch
 
 from torch import Tensor
 
-from kldiv.definitions.divergence import FDivergence, IntegralDivergence
+from kldiv.definitions.divergence import FDivergence
 from kldiv.definitions.target import Target
 from kldiv.estimators.scores import score_of
+from kldiv.solvers.rules import Summed
 from kldiv.solvers.shared_rule import SharedRule
 from kldiv.solvers.shared_scores import SharedScoreRule
 
@@ -66,7 +67,7 @@ class RoundedRule(SharedScoreRule):
     blur: ClassVar[float] = _SURELY * BLUR
 
     def judged(
-        self, divergence: IntegralDivergence, member: Target, *, forward: bool
+        self, divergence: Summed, member: Target, *, forward: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         r"""The divergence, and how many times too rough the rule is for it, of shape :math:`(*)`.
 

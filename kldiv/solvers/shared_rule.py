@@ -5,9 +5,9 @@ Where the target p is 0, the integrand of most divergences is a multiple of the 
 
 .. math:: \int g(p, q)\,dx = c + \int \bigl(g(p, q) - c\,q\bigr)\,dx,
 
-and the last integrand is 0 where p is: its nodes are laid under p, once, wherever q moves. Likewise
-nodes under the members alone will do where the integrand is a multiple of p wherever q is 0. Else
-they are laid under both.
+and the last integrand is 0 where p is: its nodes are laid under p, once, wherever q moves.
+Likewise nodes under the members alone will do where the integrand is a multiple of p wherever q is
+0. Else they are laid under both.
 """
 
 from __future__ import annotations
