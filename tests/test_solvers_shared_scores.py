@@ -3,17 +3,25 @@
 import pytest
 import torch
 
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+
 import kldiv
 
 from kldiv.solvers.shared_scores import SharedScoreRule
 from tests.objectives import objective_of
 
 F64 = torch.float64
+MIXTURE = MixtureSameFamily(
+    Categorical(torch.tensor([0.4, 0.6], dtype=F64)),
+    MultivariateNormal(
+        torch.tensor([[-1.0, 0.0], [1.0, 0.5]], dtype=F64), torch.eye(2, dtype=F64).expand(2, 2, 2)
+    ),
+)
 THETA = torch.tensor([[0.1, 1.0, 0.2, 0.3], [0.6, -0.5, 0.4, 0.6]], dtype=F64)
 
 
 @pytest.mark.parametrize("forward", [True, False])
-@pytest.mark.parametrize("target", ["banana", "ring"])
+@pytest.mark.parametrize("target", ["banana", MIXTURE])
 def test_the_sum_is_the_divergence_and_so_is_its_slope(target, forward):
     objective = objective_of(target, "diagonal_normal", "fisher", forward=forward)
     objective(THETA)
