@@ -13,6 +13,7 @@ from kldiv.estimators import Problem
 from kldiv.resolving import as_divergence, as_target
 from kldiv.solvers.lattice_rules import lattice_rules
 from kldiv.solvers.rounded_kinks import jumps_of
+from tests.objectives import objective_of
 
 F64 = torch.float64
 
@@ -108,3 +109,16 @@ def test_a_fit_of_the_total_variation_in_the_plane_is_a_minimum_on_a_dense_grid(
         for way in torch.cat([torch.eye(4), -torch.eye(4)]).double():
             beside = distance(loc + step * way[:2], scale * (step * way[2:]).exp())
             assert beside > here - unseen
+
+
+def test_where_the_ratio_has_a_saddle_at_the_kink_gradients_do_not_jump():
+    """The density of a diagonal normal meets that of a correlated one in two lines there."""
+    objective = objective_of("correlated_normal", "diagonal_normal", "total_variation")
+    theta = torch.tensor([[0.0, 0.0, -0.28485, -0.28485]], dtype=F64)
+    step = 1e-4 * torch.tensor([0.0, 0.0, 1.0, 0.0], dtype=F64)
+    rows = torch.cat([theta - step, theta, theta + step])
+    objective(rows)
+    assert objective.kept.blurs
+    _, gradient = objective.value_and_gradient(rows)
+    before, after = gradient.diff(dim=0)
+    assert torch.allclose(before, after, rtol=0.2, atol=1e-6)

@@ -45,7 +45,7 @@ BLUR = 1e-5
 """By how much two orders of rounding off may differ, relative to 1 + the divergence."""
 
 _SURELY = 3.0  # times what two orders differ by, the better one is wrong by less
-_WIDTH = 0.9  # steps
+_WIDTH, _BENT = 0.9, 0.5  # steps
 _ORDERS = 4, 3
 _FAR = 9.0  # widths: beyond, nothing is added
 _SMALL = 1e-5
@@ -90,8 +90,8 @@ class RoundedRule(SharedScoreRule):
         """What rounds off the kinks, in two orders."""
         with torch.no_grad():
             points = self.points.expand(-1, *member.batch_shape, *self.event_shape)
-            slope = score_of(member, points)[1] - self.score
-            width = _WIDTH * torch.linalg.vector_norm(slope @ self.basis, dim=-1)
+            slope = (score_of(member, points)[1] - self.score) @ self.basis
+            width = self._width(slope.square().sum(-1))
         first, second = (self.log_p, log_q) if forward else (log_q, self.log_p)
         found = [torch.zeros_like(log_q) for _ in _ORDERS]
         for level, jump in self.jumps:
@@ -106,6 +106,17 @@ class RoundedRule(SharedScoreRule):
                 for total, part in zip(found, parts, strict=True)
             ]
         return found[0], found[1]
+
+
+    def _width(self, rise: Tensor) -> Tensor:
+        """How far kinks are rounded off in the log ratio, given the square of its rise a step.
+
+        Where it does not rise, as at a saddle, it bends: about by what it rises in the mean, over
+        the number of steps that the target is wide.
+        """
+        mass = self.log_p.exp() * self.weights
+        bend = 4 * math.pi * _BENT**2 * mass.square().sum(0) * (rise * mass).sum(0)
+        return _WIDTH * (rise + bend).sqrt()
 
 
 def rounded(
