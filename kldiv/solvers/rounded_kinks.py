@@ -11,7 +11,7 @@ integrands have. With :math:`r = \log(p / q) - \log u_0` and a length s, so that
 
 which turns :math:`y_+` into its convolution with a kernel whose first :math:`2n - 1` moments
 vanish. The sum is smooth, so that equal steps serve again, and the addition integrates to nothing
-but for the order :math:`2n` in the length of a step. What two orders differ by tells how much.
+but for the order :math:`2n` in the length of a step. What orders differ by tells how much.
 
 References:
     Regularization Techniques for Numerical Approximation of PDEs with Singularities (Tornberg and
@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -42,11 +43,12 @@ Jump = tuple[float, float]
 """The logarithm of a ratio u of densities, and by how much the slope of f jumps there."""
 
 BLUR = 1e-5
-"""By how much two orders of rounding off may differ, relative to 1 + the divergence."""
+"""By how much orders of rounding off may differ, relative to 1 + the divergence."""
 
-_SURELY = 3.0  # times what two orders differ by, the better one is wrong by less
+_SURELY = 5.0  # times what orders differ by, the best of them is wrong by less
 _WIDTH, _BENT = 0.9, 0.5  # steps
-_ORDERS = 4, 3
+_ORDERS = 4, 3, 2
+_LOWER = 0.3  # of what the lower two differ by: what the upper two may seem to by chance
 _FAR = 9.0  # widths: beyond, nothing is added
 _SMALL = 1e-5
 _BESIDE = (1e-3, 2e-3)  # of a kink: where slopes are taken
@@ -77,17 +79,20 @@ class RoundedRule(SharedScoreRule):
         if extra > 0:
             return self._widened(extra).judged(divergence, member, forward=forward)
         values, log_q = SharedRule._values(self, divergence, member, forward=forward)
-        fine, rough = self._added(member, log_q, forward=forward)
-        values = (values[0] + fine,)
+        added = self._added(member, log_q, forward=forward)
+        values = (values[0] + added[0],)
         integrals = self._integrals(values)
         with torch.no_grad():
             unseen, gaps = self._doubts(values, integrals, log_q)
-            apart = ((fine - rough) * self.weights).sum(0).abs()
+            upper, lower = (
+                ((one - other) * self.weights).sum(0).abs() for one, other in pairwise(added)
+            )
+            apart = torch.maximum(upper, _LOWER * lower)
             gaps = torch.maximum(gaps, apart / (BLUR * (1 + integrals[0].abs())))
         return self._combined(divergence, integrals, forward=forward), unseen, gaps
 
-    def _added(self, member: Target, log_q: Tensor, *, forward: bool) -> tuple[Tensor, Tensor]:
-        """What rounds off the kinks, in two orders."""
+    def _added(self, member: Target, log_q: Tensor, *, forward: bool) -> list[Tensor]:
+        """What rounds off the kinks, in several orders."""
         with torch.no_grad():
             points = self.points.expand(-1, *member.batch_shape, *self.event_shape)
             slope = (score_of(member, points)[1] - self.score) @ self.basis
@@ -105,8 +110,7 @@ class RoundedRule(SharedScoreRule):
                 total + torch.where(near, size * width * part, 0.0)
                 for total, part in zip(found, parts, strict=True)
             ]
-        return found[0], found[1]
-
+        return found
 
     def _width(self, rise: Tensor) -> Tensor:
         """How far kinks are rounded off in the log ratio, given the square of its rise a step.
