@@ -13,7 +13,7 @@ import torch
 from torch import Generator
 
 from kldiv.certificate import certify
-from kldiv.certificate.fresh_estimate import fresh_estimate
+from kldiv.certificate.fresh_estimate import confirmed, fresh_estimate
 from kldiv.definitions.chunked_target import ChunkedTarget
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.precision import as_dtype
@@ -253,11 +253,12 @@ def _result(
             f"the fit of {objective.family!r} ran away: its parameters are {theta.tolist()}"
         )
     objective.family.load(theta)
-    target = objective.target
+    target, member = objective.target, objective.family.at(theta)
     with torch.no_grad():
-        member = objective.family.at(theta)
         if is_too_narrow(member, target):
             raise NotAvailable(why_none_is_nearest(objective.family, target))
+        estimate = fresh_estimate(objective, estimator, run, ends)
+        ends = confirmed(objective, ends, estimate)
         found = distinct(objective, ends)
     settled = ends.pick(ends.settled)
     converged = (bool(run.settled) or bool(settled.all())) and not run.stopped
@@ -270,7 +271,7 @@ def _result(
         parameters={
             name: as_dtype(each, target.dtype) for name, each in found.parameters_of(best).items()
         },
-        divergence=fresh_estimate(objective, estimator, run, ends),
+        divergence=estimate,
         converged=converged,
         verdict=verdict_on(objective, solver, run, ends, optima, converged=converged),
         optima=optima[0] if single else found,

@@ -135,7 +135,8 @@ class Fit:
             asked for, where they make sense. ``gradient_norm``; ``newton_decrement``, an estimate
             of :math:`\sqrt{2\,(\text{value} - \text{minimum})}`; ``signature``, the signs of the
             Hessian's eigenvalues; ``gap``, how many nats a start ended lower in a place that is no
-            minimum; ``excess``, how many nats it may be above the optimum because draws are few.
+            minimum; ``excess``, how many nats it may be above the optimum because draws or
+            nodes are few.
             ``natural_gradient_norm``, the gradient in units of the Fisher information;
             ``pareto_k`` and ``effective_sample_size`` of 2000 draws of q as a proposal for p;
             ``covariance``, that of the free parameters, in their order, fitted to data.

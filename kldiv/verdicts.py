@@ -14,7 +14,6 @@ from kldiv.tables import with_unit
 
 __all__ = ["verdict_on"]
 
-_MORE = "solver=kldiv.FixedDraws(most=...)"
 _LOWER = 1e-6  # relative to 1 + the divergence: by what another end is lower
 
 
@@ -51,8 +50,7 @@ def verdict_on(
             "still be moving."
         )
     if not converged:
-        more = "estimator=kldiv.Samples(points=...)" if sample_of(objective) else _MORE
-        return _why_not_converged(run, ends, steps, objective.divergence.unit, more)
+        return _why_not_converged(objective, run, ends, steps)
     return _how_converged(objective, solver, run, ends, optima)
 
 
@@ -76,19 +74,21 @@ def _how_converged(
         )
     steps = run.steps[-1].index
     found = f"{_which(len(optima[0]))} reached from {count}, in {steps} step{'s' * (steps != 1)}"
-    return f"Converged: {found}{_besides(run, ends, objective.divergence.unit)}."
+    return f"Converged: {found}{_besides(objective, run, ends)}."
 
 
 def _which(number: int) -> str:
     return "the only local minimum" if number == 1 else f"the best of {number} local minima"
 
 
-def _besides(run: Run, ends: Endpoints, unit: str) -> str:
+def _besides(objective: Objective, run: Run, ends: Endpoints) -> str:
     """What else is known of an end that is a minimum."""
+    unit = objective.divergence.unit
     if run.because:
         return f"; {run.because}"
     gap, least = float(ends.gap.max()), float(ends.loss.abs().min())
-    if ends.excess is None and gap > _LOWER * (ends.unit + least):
+    told = ends.excess is None or objective.on_nodes
+    if told and gap > _LOWER * (ends.unit + least) + _unseen(ends):
         lower = with_unit(f"{gap:.2g}", unit)
         return f"; another start ended {lower} lower, at a place that is no certified minimum"
     if run.endless:
@@ -103,21 +103,42 @@ def _besides(run: Run, ends: Endpoints, unit: str) -> str:
         )
     if ends.excess is None:
         return ""
-    left = f"{float(ends.pick(ends.excess).max()):.1g}"
-    return f"; more draws would gain no more than about {with_unit(left, unit)}"
+    left = with_unit(f"{_unseen(ends):.1g}", unit)
+    if objective.on_nodes:
+        return f"; on finer nodes no more than about {left} would be gained"
+    return f"; more draws would gain no more than about {left}"
 
 
-def _why_not_converged(run: Run, ends: Endpoints, steps: int, unit: str, more: str) -> str:
+def _more(objective: Objective) -> str:
+    """What has more draws."""
+    sampled = sample_of(objective) is not None
+    return (
+        f"{'estimator=kldiv.Samples(points' if sampled else 'solver=kldiv.FixedDraws(most'}=...)"
+    )
+
+
+def _unseen(ends: Endpoints) -> float:
+    """How much the best may be above the optimum because draws are few, or nodes."""
+    return 0.0 if ends.excess is None else float(ends.pick(ends.excess).max())
+
+
+def _why_not_converged(objective: Objective, run: Run, ends: Endpoints, steps: int) -> str:
+    unit = objective.divergence.unit
     if bool(ends.pick(ends.loss).isposinf().any()):
         return (
             f"Not converged: after {steps} steps other draws fall where the target is 0, so that "
             "the divergence is infinite; try the other direction or another family."
         )
-    unseen = 0.0 if ends.excess is None else float(ends.pick(ends.excess).max())
+    unseen = _unseen(ends)
+    if unseen > EXCESS * ends.unit and objective.on_nodes:
+        return (
+            "Not converged: the most nodes that are allowed leave about "
+            f"{with_unit(f'{unseen:.2g}', unit)} still to be gained."
+        )
     if unseen > EXCESS * ends.unit:
         return (
             "Not converged: with the most that are allowed, other draws or nodes would gain about "
-            f"{with_unit(f'{unseen:.2g}', unit)}; give {more} more."
+            f"{with_unit(f'{unseen:.2g}', unit)}; give {_more(objective)} more."
         )
     if run.endless:
         names = " and ".join(run.endless)

@@ -19,7 +19,6 @@ CASES = (
     ("bimodal", "normal", (1.5, 1.2)),
     ("student_t(df=3)", "normal", (0.2, 0.1)),
     (Gamma(torch.tensor(5.0, dtype=F64), 1.0), "lognormal", (1.6, -0.5)),
-    ("banana", "diagonal_normal", (0.1, 1.0, 0.2, 0.3)),
 )
 
 

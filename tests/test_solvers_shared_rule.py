@@ -12,7 +12,7 @@ from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators import Problem
 from kldiv.resolving import as_divergence, as_target
 from kldiv.solvers.lattice_rules import lattice_rules
-from kldiv.solvers.shared_rule import multiples
+from kldiv.solvers.shared_rule import ground_for
 
 F64 = torch.float64
 
@@ -35,18 +35,24 @@ def rule_for(q, divergence="kl", *, forward=True):
 
 
 @pytest.mark.parametrize(
-    ("divergence", "forward", "expected"),
+    ("divergence", "forward", "target", "members"),
     [
-        ("kl", True, (1.0,)),
-        ("kl", False, None),
-        ("jensen_shannon", False, "any"),
-        ("squared_l2", True, None),
-        ("chi2", False, None),
+        ("kl", True, True, False),
+        ("kl", False, False, True),
+        ("jensen_shannon", False, True, False),
+        ("squared_l2", True, True, True),
+        ("jeffreys", True, True, True),
+        ("chi2", False, False, True),
+        ("fisher", True, True, False),
+        ("fisher", False, False, True),
     ],
 )
-def test_only_integrands_that_vanish_with_the_target_have_multiples(divergence, forward, expected):
-    found = multiples(as_divergence(divergence), forward=forward)
-    assert found == expected or (expected == "any" and found is not None)
+def test_nodes_lie_where_integrands_are_no_multiple_of_a_density(
+    divergence, forward, target, members
+):
+    ground = ground_for(as_divergence(divergence), forward=forward)
+    assert (ground.target, ground.members) == (target, members)
+    assert not (target and members and any(ground.multiples))
 
 
 @pytest.mark.parametrize("divergence", ["kl", "jensen_shannon", "hellinger", "alpha(alpha=0.5)"])
@@ -77,14 +83,43 @@ def test_members_too_narrow_for_the_nodes_are_not_served():
     assert not good.any()
 
 
-def test_where_the_tails_are_too_heavy_or_the_integrand_is_not_local_there_is_none():
+@pytest.mark.parametrize(
+    ("divergence", "forward"),
+    [("kl", False), ("chi2", False), ("squared_l2", True), ("jeffreys", True), ("cosine", False)],
+)
+def test_nodes_under_the_members_serve_their_neighbours_but_not_others(divergence, forward):
+    rule = rule_for(members(0.8), divergence, forward=forward)
+    near = members(0.85)
+    value, good = rule.divergence(
+        as_divergence(divergence), DistributionTarget(near), forward=forward
+    )
+    assert good.all()
+    sides = (target(), near) if forward else (near, target())
+    exact = kldiv.divergence(*sides, divergence).value
+    assert torch.allclose(value, exact, rtol=1e-6, atol=1e-7)
+    far = DistributionTarget(Independent(Normal(torch.full((2, 2), 30.0, dtype=F64), 1.0), 1))
+    assert not rule.divergence(as_divergence(divergence), far, forward=forward)[1].any()
+
+
+def test_where_the_tails_are_too_heavy_there_is_none():
     heavy = torch.distributions.StudentT(torch.full((2,), 2.0, dtype=F64))
     sides = as_target(Independent(heavy, 1), "p"), as_target(members(1.5), "q")
     problem = Problem(as_divergence("kl"), *sides)
     laid = lattice_rules(problem, Quadrature(), forward=True)
     assert laid.cheapest(problem, torch.inf, fine=True) is None
-    assert rule_for(members(1.5), "kl", forward=False) is None
-    assert rule_for(members(1.5), "total_variation") is None
+
+
+def test_a_unit_says_what_is_small():
+    """The same problem in other units of x has the same nodes, though its values are others."""
+    counts = []
+    for scale in (1.0, 1e-3):
+        covariance = scale**2 * torch.tensor([[1.0, 0.5], [0.5, 2.0]], dtype=F64)
+        p = MultivariateNormal(torch.zeros(2, dtype=F64), covariance)
+        q = Independent(Normal(torch.full((1, 2), 0.5 * scale, dtype=F64), 1.3 * scale), 1)
+        problem = Problem(as_divergence("squared_l2"), as_target(p, "p"), as_target(q, "q"))
+        laid = lattice_rules(problem, Quadrature(), forward=True)
+        counts.append(len(laid.cheapest(problem, torch.inf, scale**-2, fine=True).points))
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kldiv.errors import NotAvailable
 
-__all__ = ["value_and_gradient"]
+__all__ = ["of_each", "value_and_gradient"]
 
 
 def value_and_gradient(
@@ -38,3 +38,19 @@ def value_and_gradient(
         total = torch.where(finite, value, 0.0).sum()
         (gradient,) = torch.autograd.grad(total + 0 * variable.sum(), variable)
     return value.detach(), torch.where(finite.unsqueeze(-1), gradient, 0.0)
+
+
+def of_each(
+    function: Callable[[Tensor], tuple[Tensor, Tensor]], theta: Tensor
+) -> tuple[Tensor, Tensor]:
+    r"""A value and a gradient for each start, computed once for those that are equal.
+
+    Arguments:
+        function: What computes both at real vectors :math:`(S, *, P)`.
+        theta: The real vectors.
+    """
+    rows, home = torch.unique(theta, dim=0, return_inverse=True)
+    if len(rows) == len(theta):
+        return function(theta)
+    value, gradient = function(rows)
+    return value[home], gradient[home]

@@ -19,7 +19,7 @@ from kldiv.solvers.lanczos import decrement_of_many, signature_of_many
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
 
-__all__ = ["EXCESS", "Endpoints", "endpoints"]
+__all__ = ["EXCESS", "Endpoints", "endpoints", "looked_at"]
 
 EXCESS = 1e-3  # nats that draws, or the rounding of a large constant, may leave to be gained
 _MANY = 64  # parameters: beyond, a few products with the Hessian must do
@@ -37,8 +37,8 @@ class Endpoints:
             of them where parameters are many.
         resolution: What the objective can tell apart, relative to :math:`1 + |\text{loss}|`.
         proven: Whether theory says that they are minima.
-        excess: How many nats they may be above the optimum because draws are few, with shape
-            :math:`(S, *)`.
+        excess: How many nats they may be above the optimum because draws or nodes are few, with
+            shape :math:`(S, *)`.
         kink: What may be left to be gained at ends that are minima at kinks, with shape
             :math:`(S, *)`, NaN elsewhere.
         unit: What counts as 1 of the objective: see :mod:`kldiv.solvers.unit`.
@@ -141,16 +141,25 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
         left, excess = torch.full_like(run.loss, math.inf), None
         signs = torch.zeros_like(run.theta, dtype=torch.int32)
     else:
-        left, signs = _looked_at(objective, run)
+        left, signs = looked_at(objective, run.theta, run.gradient)
     found = run.theta, run.loss, left, signs, objective.resolution
     exact = objective.target.normalized and not objective.sampled and excess is None
     return Endpoints(*found, run.proven, excess, run.kink, never_negative=exact)
 
 
-def _looked_at(objective: Objective, run: Run) -> tuple[Tensor, Tensor]:
-    """The Newton decrement and the signature of each end."""
-    rows, home = _distinct_rows(run.theta)
-    theta, gradient = run.theta[rows], run.gradient[rows]
+def looked_at(objective: Objective, theta: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    r"""The Newton decrement and the signature of each end.
+
+    Arguments:
+        objective: The objective.
+        theta: The ends as real vectors, with shape :math:`(S, *, P)`.
+        gradient: Its gradient there.
+
+    Returns:
+        Both with shapes :math:`(S, *)` and :math:`(S, *, P)`.
+    """
+    rows, home = _distinct_rows(theta)
+    theta, gradient = theta[rows], gradient[rows]
     if theta.shape[-1] > _MANY:
         left = decrement_of_many(objective, theta, gradient)
         signs = signature_of_many(objective, theta)

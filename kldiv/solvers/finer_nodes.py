@@ -25,7 +25,7 @@ def relaid(objective: Objective, theta: Tensor, *, fine: bool) -> bool:
     problem, before = objective.problem(theta), kept.rule
     if fine and kept.is_fine(problem):
         return False
-    return kept.lay(problem, estimator, fine=fine) is not before
+    return kept.lay(problem, estimator, objective.unit, fine=fine) is not before
 
 
 def resolved(objective: Objective, theta: Tensor) -> Tensor | None:

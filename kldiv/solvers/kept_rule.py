@@ -58,6 +58,11 @@ class KeptRule:
         return self._shared is not None
 
     @property
+    def blurs(self) -> bool:
+        """Whether it rounds kinks off."""
+        return self._shared is not None and self._shared.blur > 0
+
+    @property
     def _shared(self) -> SharedRule | None:
         found = self.rule if self.rule is not None and self.rule.shared else None
         return cast("SharedRule | None", found)
@@ -73,7 +78,7 @@ class KeptRule:
         rule = self.rule
         if rule is None or not isinstance(divergence, Summed):
             return None
-        if (shared := self._shared) is not None and isinstance(divergence, IntegralDivergence):
+        if (shared := self._shared) is not None:
             loss, doubts, _ = shared.serves(divergence, q, self.best, forward=self.forward)
             known = loss.detach()[doubts <= NEARLY]
             self.best = min([self.best, *known.flatten().tolist()])
@@ -83,22 +88,41 @@ class KeptRule:
         loss, good = rule.divergence(divergence, q, forward=self.forward)
         return loss if bool(good.all()) or rule.serves_anyway(q.batch_shape) else None
 
-    def lay(self, problem: Problem, estimator: Quadrature | Sum, *, fine: bool) -> Rule:
+    def lay(
+        self, problem: Problem, estimator: Quadrature | Sum, unit: float = 1.0, *, fine: bool
+    ) -> Rule:
         """Another rule, which is kept.
 
         Arguments:
             problem: The divergence between the target and members.
             estimator: What lays adaptive rules.
+            unit: What counts as 1 of the divergence.
             fine: Whether the members are where they are to stay.
         """
         with torch.no_grad():
-            if self._new and problem.p.event_shape.numel() == _PLANE:
-                self._lattices = _lattice_rules(problem, estimator, forward=self.forward)
-            self._new = False
-            lattices = self._lattices
-            shared = lattices and lattices.cheapest(problem, self.best, fine=fine)
+            lattices = self._known_lattices(problem, estimator)
+            shared = lattices and lattices.cheapest(problem, self.best, unit, fine=fine)
         self.rule = shared or rule_for(problem, estimator, forward=self.forward)
         return self.rule
+
+    def follows(self, problem: Problem, estimator: Quadrature | Sum) -> bool:
+        """Whether lattices are laid anew where members have moved."""
+        found = self._known_lattices(problem, estimator)
+        return found is not None and found.ground.members
+
+    def beside(self) -> KeptRule:
+        """What is to keep a rule for other members of the same problem."""
+        lattices = self._lattices and self._lattices.anew()
+        return KeptRule(self.forward, _lattices=lattices, _new=self._new)
+
+    @torch.no_grad()
+    def _known_lattices(
+        self, problem: Problem, estimator: Quadrature | Sum
+    ) -> LatticeRules | None:
+        if self._new and problem.p.event_shape.numel() == _PLANE:
+            self._lattices = _lattice_rules(problem, estimator, forward=self.forward)
+        self._new = False
+        return self._lattices
 
     @torch.no_grad()
     def resolved(self, problem: Problem) -> Tensor | None:
@@ -108,7 +132,7 @@ class KeptRule:
             problem: The divergence between the target and members.
         """
         rule, divergence = self._shared, problem.divergence
-        if rule is None or not isinstance(divergence, IntegralDivergence):
+        if rule is None or not isinstance(divergence, Summed):
             return None
         member = problem.q if self.forward else problem.p
         _, *doubts = rule.judged(divergence, member, forward=self.forward)
@@ -116,10 +140,24 @@ class KeptRule:
         return torch.maximum(*doubts) <= torch.where(count, NEARLY, 1.0)
 
     @torch.no_grad()
+    def blur(self, problem: Problem) -> Tensor:
+        """What divergences may be wrong by where a rule that serves all rounds kinks off.
+
+        Arguments:
+            problem: The divergence between the target and members.
+        """
+        rule, divergence = self._shared, problem.divergence
+        member = problem.q if self.forward else problem.p
+        if rule is None or not isinstance(divergence, Summed):
+            return torch.full(member.batch_shape, torch.inf, dtype=torch.float64)
+        loss, *doubts = rule.judged(divergence, member, forward=self.forward)
+        return rule.blur * torch.maximum(*doubts) * (1 + loss.abs())
+
+    @torch.no_grad()
     def is_fine(self, problem: Problem) -> bool:
         """Whether it is good enough for the best of members that are to stay."""
         rule, divergence = self._shared, problem.divergence
-        if rule is None or not isinstance(divergence, IntegralDivergence):
+        if rule is None or not isinstance(divergence, Summed):
             return True
         member = problem.q if self.forward else problem.p
         _, doubts, count = rule.serves(divergence, member, self.best, forward=self.forward)

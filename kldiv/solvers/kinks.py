@@ -17,6 +17,7 @@ from torch import Tensor
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.solvers.endpoints import endpoints
+from kldiv.solvers.groups import first_of
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
 from kldiv.solvers.touching_planes import NOTICED, RADII, Place, lowest_near, ways
@@ -46,6 +47,9 @@ def at_kinks(objective: Objective, run: Run) -> Run:
         run: Where the starts ended.
     """
     run = _without_plateaus(objective, run)
+    if objective.kept.blurs:
+        blur = objective.kept.blur(objective.problem(run.theta)) / objective.unit
+        return replace(run, excess=2 * blur)  # each of two ends may be wrong by as much
     if run.theta.ndim > 2 or run.theta.shape[-1] > _PARAMETERS or objective.sampled:
         return run
     ends = endpoints(objective, run)
@@ -75,10 +79,19 @@ def _without_plateaus(objective: Objective, run: Run) -> Run:
     ends = endpoints(objective, run)
     left, signs = ends.decrement, ends.signature
     if has_kinks(objective) and bool(ends.settled.any()):
-        flat = ends.settled & ~rises(objective, run.theta, run.loss)
+        flat = ends.settled & ~_each_rises(objective, run.theta, run.loss)
         left = torch.where(flat, torch.inf, left)
         signs = torch.where(flat.unsqueeze(-1), 0, signs)
     return replace(run, decrement=left, signature=signs)
+
+
+def _each_rises(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:
+    """The same as below, once of ends that are equal."""
+    if theta.ndim > 2:
+        return rises(objective, theta, loss)
+    _, home = torch.unique(theta, dim=0, return_inverse=True)
+    rows = first_of(home)
+    return rises(objective, theta[rows], loss[rows])[home]
 
 
 @torch.no_grad()
@@ -93,8 +106,10 @@ def rises(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:
     least = objective.resolution * (1 + loss.abs())
     looks = RADII[0] * ways(theta)
     offsets = (1 + theta.abs()) * looks.reshape(len(looks), *(1,) * (theta.ndim - 1), -1)
-    error = _error(objective, theta, loss)
-    higher = objective(theta + offsets) > loss + torch.maximum(NOTICED * least, error)
+    shared = objective.kept.shared  # then what it is wrong by hardly differs so near
+    noticed = NOTICED * least * (RADII[0] if shared else 1.0)
+    error = torch.zeros_like(loss) if shared else _error(objective, theta, loss)
+    higher = objective(theta + offsets) > loss + torch.maximum(noticed, error)
     found: Tensor = higher.all(0) | (loss.abs() <= least)
     return found
 

@@ -45,43 +45,53 @@ class Lattice:
         weights: With shape :math:`(N)`.
         coarse: The weights of every second node along both axes, 0 elsewhere.
         rim: 1 at the nodes beside those left out, 0 elsewhere.
-        step: How far apart neighbours are at most along the axes.
+        basis: The steps to the neighbours along both axes, as columns.
     """
 
     points: Tensor
     weights: Tensor
     coarse: Tensor
     rim: Tensor
-    step: Tensor
+    basis: Tensor
+
+    @property
+    def step(self) -> Tensor:
+        """How far apart neighbours are at most along the axes."""
+        longest: Tensor = torch.linalg.vector_norm(self.basis, dim=0).amax()
+        return longest
 
 
-def lattices(logs: Logs, places: Sequence[Landmark], factor: Tensor) -> Iterator[Lattice]:
+def lattices(
+    logs: Logs, places: Sequence[Landmark], factor: Tensor, most: int = _MOST
+) -> Iterator[Lattice]:
     r"""Ever finer lattices where some densities have mass; none where that does not end.
 
     Arguments:
         logs: The log densities at points of shape :math:`(N, 2)`, with shape :math:`(N, R)`.
         places: Where the mass is.
         factor: The factor of the correlation along which the axes are laid, with shape (2, 2).
+        most: How many nodes are too many.
     """
     found = _trimmed(_Box.about(places, factor), logs)
     if found is not None:
-        yield from chain(*zip(*(_ever_finer(side, *found, logs) for side in _SIDES), strict=False))
+        ways = (_ever_finer(side, *found, logs, most) for side in _SIDES)
+        yield from chain(*zip(*ways, strict=False))
 
 
-def _ever_finer(side: int, box: _Box, top: Tensor, logs: Logs) -> Iterator[Lattice]:
+def _ever_finer(side: int, box: _Box, top: Tensor, logs: Logs, most: int) -> Iterator[Lattice]:
     """The lattices of half the steps each, while they are not too many nodes."""
     mask = torch.ones(side, side, dtype=torch.bool, device=top.device)
     for _ in range(_HALVINGS + 1):
         x = box.points(mask)
         below = (logs(x) - top).amax(-1)
         kept = below >= -_CUT
-        if int(kept.sum()) > _MOST:
+        if int(kept.sum()) > most:
             return
         mask = mask.masked_scatter(mask, kept)
         weights = box.cell(mask).expand(int(kept.sum()))
         coarse = torch.where((mask.nonzero() % 2 == 0).all(-1), 4 * weights, 0.0)
         rim = (below[kept] < _RIM - _CUT).to(weights)
-        yield Lattice(x[kept], weights, coarse, rim, box.step(mask))
+        yield Lattice(x[kept], weights, coarse, rim, box.basis(mask))
         mask = _halved(mask)
 
 
@@ -145,11 +155,9 @@ class _Box:
         area: Tensor = self._steps(mask).prod() * self.factor.diagonal().prod()
         return area
 
-    def step(self, mask: Tensor) -> Tensor:
-        """How far apart its neighbours are at most along the axes."""
-        sides = torch.linalg.vector_norm(self.factor * self._steps(mask), dim=0)
-        longest: Tensor = sides.amax()
-        return longest
+    def basis(self, mask: Tensor) -> Tensor:
+        """The steps to its neighbours along both axes, as columns."""
+        return self.factor * self._steps(mask)
 
     def _steps(self, mask: Tensor) -> Tensor:
         return (self.high - self.low) / (torch.tensor(mask.shape).to(self.low) - 1)

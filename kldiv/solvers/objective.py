@@ -21,7 +21,7 @@ from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Samples, Sum
 from kldiv.lazy import deferred
 from kldiv.solvers.choice import Choice
-from kldiv.solvers.differentiating import value_and_gradient
+from kldiv.solvers.differentiating import of_each, value_and_gradient
 from kldiv.solvers.kept_rule import KeptRule
 from kldiv.solvers.normal_charts import NormalChart, chart_of
 from kldiv.solvers.under_target import UnderTarget
@@ -71,8 +71,8 @@ class Objective:
         self.choice = Choice(estimator)
         self.kept = KeptRule(forward)
         self._held: HeldDraws | None = None
-        self._moves: bool | None = None
         self._projected: Projections | None = None
+        self._moves: bool | None = None
 
     def of(self, target: Target) -> Objective:
         """The same objective of another target."""
@@ -179,8 +179,9 @@ class Objective:
         """The relative error of the objective: what a fit may still have to gain unseen."""
         if self.sampled or isinstance(self.choice.made, Samples):
             return 1e-7
-        plane = isinstance(self.choice.made, Quadrature) and self.target.event_shape.numel() == 2
-        return 1e-7 if plane else 5e-11
+        if not isinstance(self.choice.made, Quadrature) or self.target.event_shape.numel() != 2:
+            return 5e-11
+        return 1e-5 if self.kept.blurs else 1e-7
 
     def __call__(self, theta: Tensor) -> Tensor:
         r"""The divergence at real vectors :math:`(S, *, P)`, with shape :math:`(S, *)`."""
@@ -189,17 +190,20 @@ class Objective:
         if not self.family.batched and theta.shape[:-1].numel() != 1:
             rows = theta.reshape(-1, theta.shape[-1])
             return torch.stack([self(row) for row in rows]).reshape(theta.shape[:-1])
-        return self._at(theta) / self.unit
+        first, *others = [self._at(part) / self.unit for part in self.kept.parts(theta)]
+        return torch.cat([first, *others]) if others else first
 
     def value_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        r"""The divergence and its gradient, without a graph.
+        r"""The divergence :math:`(S, *)` and its gradient :math:`(S, *, P)`, without a graph.
 
-        They have shapes :math:`(S, *)` and :math:`(S, *, P)`. Where the divergence is infinite its
-        gradient is 0.
+        Where the divergence is infinite its gradient is 0.
         """
         if self._projected is not None:
             return self._projected.at_real_vectors(theta)
         self.gradients += 1
+        return of_each(self._in_parts, theta) if self.by_rows else self._in_parts(theta)
+
+    def _in_parts(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         for _ in range(_AGAIN):  # differences between parts want one rule for all
             rule = self.kept.rule
             found = [self._differentiated(part) for part in self.kept.parts(theta)]
@@ -264,7 +268,7 @@ class Objective:
         problem = self._problem(q)
         estimator = self.choice.of(problem)
         if isinstance(estimator, Quadrature | Sum) and self.kept.serves(problem):
-            rule = self.kept.lay(problem, estimator, fine=False)
+            rule = self.kept.lay(problem, estimator, self.unit, fine=False)
             self.evaluations += len(rule.points)
             return rule.first(problem, estimator, forward=self.forward)
         if isinstance(estimator, MonteCarlo):
@@ -277,9 +281,9 @@ class Objective:
         try:
             estimate = estimator.estimate(problem)
         except NotAvailable:
-            if not self.choice.passes_on(problem):
-                raise
-            return self._of(member)
+            if self.choice.passes_on(problem):
+                return self._of(member)
+            raise
         self.evaluations += max(estimate.evaluations, 1)
         return estimate.value
 

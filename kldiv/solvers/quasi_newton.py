@@ -30,6 +30,7 @@ from torch import Tensor
 from kldiv.errors import InvalidArgument
 from kldiv.solvers.curvature import absolute_inverse, hessian, newton_step
 from kldiv.solvers.finer_nodes import relaid
+from kldiv.solvers.groups import together
 from kldiv.solvers.kinks import at_kinks, has_kinks
 from kldiv.solvers.line_search import backtrack
 from kldiv.solvers.objective import Objective
@@ -95,7 +96,8 @@ class QuasiNewton:
                     break
         left, signs = blocks.ends(last) if blocks.split else (None, None)
         run = Run(*last, recorder.steps, recorder.stopped, decrement=left, signature=signs)
-        return run if blocks.split or recorder.stopped else at_kinks(objective, run)
+        whole = not blocks.split or blocks.by_start
+        return at_kinks(objective, run) if whole and not recorder.stopped else run
 
     def _states(self, objective: Objective, starts: Tensor) -> Iterator[State]:
         """The starts, then every step of the descent and of its Newton finish."""
@@ -121,7 +123,8 @@ class QuasiNewton:
                 yield last
             if not relaid(objective, last[0], fine=True):
                 break
-            last = (last[0], *objective.value_and_gradient(last[0]))
+            theta = _as_one(*last[:2])
+            last = (theta, *objective.value_and_gradient(theta))
         yield from _polish(objective, last)
 
     def _descend(self, objective: Objective, state: State, *, fine: bool) -> Iterator[State]:
@@ -138,6 +141,11 @@ class QuasiNewton:
                     loss, gradient = objective.value_and_gradient(theta)
                 inverse = _fresh(objective, theta, ~settled)
             direction = _direction(inverse, gradient)
+            if objective.kept.shared:
+                fall = -(direction * gradient).sum(-1)
+                settled = settled | (fall <= least * (1 + loss.abs()))
+                if settled.all():
+                    return
             moved = backtrack(objective, (theta, loss, gradient), direction, ~settled)
             settled = settled | ~moved.fell
             progress = loss - moved.loss > least * (1 + loss.abs())
@@ -147,11 +155,20 @@ class QuasiNewton:
             yield theta, loss, gradient
 
 
+def _as_one(theta: Tensor, loss: Tensor) -> Tensor:
+    """Starts of a problem that have come together, all where the lowest of them is."""
+    if theta.ndim > 2:
+        return theta
+    groups = together(theta, loss)
+    low = torch.where(groups.unsqueeze(1) == groups, loss, torch.inf).argmin(1)
+    return theta[low]
+
+
 def _progress(objective: Objective) -> float:
     """A fall that counts as progress, relative to 1 + |loss|."""
-    if has_kinks(objective):
-        return _ZIGZAG * objective.resolution
-    return _PROGRESS * objective.resolution if objective.kept.shared else _ROUNDING
+    if objective.kept.shared:
+        return _PROGRESS * objective.resolution
+    return _ZIGZAG * objective.resolution if has_kinks(objective) else _ROUNDING
 
 
 def _fresh(objective: Objective, theta: Tensor, moving: Tensor) -> Tensor:

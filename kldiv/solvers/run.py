@@ -60,8 +60,8 @@ class Run:
         stopped: Why it ended early, or ``""``: a callback, an interrupt, a step out of the domain.
         proven: Whether theory says that the end is the minimum, whatever a sampled objective
             says.
-        excess: How many nats each end may be above the optimum because draws are few, with shape
-            :math:`(S, *)`; ``None`` where nothing is drawn.
+        excess: How many nats each end may be above the optimum because draws or nodes are few,
+            with shape :math:`(S, *)`; ``None`` where neither counts.
         decrement: The Newton decrement, with shape :math:`(S, *)`; ``None`` where the solver knows
             no Hessian.
         signature: The signs of the Hessian's eigenvalues, with shape :math:`(S, *, P)`, likewise.

@@ -1,4 +1,4 @@
-r"""Rules whose nodes lie under the target alone, and so serve all starts of a fit.
+r"""Rules whose nodes serve all starts of a fit.
 
 Where the target p is 0, the integrand of most divergences is a multiple of the member's density q,
 :math:`g(0, q) = c\,q`. Then
@@ -6,49 +6,74 @@ Where the target p is 0, the integrand of most divergences is a multiple of the 
 .. math:: \int g(p, q)\,dx = c + \int \bigl(g(p, q) - c\,q\bigr)\,dx,
 
 and the last integrand is 0 where p is: its nodes are laid under p, once, wherever q moves.
+Likewise nodes under the members alone will do where the integrand is a multiple of p wherever q is
+0. Else they are laid under both.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 
 from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
+from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.target import Target
 from kldiv.estimators import Problem
 from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.solvers.node_levels import finest_scale
 from kldiv.solvers.rules import GAP, MASS, Rule, Summed
 
-__all__ = ["SharedRule", "multiples"]
+__all__ = ["NARROW", "Ground", "SharedRule", "ground_for"]
+
+NARROW = 0.4
+"""Steps: a normal so narrow may be missed."""
 
 _BESIDE = 20.0  # times what is at the rim may lie beyond it
 _DOMINATED = 0.05, 0.25  # worse than the best, and relative to it: it need not be well known;
 _UNSEEN, _ROUGHER = 1e3, 10.0  # so many times as much may not be seen, or be seen roughly
-_NARROW = 0.4  # steps: a normal so narrow may be missed,
-_HIDDEN = 1e4  # which is too rough except for a start that is dominated
+_HIDDEN = 1e4  # of a narrow member, too rough except for a start that is dominated
 _SLIGHT = 1e-12
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What nodes are laid under.
+
+    Arguments:
+        target: Whether under the target.
+        members: Whether under the members.
+        multiples: Of the density of the other side, where there is one, what each integrand is
+            where there are no nodes.
+    """
+
+    target: bool
+    members: bool
+    multiples: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SharedRule(Rule):
-    r"""A rule for members whose mass it need not see.
+    r"""A rule for many members.
 
     Arguments:
-        multiples: The c of each integrand.
+        ground: What its nodes are laid under.
         rim: 1 at the nodes beside those left out, 0 elsewhere, with shape :math:`(N, *)`.
         step: How far apart neighbours are at most.
+        unit: What counts as 1 of the divergence.
     """
 
-    multiples: tuple[float, ...]
+    ground: Ground
     rim: Tensor
     step: Tensor
+    unit: float = 1.0
     shared: ClassVar[bool] = True
     by_rows: ClassVar[bool] = True
+    blur: ClassVar[float] = 0.0
+    """What it may be wrong by where it is as rough as it may be, beyond what else it may be."""
 
     def judged(
         self, divergence: Summed, member: Target, *, forward: bool
@@ -58,11 +83,11 @@ class SharedRule(Rule):
         A member may have a part so narrow that no node meets it.
         """
         loss, unseen, gaps = super().judged(divergence, member, forward=forward)
-        hidden = _HIDDEN * (finest_scale(landmarks(member)) < _NARROW * self.step)
+        hidden = _HIDDEN * (finest_scale(landmarks(member)) < NARROW * self.step)
         return loss, torch.maximum(unseen, hidden), gaps
 
     def serves(
-        self, divergence: IntegralDivergence, member: Target, best: float, *, forward: bool
+        self, divergence: Summed, member: Target, best: float, *, forward: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         r"""The divergence, how many times too rough the rule is, and which are worth finer nodes.
 
@@ -78,7 +103,7 @@ class SharedRule(Rule):
         loss, unseen, gaps = self.judged(divergence, member, forward=forward)
         with torch.no_grad():
             least = torch.where(loss.isnan(), torch.inf, loss).amin().clamp_max(best)
-            dominated = loss > least + _DOMINATED[0] + _DOMINATED[1] * least.abs()
+            dominated = loss > least + _DOMINATED[0] * self.unit + _DOMINATED[1] * least.abs()
             share = 1 + dominated * (_UNSEEN - 1), 1 + dominated * (_ROUGHER - 1)
             doubts = torch.maximum(unseen / share[0], gaps / share[1]).nan_to_num(nan=torch.inf)
         return loss, doubts, ~dominated
@@ -93,27 +118,36 @@ class SharedRule(Rule):
             forward: Whether the target is the first side.
         """
         divergence, member = problem.divergence, problem.q if forward else problem.p
-        if not isinstance(divergence, IntegralDivergence):
+        if not isinstance(divergence, Summed):
             return torch.inf
         _, doubts, count = self.serves(divergence, member, best, forward=forward)
         doubts = torch.where(count, doubts, 0.0) if fine else doubts
         return float(torch.maximum(doubts.max(), self.unseen()))
+
+    def unseen(self) -> Tensor:
+        """What is missing of the target's mass, where nodes lie under it."""
+        return super().unseen() if self.ground.target else torch.zeros_like(self.step)
 
     def _widened(self, extra: int) -> Self:
         wide = super()._widened(extra)
         return replace(wide, rim=self.rim.reshape(wide.weights.shape))
 
     def _values(
-        self, divergence: IntegralDivergence, member: Target, *, forward: bool
+        self,
+        divergence: Any,  # noqa: ANN401 (one of integrands; a rule of its own has scores)
+        member: Target,
+        *,
+        forward: bool,
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         values, log_q = super()._values(divergence, member, forward=forward)
-        q = log_q.exp()
-        pairs = zip(values, self.multiples, strict=True)
-        return tuple(value - c * q if c else value for value, c in pairs), log_q
+        other = (log_q if self.ground.target else self.log_p).exp()
+        pairs = zip(values, self.ground.multiples, strict=True)
+        return tuple(value - c * other if c else value for value, c in pairs), log_q
 
     def _integrals(self, values: tuple[Tensor, ...]) -> list[Tensor]:
-        pairs = zip(super()._integrals(values), self.multiples, strict=True)
-        return [integral + c for integral, c in pairs]
+        mass = 1.0 if self.ground.target or self.mass is None else self.mass
+        pairs = zip(super()._integrals(values), self.ground.multiples, strict=True)
+        return [integral + c * mass for integral, c in pairs]
 
     def _doubts(
         self,
@@ -123,8 +157,10 @@ class SharedRule(Rule):
     ) -> tuple[Tensor, Tensor]:
         """What may lie beyond the rim, and the gap to the coarser rule, as shares."""
         beyond = gaps = torch.zeros_like(integrals[0])
+        if self.ground.members:
+            beyond = ((log_q.exp() * self.weights).sum(0) - 1).abs() / MASS
         for value, integral in zip(values, integrals, strict=True):
-            size = 1 + integral.abs()
+            size = self.unit + integral.abs()
             rim = _BESIDE * (value * self.weights * self.rim).abs().sum(0)
             gap = (value * self._doubt).sum(0).abs()
             beyond = torch.maximum(beyond, rim / (MASS * size))
@@ -132,17 +168,34 @@ class SharedRule(Rule):
         return beyond, gaps
 
 
-@torch.no_grad()
-def multiples(divergence: IntegralDivergence, *, forward: bool) -> tuple[float, ...] | None:
-    """The c of each integrand; ``None`` where one is no multiple of the member's density.
+def ground_for(divergence: Summed, *, forward: bool) -> Ground:
+    """What nodes are to lie under, as little as will do.
 
     Arguments:
         divergence: The divergence.
         forward: Whether the target is the first side.
     """
+    if isinstance(divergence, ScoreDivergence):
+        return Ground(target=forward, members=not forward, multiples=(0.0,))
+    found = _multiples(divergence, first_vanishes=forward)
+    if found is not None:
+        return Ground(target=True, members=False, multiples=found)
+    found = _multiples(divergence, first_vanishes=not forward)
+    if found is not None:
+        return Ground(target=False, members=True, multiples=found)
+    nothing = torch.full((1,), -torch.inf, dtype=torch.float64)
+    count = len(divergence.integrands(nothing, nothing))
+    return Ground(target=True, members=True, multiples=(0.0,) * count)
+
+
+@torch.no_grad()
+def _multiples(
+    divergence: IntegralDivergence, *, first_vanishes: bool
+) -> tuple[float, ...] | None:
+    """Of the density of one side, what each integrand is where the other is 0; if it is one."""
     logs = torch.tensor([0.0, 1.0, -2.0], dtype=torch.float64)
     nothing = torch.full_like(logs, -torch.inf)
-    values = divergence.integrands(*((nothing, logs) if forward else (logs, nothing)))
+    values = divergence.integrands(*((nothing, logs) if first_vanishes else (logs, nothing)))
     if any(each.shape != logs.shape or not bool(each.isfinite().all()) for each in values):
         return None
     apart = [each - each[0] * logs.exp() for each in values]
