@@ -30,7 +30,7 @@ from kldiv.builtin.closed_forms.normal_vectors import is_by_factor
 from kldiv.compiling import compiled
 from kldiv.definitions.numbers import broadcast
 
-__all__ = ["compiled_kl", "compiles", "kl_by_entries"]
+__all__ = ["compiled_kl", "kl_by_entries"]
 
 _MOST = 6  # dimensions, above which a compiler takes minutes over all entries
 _SERIES = {torch.float32: (1e-3, 5), torch.float64: (0.1, 17)}  # up to which s, which power
@@ -40,32 +40,34 @@ _TINY = torch.finfo(torch.float64).tiny
 _FAR = -0.5  # below it 1 + s is had better by dividing
 
 
-def compiles(p: Distribution, q: Distribution) -> bool:
-    """Whether there is a compiled function for two distributions as they were given."""
-    return _numbers(p, q) is not None
-
-
-def compiled_kl(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | None:
-    """The divergences of pairs in the precision of the inputs, and their errors.
+def compiled_kl(
+    p: Distribution, q: Distribution
+) -> Callable[[], tuple[Tensor, Tensor] | None] | None:
+    """What gives the divergences of pairs in the precision of the inputs, and their errors.
 
     Arguments:
         p: Normal scalars, or vectors given by their factors.
         q: Likewise.
 
     Returns:
-        Both with the batch shape; ``None`` where one is not finite.
+        What gives both with the batch shape, or ``None`` where one is not finite; ``None`` where
+        nothing is compiled for two distributions as they were given.
     """
     numbers = _numbers(p, q)
     if numbers is None:
         return None
     batch, size = broadcast(p.batch_shape, q.batch_shape), math.prod(p.event_shape)
     means, factors = (*batch, *p.event_shape), (*batch, *p.event_shape, *p.event_shape)
-    flat = [each.expand(means).reshape(-1, size) for each in numbers[:2]]
-    flat += [each.expand(factors).reshape(-1, size, size) for each in numbers[2:]]
-    value, error = _function()(*flat)
-    if not math.isfinite(value.sum()):
-        return None
-    return value.reshape(batch), error.reshape(batch)
+
+    def found() -> tuple[Tensor, Tensor] | None:
+        flat = [each.expand(means).reshape(-1, size) for each in numbers[:2]]
+        flat += [each.expand(factors).reshape(-1, size, size) for each in numbers[2:]]
+        value, error = _function()(*flat)
+        if not math.isfinite(value.sum()):
+            return None
+        return value.reshape(batch), error.reshape(batch)
+
+    return found
 
 
 def kl_by_entries(
