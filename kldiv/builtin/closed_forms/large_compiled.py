@@ -204,7 +204,8 @@ def _in_lines(side: LargeSide, together: int) -> list[Array]:
     lots = [side.given[:, : columns - left]]
     if left:
         nothing = _NOTHING if side.logs else math.exp(_NOTHING)
-        filled = np.full((rows, _MANY), nothing, side.given.dtype)
+        wider = np.full((rows, _MANY + 1), nothing, side.given.dtype)
+        filled = wider[:, :_MANY]  # rows apart, like those of the many: compiled once for both
         filled[:, :left] = side.given[:, columns - left :]
         lots.insert(0, filled)
     shape = rows, -1, _LINE // (together * _APART), together, _APART
