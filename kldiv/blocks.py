@@ -53,12 +53,19 @@ def arrays_of(tensors: Sequence[Tensor]) -> list[Array] | None:
         return None
 
 
-def blocks(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
-    """The blocks of a matrix, row after row: of whole rows where they are short."""
-    high = max(1, BLOCK // columns)
+def blocks(rows: int, columns: int, *, times: int = 1) -> Iterator[tuple[slice, slice]]:
+    """The blocks of a matrix, row after row: of whole rows where they are short.
+
+    Arguments:
+        rows: How many rows it has.
+        columns: How many columns it has.
+        times: How many times as large as others the blocks are.
+    """
+    size = times * BLOCK
+    high = max(1, size // columns)
     for row in range(0, rows, high):
-        for column in range(0, columns, BLOCK):
-            yield slice(row, min(row + high, rows)), slice(column, min(column + BLOCK, columns))
+        for column in range(0, columns, size):
+            yield slice(row, min(row + high, rows)), slice(column, min(column + size, columns))
 
 
 def dot(first: Array, second: Array) -> Array:

@@ -50,15 +50,11 @@ class ArrayRule(ABC):
         """The same of several divergences, what they have in common done once."""
         return [self.of_arrays(p, q, each) for each in divergences]
 
-    def compiles(self, p: Distribution, q: Distribution, divergence: Divergence) -> bool:
-        """Whether there is a compiled function for two that it covers."""
-        return False
-
     def compiled(
         self, p: Distribution, q: Distribution, divergences: Sequence[Divergence]
-    ) -> Sequence[tuple[Tensor, Tensor] | None]:
-        """The same as `together`, of divergences that compile, by compiled functions."""
-        return self.together(p, q, divergences)
+    ) -> Callable[[], Sequence[tuple[Tensor, Tensor] | None]] | None:
+        """What gives the same as `together` by a compiled function, where there is one."""
+        return None
 
 
 @dataclass(frozen=True)

@@ -64,15 +64,22 @@ def compiled(
     """
     with _left_as_it_was():
         fast = torch.compile(_apart(function), fullgraph=True, options=_OPTIONS)
+    seen: set[object] = set()
 
     def call(*tensors: Tensor) -> tuple[Tensor, ...]:
-        with torch.no_grad(), _left_as_it_was():
-            for tensor in tensors:
-                torch._dynamo.maybe_mark_dynamic(tensor, [*range(min(varying, tensor.ndim))])
-            try:
-                found: tuple[Tensor, ...] = fast(*tensors)
-            except RuntimeError as error:  # of which torch's errors of compilation are kinds
-                raise NotAvailable(f"could not compile ({_cause(error)}): {_REMEDY}") from error
+        kind = tuple((each.dtype, *(size > 1 for size in each.shape)) for each in tensors)
+        with torch.no_grad():
+            if kind in seen:
+                return fast(*tensors)
+            with _left_as_it_was():
+                for each in tensors:
+                    torch._dynamo.maybe_mark_dynamic(each, [*range(min(varying, each.ndim))])
+                try:
+                    found: tuple[Tensor, ...] = fast(*tensors)
+                except RuntimeError as error:  # of which torch's errors of compilation are kinds
+                    text = f"could not compile ({_cause(error)}): {_REMEDY}"
+                    raise NotAvailable(text) from error
+        seen.add(kind)
         return found
 
     return call

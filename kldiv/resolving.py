@@ -124,15 +124,15 @@ def as_estimator(
     estimator: str | Estimator, divergence: Divergence | None = None
 ) -> Estimator | Ladder:
     """An estimator, of a divergence, from its name or an object; ``"auto"`` is the ladder."""
+    if isinstance(estimator, Exact):
+        name = None if divergence is None else divergence.name
+        return estimator if estimator.rules else replace(estimator, rules=closed_forms(name))
     if not isinstance(estimator, str):
         if isinstance(estimator, type) or not isinstance(estimator, Estimator):
             raise InvalidType(
                 "estimator must be a name or an estimator object such as kldiv.Quadrature(), "
                 f"got {estimator!r}"
             )
-        if isinstance(estimator, Exact) and not estimator.rules:
-            name = None if divergence is None else divergence.name
-            return replace(estimator, rules=closed_forms(name))
         return estimator
     rungs = ladder(divergence)
     if estimator == "auto":

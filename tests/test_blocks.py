@@ -8,11 +8,12 @@ from kldiv.blocks import BLOCK, LARGE, arrays_of, blocks
 
 
 @pytest.mark.parametrize("shape", [(1, LARGE + 1), (3, BLOCK), (BLOCK + 7, 3), (5, BLOCK // 3)])
-def test_every_number_is_in_one_block_and_no_block_is_too_large(shape):
+@pytest.mark.parametrize("times", [1, 2])
+def test_every_number_is_in_one_block_and_no_block_is_too_large(shape, times):
     seen = np.zeros(shape, int)
-    for rows, columns in blocks(*shape):
+    for rows, columns in blocks(*shape, times=times):
         seen[rows, columns] += 1
-        assert seen[rows, columns].size <= BLOCK
+        assert seen[rows, columns].size <= times * BLOCK
     assert (seen == 1).all()
 
 

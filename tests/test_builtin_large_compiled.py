@@ -18,14 +18,15 @@ COMPILED = kldiv.Exact(compiled=True)
 
 def alone(p, q, names):
     """The compiled function's own values and errors."""
+    wanted = [as_divergence(each) for each in names]
     with not_compiled():
-        found = large_compiled.compiled_divergences([as_divergence(each) for each in names], p, q)
+        found = large_compiled.compiled_divergences(wanted, p, q)()
     return dict(zip(names, found, strict=True))
 
 
 @pytest.mark.parametrize("kind", ["probs", "logits"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("shape", [(20_011,), (5003,), (2, 3000), (3, 40)])
+@pytest.mark.parametrize("shape", [(40_011,), (2, 32_768), (5003,), (2, 3000), (3, 40)])
 def test_each_of_many_is_what_it_is_by_the_book(shape, dtype, kind):
     p, q = pair(shape, 1.0, dtype, kind)
     for name, found in alone(p, q, MANY).items():
@@ -90,15 +91,15 @@ def test_categories_that_only_one_side_lacks_are_not_lost_in_others():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_compiled_they_are_what_they_are_as_written(dtype):
     names = ["kl", "jensen_shannon", "squared_hellinger", "chi2", "total_variation"]
-    for shape in ((150_000,), (131_073,)):
+    for shape in ((150_000,), (131_073,), (2, 80_011)):
         p, q = pair(shape, 1.0, dtype)
         plain = kldiv.divergence(p, q, names)
         for some in (names, ["kl"]):
             for name, found in kldiv.divergence(p, q, some, estimator=COMPILED).items():
                 apart = (found.value - plain[name].value).abs()
-                assert apart <= found.error + plain[name].error, name
+                assert (apart <= found.error + plain[name].error).all(), name
 
 
 def test_sides_that_are_not_alike_are_left_to_other_ways():
     p, q = Categorical(logits=torch.zeros(3)), Categorical(probs=torch.ones(3))
-    assert alone(p, q, ["kl", "chi2"]) == {"kl": None, "chi2": None}
+    assert large_compiled.compiled_divergences([as_divergence("kl")], p, q) is None

@@ -57,5 +57,5 @@ def test_a_rule_for_arrays_compiles_nothing_unless_it_says_so():
             return torch.tensor(7.0), torch.tensor(0.0)
 
     p, rule = Normal(0.0, 1.0), Seven()
-    assert not rule.compiles(p, p, KL())
-    assert rule.compiled(p, p, [KL(), KL()]) == rule.together(p, p, [KL(), KL()])
+    assert rule.compiled(p, p, [KL()]) is None
+    assert rule.together(p, p, [KL(), KL()]) == [rule.of_arrays(p, p, KL())] * 2

@@ -227,14 +227,14 @@ class Target:
 
 
 class DistributionTarget(Target):
-    """A torch distribution, to be checked when it is copied in float64, as a target."""
+    """A torch distribution as a target; a check that may wait is made when it is copied."""
 
     def __init__(
-        self, distribution: Distribution, check: Callable[[], None] = lambda: None
+        self, distribution: Distribution, check: Callable[[], None] | None = None
     ) -> None:
-        self.original, self._check = distribution, check
+        self.original, self._check = distribution, check or (lambda: None)
         self._dtype, self._device = place_of(distribution)
-        late = is_late(distribution)
+        late = check is not None or is_late(distribution)
         seen = distribution if late else unchecked_double(distribution, self._dtype)
         self._distribution = None if late else seen
         try:

@@ -30,7 +30,7 @@ __all__ = ["Exact", "prepare"]
 
 _EPS = torch.finfo(torch.float64).eps
 _NUDGE = 4 * _EPS
-_PREPARED = "arrays"
+_COMPILED, _PREPARED = "compiled", "arrays"
 _CAUTION = 8.0  # a rounding error may be some times what two tries show of it
 
 
@@ -63,8 +63,7 @@ class Exact:
         rule = next(self._covering(problem.divergence, p, q), None)
         if rule is not None:
             problem.notes[self.name] = rule
-            plain = not self.compiled
-            return None if plain else self._why_not_compiled(rule, p, q, problem.divergence)
+            return self._why_not_compiled(rule, p, q, problem) if self.compiled else None
         types = f"{type(p).__name__} and {type(q).__name__}"
         return f"no closed form of {problem.divergence} between {types} is registered"
 
@@ -92,20 +91,23 @@ class Exact:
         """What was prepared, or is compiled; without a compiler where that has no number."""
         prepared = problem.notes.get(_PREPARED)
         if prepared is None and self.compiled:
-            prepared = rule.compiled(p, q, [problem.divergence])
+            prepared = problem.notes[_COMPILED]()
         if prepared is None or (self.compiled and prepared[0] is None):
             return rule.of_arrays(p, q, problem.divergence)
         found: tuple[Tensor, Tensor] | None = prepared[0]
         return found
 
     def _why_not_compiled(
-        self, rule: Rule, p: Distribution, q: Distribution, divergence: Divergence
+        self, rule: Rule, p: Distribution, q: Distribution, problem: Problem
     ) -> str | None:
-        if isinstance(rule, ArrayRule) and rule.compiles(p, q, divergence):
-            return no_compiler()
+        if isinstance(rule, ArrayRule):
+            function = rule.compiled(p, q, [problem.divergence])
+            if function is not None:
+                problem.notes[_COMPILED] = function
+                return no_compiler()
         return (
-            f"nothing is compiled for {divergence} between {p} and {q} as they were given, nor "
-            "where gradients pass through them; leave compiled=True out"
+            f"nothing is compiled for {problem.divergence} between {p} and {q} as they were "
+            "given, nor where gradients pass through them; leave compiled=True out"
         )
 
     def _estimate(self, problem: Problem, value: Tensor, error: Tensor) -> Estimate:
@@ -140,8 +142,10 @@ def prepare(problems: Sequence[tuple[Exact, Problem]]) -> None:
             groups.setdefault((id(rule), exact.compiled), []).append(problem)
     for (_, compiled), group in groups.items():
         rule, (p, q) = group[0].notes[Exact.name], (group[0].p.given, group[0].q.given)
-        together = rule.compiled if compiled else rule.together
-        found = together(p, q, [problem.divergence for problem in group])
+        divergences = [problem.divergence for problem in group]
+        found = (
+            rule.compiled(p, q, divergences)() if compiled else rule.together(p, q, divergences)
+        )
         for problem, one in zip(group, found, strict=True):
             problem.notes[_PREPARED] = (one,)
 

@@ -44,7 +44,6 @@ from kldiv.lazy import deferred
 __all__ = ["CLOSED_FORMS", "CategoriesRule"]
 
 _divergences_of_large = deferred("kldiv.builtin.closed_forms.large_pairs:divergences_of_large")
-_compiles = deferred("kldiv.builtin.closed_forms.large_compiled:compiles")
 _compiled = deferred("kldiv.builtin.closed_forms.large_compiled:compiled_divergences")
 
 _ROUNDING = 1e-13
@@ -166,16 +165,13 @@ class CategoriesRule(ArrayRule):
             return found
         return [_kl_of_many(p, q) if type(each) is KL else None for each in divergences]
 
-    def compiles(self, p: Distribution, q: Distribution, divergence: Divergence) -> bool:
-        """Whether both are single trials of one type that the sums of the divergence are of."""
-        found: bool = _compiles(divergence, p, q)
-        return found
-
     def compiled(
         self, p: Distribution, q: Distribution, divergences: Sequence[Divergence]
-    ) -> Sequence[tuple[Tensor, Tensor] | None]:
-        """Those of any number of categories, in one pass over them."""
-        found: Sequence[tuple[Tensor, Tensor] | None] = _compiled(divergences, p, q)
+    ) -> Callable[[], Sequence[tuple[Tensor, Tensor] | None]] | None:
+        """Those that are of sums over any number of categories, in one pass over them."""
+        found: Callable[[], Sequence[tuple[Tensor, Tensor] | None]] | None = _compiled(
+            divergences, p, q
+        )
         return found
 
     def error_of(

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,7 +66,6 @@ from kldiv.lazy import deferred
 
 __all__ = ["CLOSED_FORMS", "GaussianRule", "kl_gaussian_gaussian", "renyi_gaussian_gaussian"]
 
-_compiles = deferred("kldiv.builtin.closed_forms.normal_compiled:compiles")
 _compiled_kl = deferred("kldiv.builtin.closed_forms.normal_compiled:compiled_kl")
 
 _ROUNDING = 1e-13
@@ -201,15 +200,14 @@ class GaussianRule(ArrayRule):
             return _kl_of_vectors(p, q)
         return kl_of_scalars(p, q)
 
-    def compiles(self, p: Distribution, q: Distribution, divergence: Divergence) -> bool:
-        """Whether it is KL between scalars, or vectors of some dimensions given by factors."""
-        return type(divergence) is KL and bool(_compiles(p, q))
-
     def compiled(
         self, p: Distribution, q: Distribution, divergences: Sequence[Divergence]
-    ) -> Sequence[tuple[Tensor, Tensor] | None]:
-        """That of KL, in one pass over the pairs."""
-        return [_compiled_kl(p, q) for _ in divergences]
+    ) -> Callable[[], Sequence[tuple[Tensor, Tensor] | None]] | None:
+        """That of KL between scalars, or vectors of some dimensions given by factors."""
+        if any(type(each) is not KL for each in divergences):
+            return None
+        kl = _compiled_kl(p, q)
+        return None if kl is None else lambda: [kl() for _ in divergences]
 
     def error_of(
         self, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence

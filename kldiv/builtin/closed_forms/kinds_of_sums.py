@@ -106,11 +106,11 @@ class Sums(ABC):
 
 @dataclass(frozen=True)
 class _OfRenyi(Sums):
-    """A function of Rényi's divergence of an order, which at 1 is Kullback and Leibler's."""
+    """Rényi's divergence of an order, at 1 Kullback and Leibler's, or a function of it."""
 
     order: float
-    swapped: bool
-    form: OfAdditive = field(compare=False)
+    swapped: bool = False
+    form: OfAdditive | None = field(default=None, compare=False)
 
     @property
     def quotients(self) -> bool:
@@ -139,13 +139,11 @@ class _OfRenyi(Sums):
             log = np.log(total) - self.order * np.log(p) - (1 - self.order) * np.log(q)
             renyi = log / (self.order - 1)
             error = np.array(masses.rounding * (1 + self.order) / abs(self.order - 1))
-        value = np.where(renyi < _NEAR, np.nan, self._function(renyi))
-        moved = [self._function(np.maximum(renyi + sign * error, 0)) for sign in (-1, 1)]
+        if self.form is None:
+            return renyi, error + ROUNDING * renyi
+        value = np.where(renyi < _NEAR, np.nan, _applied(self.form, renyi))
+        moved = [_applied(self.form, np.maximum(renyi + sign * error, 0)) for sign in (-1, 1)]
         return value, np.maximum(*(np.abs(each - value) for each in moved)) + ROUNDING * value
-
-    def _function(self, renyi: Array) -> Array:
-        found: Array = self.form.function(torch.from_numpy(renyi)).numpy()
-        return found
 
 
 @dataclass(frozen=True)
@@ -256,7 +254,11 @@ def sums_of(divergence: Divergence) -> Sums | None:
     if form is None or type(form.divergence) not in (KL, Renyi):
         return None
     order = getattr(form.divergence, "alpha", 1.0)
-    return _OfRenyi(order, form.swapped, form) if order == 1 or abs(order - 1) > _APART else None
+    if 0 < abs(order - 1) <= _APART:
+        return None
+    return (
+        _OfRenyi(order) if form.divergence is divergence else _OfRenyi(order, form.swapped, form)
+    )
 
 
 def divergences_of_sums(
@@ -270,7 +272,12 @@ def divergences_of_sums(
 
 def _is_usable(value: Array, error: Array) -> bool:
     """Whether values are not small and all is finite."""
-    return bool((value >= _NEAR).all() and np.isfinite(value).all() and np.isfinite(error).all())
+    return bool(((value >= _NEAR) & np.isfinite(value + error)).all())
+
+
+def _applied(form: OfAdditive, values: Array) -> Array:
+    found: Array = form.function(torch.from_numpy(values)).numpy()
+    return found
 
 
 _KINDS: dict[type[Divergence], Callable[[Any], Sums]] = {

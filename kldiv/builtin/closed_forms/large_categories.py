@@ -32,6 +32,7 @@ __all__ = ["kl_of_large"]
 _NEAR = 0.02  # nats, below which sums of terms of both signs lose digits
 _ROUNDING = 1e-13  # of logarithms, which a close pair feels the more
 _UNITS = 8  # of rounding in a sum of exponentials
+_TIMES = 2  # as large as others blocks may be that need two buffers only
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class _Weights:
     def _plain(self) -> Array:
         """By the first form, in the precision of the weights."""
         mass, other, cross = np.zeros((3, len(self.p)))
-        work = np.empty((2, BLOCK), self.p.dtype)
-        for rows, columns in blocks(*self.p.shape):
+        work = np.empty((2, _TIMES * BLOCK), self.p.dtype)
+        for rows, columns in blocks(*self.p.shape, times=_TIMES):
             a, b = self.p[rows, columns], self.q[rows, columns]
             weight, gap = (each[: a.size].reshape(a.shape) for each in work)
             if self.logs:

@@ -1,10 +1,11 @@
 r"""Divergences of many categories by a compiled function, which reads each number once.
 
 The sums are those of `kldiv.builtin.closed_forms.shared_sums`, in the precision of the
-probabilities, row by row. Those of float32 are added in float64, two or four at a time in float32
-first, as a change of format takes longer than a sum. The masses are taken out at the end, so that
-a pass is enough; where they are too far from 1 for that, or a value is small or not finite, the
-way without a compiler is the right one.
+probabilities. Many categories are taken in lines of some thousand, each with neighbours that are
+added up apart, as the numbers of a vector are best added at the end. Those of float32 are added in
+float64, two or four at a time in float32 first, as a change of format takes longer than a sum. The
+masses are taken out at the end, so that a pass is enough; where they are too far from 1 for that,
+or a value is small or not finite, the way without a compiler is the right one.
 """
 
 from __future__ import annotations
@@ -22,24 +23,31 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from kldiv.blocks import BLOCK, Array, blocks
+from kldiv.blocks import Array
 from kldiv.builtin.closed_forms.kinds_of_sums import (
     Masses,
+    Pair,
     Sums,
     divergences_of_sums,
     sums_of,
 )
-from kldiv.builtin.closed_forms.large_block import BUFFERS, LargeBlock
 from kldiv.builtin.closed_forms.large_exponentials import bits, exponential, logarithm
 from kldiv.builtin.closed_forms.large_side import LargeSide
 from kldiv.compiling import compiled
 from kldiv.definitions.divergence import Divergence
 
-__all__ = ["compiled_divergences", "compiles", "summed"]
+__all__ = ["compiled_divergences", "summed"]
 
-_ROW = 1 << 13  # categories whose sums are added one by one
+_LINE = 1 << 13  # categories whose sums are added one by one
 _APART = 16  # neighbours that are added up apart: some vectors of any machine
-_UNITS = {np.dtype(np.float32): 12, np.dtype(np.float64): 4096}  # of rounding in a sum, of a row's
+_MANY = (
+    2 * _LINE
+)  # of which there are lines; a single one a compiler would take for a special case
+_NOTHING = -50.0  # a logarithm of a probability of which thousands change no sum
+_UNITS = {
+    np.dtype(np.float32): 12,
+    np.dtype(np.float64): 4096,
+}  # of rounding in a sum, of a line's
 _LEAST = {np.dtype(np.float32): 1e-26, np.dtype(np.float64): 1e-130}  # has a ratio to be squared
 _LOOSE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}  # of a mass taken for 1
 
@@ -90,54 +98,53 @@ class TensorBlock:
         return self.p / (self.ratio + 1)
 
 
-def compiles(divergence: Divergence, p: Distribution, q: Distribution) -> bool:
-    """Whether there is a compiled function for two distributions as they were given."""
-    return sums_of(divergence) is not None and _sides(p, q) is not None
-
-
 def compiled_divergences(
     divergences: Sequence[Divergence], p: Distribution, q: Distribution
-) -> list[tuple[Tensor, Tensor] | None]:
-    """The divergences of categorical distributions, and their rounding, in one pass.
+) -> Callable[[], list[tuple[Tensor, Tensor] | None]] | None:
+    """What gives the divergences of categorical distributions, and their rounding, in one pass.
 
     Arguments:
-        divergences: Divergences that compile.
+        divergences: The divergences.
         p: The one, as it was given.
         q: The other.
 
     Returns:
-        Of each both with the batch shape, in float64; ``None`` where they are to be had without.
+        What gives of each both with the batch shape, in float64, or ``None`` where they are to be
+        had without a compiler; ``None`` where nothing is compiled for one of them.
     """
     sides = _sides(p, q)
     kinds = tuple(kind for kind in map(sums_of, divergences) if kind is not None)
     if sides is None or len(kinds) < len(divergences):
-        return [None] * len(divergences)
-    with np.errstate(all="ignore"):
-        found = divergences_of_sums(kinds, *_sums(kinds, sides))
-    shape = p.batch_shape
-    return [
-        None if pair is None else (_tensor(pair[0], shape), _tensor(pair[1], shape))
-        for pair in found
-    ]
+        return None
+
+    def found() -> list[tuple[Tensor, Tensor] | None]:
+        with np.errstate(all="ignore"):
+            pairs = divergences_of_sums(kinds, *_sums(kinds, sides))
+        return [None if each is None else _tensors(each, p.batch_shape) for each in pairs]
+
+    return found
 
 
-def summed(kinds: Sequence[Sums], p: Tensor, q: Tensor, *, logs: bool, in_rows: bool) -> Tensor:
-    """The sums of some kinds over the last dimension, or over rows of it.
+def summed(kinds: Sequence[Sums], p: Tensor, q: Tensor, *, logs: bool) -> Tensor:
+    """The sums of some kinds over categories.
 
     Arguments:
         kinds: The kinds of sums.
-        p: The numbers of the one.
+        p: The numbers of the one, a matrix with a row for each pair, or in lines: then those that
+            are added first are along the last dimension but one, and one by one those along the
+            dimension before.
         q: Those of the other.
         logs: Whether they are logarithms.
-        in_rows: Whether there are many, as many as make whole rows.
 
     Returns:
         The sums of p, of q and of the kinds; then, where quotients are summed, the least
-        probability and the largest logarithm of a quotient; in float64.
+        probability and the largest logarithm of a quotient; in float64, in lines of each of the
+        neighbours apart.
     """
     q = q.view(p.shape)  # which tells a compiler that the sizes are the same
-    parts = _in_rows(kinds, p, q) if in_rows else [(p, q)]
-    along = (-1, -2) if in_rows else (-1,)
+    in_lines = p.ndim > 2
+    parts = [*zip(p.unbind(-2), q.unbind(-2), strict=True)] if in_lines else [(p, q)]
+    along = -2 if in_lines else -1
     taken = [TensorBlock(*part, logs=logs) for part in parts]
     terms = [
         [block.p, block.q, *(term for kind in kinds for term in kind.of(block))] for block in taken
@@ -150,14 +157,6 @@ def summed(kinds: Sequence[Sums], p: Tensor, q: Tensor, *, logs: bool, in_rows: 
         most = reduce(torch.maximum, (bits(block.log_ratio.abs()) for block in taken)).amax(along)
         totals += [each.view(p.dtype).double() for each in (least, most)]
     return torch.stack(totals)
-
-
-def _in_rows(kinds: Sequence[Sums], p: Tensor, q: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """The numbers of both sides, a matrix for each row; in several parts in float32."""
-    count = 1 if p.dtype == torch.float64 else 2 if _by_quotients(kinds) else 4
-    shape = -1, _ROW // (count * _APART), count, _APART
-    sides = (each.unflatten(-1, shape).unbind(-2) for each in (p, q))
-    return [*zip(*sides, strict=True)]
 
 
 def _total(terms: Sequence[Tensor]) -> Tensor:
@@ -175,50 +174,50 @@ def _by_quotients(kinds: Sequence[Sums]) -> bool:
 def _sums(
     kinds: tuple[Sums, ...], sides: tuple[LargeSide, LargeSide]
 ) -> tuple[Masses, Sequence[Array]]:
-    """The masses and the sums of whole rows by the compiled function, and of the rest without."""
-    given, kind = [side.given for side in sides], sides[0].given.dtype
-    columns = given[0].shape[1]
-    in_rows = columns > _ROW
-    whole = columns - columns % _ROW if in_rows else columns
-    function = _function(kinds, logs=sides[0].logs, in_rows=in_rows)
-    views = (each[0, :whole] if len(each) == 1 else each[:, :whole] for each in given)
-    (found,) = function(*map(torch.from_numpy, views))
-    parts = found.numpy().reshape(len(found), len(given[0]), -1)
-    eps, least, most = float(np.finfo(kind).eps), 1.0, 0.0
-    if _by_quotients(kinds):
-        least, most = parts[-2].min(), parts[-1].max()
-    totals = parts[: 2 + sum(each.number for each in kinds)].sum(-1)
-    for place in blocks(len(totals[0]), columns - whole) if whole < columns else ():
-        rest, smallest = _without(kinds, sides, place, whole)
-        totals[:, place[0]] += rest
-        least = min(least, smallest) if _by_quotients(kinds) else least
-    usable = least > _LEAST[kind] and math.isfinite(most)
-    rounding = eps * (_UNITS[kind] + 4 * most) if usable else math.nan
-    return Masses(totals[0], totals[1], rounding, _LOOSE[kind]), totals[2:]
+    """The masses and the sums of whole lines, and of the rest, by the compiled function."""
+    dtype, quotients = sides[0].given.dtype, _by_quotients(kinds)
+    function = _function(kinds, logs=sides[0].logs)
+    together = 1 if dtype == np.float64 else 2 if quotients else 4
+    parts = []
+    for p, q in zip(*(_in_lines(side, together) for side in sides), strict=True):
+        (found,) = function(torch.from_numpy(p), torch.from_numpy(q))
+        parts.append(found.numpy().reshape(len(found), len(p), -1))
+    number = 2 + sum(kind.number for kind in kinds)
+    mass_p, mass_q, *sums = sum(part[:number].sum(-1) for part in parts)
+    least = min(part[-2].min() for part in parts) if quotients else 1.0
+    most = max(part[-1].max() for part in parts) if quotients else 0.0
+    usable = least > _LEAST[dtype] and math.isfinite(most)
+    rounding = float(np.finfo(dtype).eps) * (_UNITS[dtype] + 4 * most) if usable else math.nan
+    return Masses(mass_p, mass_q, rounding, _LOOSE[dtype]), sums
 
 
-def _without(
-    kinds: Sequence[Sums],
-    sides: tuple[LargeSide, LargeSide],
-    place: tuple[slice, slice],
-    first: int,
-) -> tuple[list[Array], float]:
-    """The sums over some categories without a compiler, and the least of their probabilities."""
-    rows, columns = place
-    place = rows, slice(first + columns.start, first + columns.stop)
-    roots = any(kind.roots for kind in kinds)
-    block = LargeBlock(sides, place, np.empty((BUFFERS, BLOCK)), scaled=False, roots=roots)
-    least = min(block.p.min(), block.q.min())
-    parts = [block.mass_p, block.mass_q, *(part for kind in kinds for part in kind.of(block))]
-    return parts, float(least)
+def _in_lines(side: LargeSide, together: int) -> list[Array]:
+    """The numbers of a side in lines, of which so many are added first; few are in none.
+
+    Those that are left of whole lines, in lines filled up, come before the many, after which
+    nothing that a call needs is in the cache.
+    """
+    rows, columns = side.given.shape
+    if columns <= _MANY:
+        return [side.given]
+    left = columns % _MANY
+    lots = [side.given[:, : columns - left]]
+    if left:
+        nothing = _NOTHING if side.logs else math.exp(_NOTHING)
+        wider = np.full((rows, _MANY + 1), nothing, side.given.dtype)
+        filled = wider[:, :_MANY]  # rows apart, like those of the many: compiled once for both
+        filled[:, :left] = side.given[:, columns - left :]
+        lots.insert(0, filled)
+    shape = rows, -1, _LINE // (together * _APART), together, _APART
+    return [lot.reshape(shape) for lot in lots]
 
 
 @cache
-def _function(kinds: tuple[Sums, ...], *, logs: bool, in_rows: bool) -> Callable[..., Any]:
+def _function(kinds: tuple[Sums, ...], *, logs: bool) -> Callable[..., Any]:
     """The compiled function for some kinds of sums."""
 
     def sums(p: Tensor, q: Tensor) -> tuple[Tensor, ...]:
-        return (summed(kinds, p, q, logs=logs, in_rows=in_rows),)
+        return (summed(kinds, p, q, logs=logs),)
 
     return compiled(sums, varying=2)
 
@@ -232,5 +231,6 @@ def _sides(p: Distribution, q: Distribution) -> tuple[LargeSide, LargeSide] | No
     return (first, second) if alike and first.given.shape == second.given.shape else None
 
 
-def _tensor(numbers: Array, shape: torch.Size) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(numbers)).reshape(shape)
+def _tensors(pair: Pair, shape: torch.Size) -> tuple[Tensor, Tensor]:
+    value, error = (torch.from_numpy(each.reshape(shape)) for each in pair)
+    return value, error

@@ -10,10 +10,10 @@ with a polynomial for :math:`e^r`. The number k is in the last bits of a float s
 count ones, and moved to the place of the exponent they are a power of two. In float32 log 2 is
 subtracted k times in two parts, of which k times the first is exact. Likewise
 
-.. math:: \log y = k \log 2 + f\,\frac{\log(1 + f)}{f}, \qquad y = 2^k (1 + f), \quad
-    \sqrt{\tfrac12} \leq 1 + f < \sqrt 2,
+.. math:: \log y = k \log 2 + 2 \operatorname{artanh} t, \qquad t = \frac{m - 1}{m + 1}, \quad
+    y = 2^k m, \quad \sqrt{\tfrac12} \leq m < \sqrt 2,
 
-with a polynomial for the fraction.
+with a polynomial in :math:`t^2` for :math:`2 \operatorname{artanh}(t) / t`.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ def _near_zero(degree: int) -> tuple[float, ...]:
 
 
 def _near_one(degree: int) -> tuple[float, ...]:
-    """Those for the quotient of the logarithm of a number and what it is above 1."""
-    return _coefficients(lambda f: np.log1p(f) / f, degree, [_HALF - 1, 1 / _HALF - 1])
+    r"""Those for :math:`2 \operatorname{artanh}(t) / t` by the square of t."""
+    last = ((1 - _HALF) / (1 + _HALF)) ** 2
+    return _coefficients(lambda z: 2 * np.arctanh(np.sqrt(z)) / np.sqrt(z), degree, [0, last])
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class _Format:
         half: The integer with the bits of :math:`\sqrt{1 / 2}`.
         log_2: The logarithm of 2 as a sum, of which the first part may have few digits.
         exponential: The coefficients for :math:`e^r`.
-        logarithm: Those for :math:`\log(1 + f) / f`.
+        logarithm: Those for :math:`2 \operatorname{artanh}(t) / t`.
     """
 
     integer: torch.dtype
@@ -96,7 +97,7 @@ _FORMATS = {
         half=int(np.float32(_HALF).view(np.int32)),
         log_2=(_SHORT, _LOG_2 - _SHORT),
         exponential=_near_zero(5),
-        logarithm=_near_one(8),
+        logarithm=_near_one(2),
     ),
     torch.float64: _Format(
         torch.int64,
@@ -105,7 +106,7 @@ _FORMATS = {
         half=int(np.float64(_HALF).view(np.int64)),
         log_2=(_LOG_2,),
         exponential=_near_zero(9),
-        logarithm=_near_one(16),
+        logarithm=_near_one(6),
     ),
 }
 
@@ -135,15 +136,16 @@ def exponential(x: Tensor) -> Tensor:
 
 
 def logarithm(y: Tensor) -> Tensor:
-    r"""The logarithm l of positive numbers to two units of float32 or :math:`10^{-14}`.
+    r"""The logarithm l of positive numbers to two units of float32 or :math:`10^{-15}`.
 
     It is so much of :math:`1 + |l|`. That of 0, of infinity and of NaN is some number.
     """
     form = _FORMATS[y.dtype]
     places = bits(y) - form.half
     power = (places >> form.digits).to(y.dtype)
-    above = ((places & ((1 << form.digits) - 1)) + form.half).view(y.dtype) - 1
-    return _polynomial(form.logarithm, above) * above + power * _LOG_2
+    reduced = ((places & ((1 << form.digits) - 1)) + form.half).view(y.dtype)
+    t = (reduced - 1) / (reduced + 1)
+    return _polynomial(form.logarithm, t * t) * t + power * _LOG_2
 
 
 def _polynomial(coefficients: Sequence[float], x: Tensor) -> Tensor:

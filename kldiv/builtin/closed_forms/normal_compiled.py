@@ -26,46 +26,47 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, Normal
 
 from kldiv.blocks import arrays_of
+from kldiv.builtin.closed_forms.large_exponentials import logarithm
 from kldiv.builtin.closed_forms.normal_vectors import is_by_factor
 from kldiv.compiling import compiled
 from kldiv.definitions.numbers import broadcast
 
-__all__ = ["compiled_kl", "compiles", "kl_by_entries"]
+__all__ = ["compiled_kl", "kl_by_entries"]
 
 _MOST = 6  # dimensions, above which a compiler takes minutes over all entries
 _SERIES = {torch.float32: (1e-3, 5), torch.float64: (0.1, 17)}  # up to which s, which power
-_HALF, _FRACTION = 0x3FE6A09E667F3BCD, 52  # the root of 1/2 as an integer, bits of a fraction
-_TERMS = 7  # of a logarithm, the last of which is below 1e-10 of the first
 _TINY = torch.finfo(torch.float64).tiny
 _FAR = -0.5  # below it 1 + s is had better by dividing
 
 
-def compiles(p: Distribution, q: Distribution) -> bool:
-    """Whether there is a compiled function for two distributions as they were given."""
-    return _numbers(p, q) is not None
-
-
-def compiled_kl(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | None:
-    """The divergences of pairs in the precision of the inputs, and their errors.
+def compiled_kl(
+    p: Distribution, q: Distribution
+) -> Callable[[], tuple[Tensor, Tensor] | None] | None:
+    """What gives the divergences of pairs in the precision of the inputs, and their errors.
 
     Arguments:
         p: Normal scalars, or vectors given by their factors.
         q: Likewise.
 
     Returns:
-        Both with the batch shape; ``None`` where one is not finite.
+        What gives both with the batch shape, or ``None`` where one is not finite; ``None`` where
+        nothing is compiled for two distributions as they were given.
     """
     numbers = _numbers(p, q)
     if numbers is None:
         return None
     batch, size = broadcast(p.batch_shape, q.batch_shape), math.prod(p.event_shape)
     means, factors = (*batch, *p.event_shape), (*batch, *p.event_shape, *p.event_shape)
-    flat = [each.expand(means).reshape(-1, size) for each in numbers[:2]]
-    flat += [each.expand(factors).reshape(-1, size, size) for each in numbers[2:]]
-    value, error = _function()(*flat)
-    if not math.isfinite(value.sum()):
-        return None
-    return value.reshape(batch), error.reshape(batch)
+
+    def found() -> tuple[Tensor, Tensor] | None:
+        flat = [each.expand(means).reshape(-1, size) for each in numbers[:2]]
+        flat += [each.expand(factors).reshape(-1, size, size) for each in numbers[2:]]
+        value, error = _function()(*flat)
+        if not math.isfinite(value.sum()):
+            return None
+        return value.reshape(batch), error.reshape(batch)
+
+    return found
 
 
 def kl_by_entries(
@@ -97,8 +98,9 @@ def kl_by_entries(
         squares.append(gap * gap)
         rests.append(rest)
         product = far * product
-    logarithm = torch.where(product < _TINY, torch.nan, _log(product, dtype))
-    value = reduce(torch.add, squares) * 0.5 + (reduce(torch.add, rests) - logarithm)
+    log = logarithm(product) if dtype == torch.float32 else product.log()  # to all its digits
+    log = torch.where(product < _TINY, torch.nan, log)
+    value = reduce(torch.add, squares) * 0.5 + (reduce(torch.add, rests) - log)
     unit = 4 * size**1.5 * torch.finfo(torch.float64).eps
     rounding = torch.finfo(dtype).eps if dtype != torch.float64 else 0.0
     error = value * (unit * (growth + 4) + rounding)
@@ -153,29 +155,6 @@ def _remainder(share: Tensor, ratio: Tensor, dtype: torch.dtype) -> tuple[Tensor
     whole = ratio if dtype == torch.float32 else torch.where(share > _FAR, 1 + share, ratio)
     close = share.abs() < end
     return torch.where(close, near * share * share, whole - 1), torch.where(close, 1.0, whole)
-
-
-def _log(x: Tensor, dtype: torch.dtype) -> Tensor:
-    r"""The logarithm, to no more digits than a precision needs, which takes a third of the time.
-
-    With :math:`x = 2^k m` it is :math:`k \log 2 + 2 \operatorname{artanh} t`, where
-    :math:`t = (m - 1) / (m + 1)`.
-
-    Arguments:
-        x: Positive numbers.
-        dtype: The precision that is wanted.
-    """
-    if dtype != torch.float32:
-        return x.log()
-    bits = x.view(torch.int64)
-    power = (bits - _HALF) >> _FRACTION
-    reduced = (bits - (power << _FRACTION)).view(torch.float64)
-    t = (reduced - 1) / (reduced + 1)
-    square = t * t
-    series = torch.full_like(square, 2 / (2 * _TERMS - 1))
-    for k in range(_TERMS - 2, -1, -1):
-        series = series * square + 2 / (2 * k + 1)
-    return power.double() * math.log(2) + series * t
 
 
 @cache
