@@ -111,10 +111,9 @@ def _besides(objective: Objective, run: Run, ends: Endpoints) -> str:
 
 def _more(objective: Objective) -> str:
     """What has more draws."""
-    sampled = sample_of(objective) is not None
-    return (
-        f"{'estimator=kldiv.Samples(points' if sampled else 'solver=kldiv.FixedDraws(most'}=...)"
-    )
+    if sample_of(objective) is not None:
+        return "estimator=kldiv.Samples(points=...)"
+    return "solver=kldiv.FixedDraws(most=...)"
 
 
 def _unseen(ends: Endpoints) -> float:
