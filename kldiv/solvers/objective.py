@@ -16,7 +16,7 @@ from kldiv.definitions.family import Family
 from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.tally import Tally
 from kldiv.definitions.target import DistributionTarget, Target
-from kldiv.errors import KldivError, NotAvailable, NotFinite
+from kldiv.errors import KldivError, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Samples, Sum
 from kldiv.lazy import deferred
@@ -108,13 +108,11 @@ class Objective:
 
     def estimate(self, theta: Tensor) -> Estimate:
         """The divergence at real vectors with its error, by itself."""
-        problem = self.problem(theta)
-        try:
-            found = self.choice.of(problem).estimate(problem)
-        except NotAvailable:
-            if not self.choice.passes_on(problem):
-                raise
-            return self.estimate(theta)
+        problem, found = self.problem(theta), None
+        while found is None:
+            found = self.choice.tried(problem)
+            if found is not None and found.undefined and self.choice.passes_on(problem):
+                found = None
         self.evaluations += max(found.evaluations, 1)
         return found
 
@@ -274,11 +272,8 @@ class Objective:
         if isinstance(estimator, Samples):
             self.evaluations += 1
             return estimator.value(problem)
-        try:
-            estimate = estimator.estimate(problem)
-        except NotAvailable:
-            if not self.choice.passes_on(problem):
-                raise
+        estimate = self.choice.tried(problem)
+        if estimate is None:
             return self._of(member)
         self.evaluations += max(estimate.evaluations, 1)
         return estimate.value
