@@ -41,6 +41,7 @@ NOTICED = 10.0
 
 _REACH = 0.1  # within which what is left to be gained is bounded
 _MOVES = 12  # at a radius
+_STRIDES = 2.0 ** torch.arange(1, 8)  # of a move: a valley with kinks on its sides may be long
 _RANDOM = 4  # directions for each parameter, both ways
 
 
@@ -109,7 +110,19 @@ def _lower(
     if float(around.losses[best]) < value:
         theta, value = place.theta + unit * around.offsets[best], float(around.losses[best])
     least = max(1e-3 * objective.resolution * (1 + abs(place.loss)), 1e-3 * left)
-    return (Place(theta, value) if value < place.loss - least else None), left
+    if value >= place.loss - least:
+        return None, left
+    return _farther(objective, place, Place(theta, value)), left
+
+
+def _farther(objective: Objective, place: Place, lower: Place) -> Place:
+    """The lowest place on the way from one to a lower one, and on beyond it."""
+    way = place.theta + _STRIDES.to(place.theta).unsqueeze(-1) * (lower.theta - place.theta)
+    values = objective(way).nan_to_num(torch.inf)
+    best = int(values.argmin())
+    if float(values[best]) >= lower.loss:
+        return lower
+    return Place(way[best], float(values[best]))
 
 
 def _least(around: Around, loss: float, radius: float) -> tuple[Tensor, float]:
