@@ -16,7 +16,7 @@ from kldiv.definitions.family import Family
 from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.tally import Tally
 from kldiv.definitions.target import DistributionTarget, Target
-from kldiv.errors import KldivError, NotFinite
+from kldiv.errors import InvalidArgument, KldivError, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Samples, Sum
 from kldiv.lazy import deferred
@@ -37,6 +37,7 @@ _why_not_held = deferred("kldiv.solvers.held_draws:why_not_held")
 
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _AGAIN = 3  # times
+_OVERFLOWING = 100.0  # a real parameter: the logarithm of a scale
 
 
 class Objective:
@@ -242,7 +243,12 @@ class Objective:
             if isinstance(error, KldivError):
                 raise
             return self._in_halves(theta)
-        return self._of(member)
+        try:
+            return self._of(member)
+        except InvalidArgument:  # a log density is NaN where parameters overflow
+            if bool((theta.abs() < _OVERFLOWING).all()):
+                raise
+            return self._in_halves(theta)
 
     def _in_halves(self, theta: Tensor) -> Tensor:
         """Each start by itself in the end: one that is out of the domain is infinite alone."""
