@@ -123,7 +123,7 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
         if not isinstance(chosen, MomentMatching):
             _measure(objective, chosen, starts)
         first = first_points(objective, starts, single=single)
-        run, ends = solved(objective, chosen, first, recorder)
+        run, ends = solved(objective, chosen, first, recorder, found=starts is None)
         how = as_estimator(estimator, objective.divergence)
         fitted = _result(objective, chosen, run, ends, how)
     if not fitted.converged:

@@ -158,3 +158,38 @@ def test_outliers_hardly_move_a_fit_of_powers(name):
     assert beside.converged
     assert abs(float(beside.q.loc - without.q.loc)) < 0.02
     assert float(beside.q.scale / without.q.scale) < 1.2
+
+
+POWERS = [*CROSSED[1:], "gamma(gamma=2)"]
+
+
+@pytest.mark.parametrize("name", POWERS)
+@pytest.mark.parametrize("unit", [1e-9, 1e-4, 1e4, 1e9])
+def test_in_any_unit_of_x_data_have_the_same_fit(name, unit):
+    data = normal_points(200, 3)
+    here, there = (kldiv.fit(scale * data, "normal", name) for scale in (1.0, unit))
+    assert here.converged
+    assert there.converged
+    for parameter, value in here.parameters.items():
+        assert float(there.parameters[parameter]) / unit == pytest.approx(float(value), rel=1e-5)
+    degree = as_divergence(name).degree_in_x(1)
+    ratio = float(there.divergence.error / here.divergence.error)
+    assert ratio == pytest.approx(unit**degree, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", POWERS)
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_differences_between_densities_of_vectors_keep_their_digits(name, unit):
+    data = normal_points(24 * 40, 0).reshape(40, 24)
+    first, second = one(0.9), one(1.1)
+
+    def difference(unit):
+        sides = [
+            Independent(Normal(torch.zeros(24, dtype=F64), unit * scale), 1)
+            for scale in (first, second)
+        ]
+        values = [float(kldiv.divergence(unit * data, side, name).value) for side in sides]
+        return values[1] - values[0]
+
+    degree = as_divergence(name).degree_in_x(24)
+    assert difference(unit) == pytest.approx(difference(1.0) * unit**degree, rel=1e-9)

@@ -74,6 +74,18 @@ def test_the_formula_of_a_plugin_comes_before_torchs():
     assert float(kldiv.divergence(p, q, estimator=declined)) == pytest.approx(0.5, rel=1e-15)
 
 
+def test_a_formula_whose_rounding_cannot_be_told_at_its_domains_edge_gives_way():
+    def inside(p, q, divergence):
+        beside = 0 < abs(float(q.loc) - 1) < 1e-3
+        return NotImplemented if beside else 7 + 0 * q.loc
+
+    edge = Exact((ClosedForm(KL, Normal, Normal, inside),))
+    p = one(Normal, 0.0, 1.0)
+    assert float(kldiv.divergence(p, one(Normal, 0.5, 1.0), estimator=edge)) == 7
+    found = kldiv.divergence(p, one(Normal, 1.0, 1.0), estimator=edge)
+    assert float(found) == pytest.approx(0.5, rel=1e-15)
+
+
 def test_a_formula_that_declines_with_no_other_is_not_available():
     declined = Exact((ClosedForm(KL, Normal, Weibull, lambda *_: NotImplemented),))
     with pytest.raises(kldiv.NotAvailable, match="no closed form covers"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from torch.distributions import Beta, Normal, Pareto, Uniform
+from torch.distributions import Beta, Categorical, MixtureSameFamily, Normal, Pareto, Uniform
 
 import kldiv
 
@@ -83,3 +83,15 @@ def test_what_no_node_has_met_is_no_tolerance_met():
     p, q = Beta(one(2.0), one(2.0)), Beta(one(1e18), one(1.0))
     with pytest.raises(kldiv.ToleranceNotMet, match="rtol=1e-06"):
         kldiv.divergence(p, q, "total_variation", estimator=kldiv.Quadrature(rtol=1e-6))
+
+
+@pytest.mark.parametrize("scale", [1e-5, 0.3, 1e3])
+@pytest.mark.parametrize("centre", [-382.0, 1e5])
+def test_bells_that_stand_close_together_far_away_are_all_integrated(centre, scale):
+    middles = centre + scale * one([-10.0, 3.0, 30.0])
+    parts = Normal(middles, scale * one([1.0, 0.5, 0.2]))
+    stated = MixtureSameFamily(Categorical(one([0.15, 0.25, 0.6])), parts)
+    bare = kldiv.Target(stated.log_prob)
+    for q in (Normal(middles[0], scale), Normal(middles.mean(), 20 * one(scale))):
+        found, truth = (kldiv.divergence(p, q, "tsallis(alpha=0.5)") for p in (bare, stated))
+        assert abs(float(found) - float(truth)) <= float(found.error) + float(truth.error)

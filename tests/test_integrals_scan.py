@@ -30,6 +30,38 @@ def test_the_highest_mode_is_first():
     assert (peaks.height.diff() < 0).all()
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1.0, 1e4])
+@pytest.mark.parametrize("centre", [0.0, -400.0, 1e5])
+def test_bells_close_together_are_all_found_wherever_they_are(centre, scale):
+    middles, widths = centre + scale * double(-8.0, 1.0, 6.0), scale * double(1.0, 0.3, 0.1)
+    peaks = scan(kldiv.Target(lambda x: bell(x.unsqueeze(-1), middles, widths).logsumexp(-1)))
+    order = peaks.centre.squeeze(-1).argsort()
+    room = 1e-3 * widths + 1e-15 * abs(centre)
+    assert ((peaks.centre[order].squeeze(-1) - middles).abs() <= room).all()
+    assert peaks.scale[order].squeeze(-1).tolist() == pytest.approx(widths.tolist(), rel=0.05)
+
+
+@pytest.mark.parametrize("centre", [-300.0, 1e3])
+def test_in_the_plane_too(centre):
+    middles = centre + double([0.0, 0.0], [6.0, 4.0])
+
+    def log_density(x):
+        return bell(x.unsqueeze(-2), middles, 0.5).sum(-1).logsumexp(-1)
+
+    peaks = scan(kldiv.Target(log_density, event_shape=(2,)))
+    found = peaks.centre[peaks.centre[:, 0].argsort()]
+    torch.testing.assert_close(found, middles, rtol=0.0, atol=1e-3)
+
+
+def test_each_problem_of_a_batch_has_its_own():
+    centre = double(0.0, 500.0, -1e4)
+    middles = centre.unsqueeze(-1) + double(-3.0, 5.0)
+    peaks = scan(kldiv.Target(lambda x: bell(x.unsqueeze(-1), middles, 0.7).logsumexp(-1)))
+    for problem, wanted in enumerate(middles):
+        gaps = (peaks.centre[:, problem] - wanted).abs().amin(0)
+        assert float(gaps.max()) < 1e-3
+
+
 @pytest.mark.parametrize("correlation", [-0.9, 0.0, 0.5, 0.99])
 def test_in_the_plane_the_correlation_is_that_of_the_curvature(correlation):
     precision = double([1.0, correlation], [correlation, 1.0]).inverse()

@@ -68,3 +68,13 @@ def test_a_fit_leaves_the_domain_of_a_closed_form_and_comes_back(target, family,
     fitted = kldiv.fit(target, family, divergence)
     assert fitted.converged
     assert float(fitted.divergence.value) == pytest.approx(0, abs=1e-10)
+
+
+def test_a_later_rung_is_tried_where_a_formula_has_no_number_for_members():
+    choice, beyond = Choice(ladder(L2)), gammas(torch.tensor([0.2, 3.0], dtype=F64))
+    assert choice.tried(beyond) is None
+    found = choice.tried(beyond)
+    assert found is not None
+    assert found.method == "quadrature"
+    with pytest.raises(kldiv.NotAvailable, match="no closed form"):
+        Choice(Exact()).tried(beyond)

@@ -10,7 +10,7 @@ from torch.distributions import Exponential, Gamma, Normal
 import kldiv
 
 from kldiv.solvers import Run
-from kldiv.solvers.endpoints import endpoints
+from kldiv.solvers.endpoints import Endpoints, endpoints
 from kldiv.solvers.optima import distinct
 from tests.objectives import ended_at, logs, objective_of
 
@@ -127,3 +127,10 @@ def test_of_an_unknown_mass_0_is_a_number_like_others():
         known = {"decrement": torch.full((1,), torch.inf), "signature": torch.zeros(1, 2)}
         run = Run(theta, torch.zeros(1, dtype=F64), 0 * theta, [], **known)
         assert bool(endpoints(target, run).settled) is least
+
+
+@pytest.mark.parametrize(("unit", "told"), [(1.0, True), (1e-9, True), (1e-18, False)])
+def test_no_end_is_a_minimum_where_a_constant_hides_all_digits(unit, told):
+    loss, signs = torch.ones(1, dtype=F64), torch.ones(1, 2, dtype=torch.int32)
+    found = Endpoints(torch.zeros(1, 2, dtype=F64), loss, 0 * loss, signs, 5e-11, unit=unit)
+    assert bool(found.settled) is told

@@ -148,6 +148,23 @@ def test_a_minimum_that_is_approached_at_infinity_is_not_taken_for_one():
     assert float(fit.divergence) == pytest.approx(float(limit.divergence), abs=1e-6)
 
 
+@pytest.mark.slow
+def test_where_a_member_just_touches_the_target_the_lower_minimum_is_reached():
+    locs = torch.tensor([-6.307, 5.303], dtype=F64)
+    shares, scales = (torch.tensor(each, dtype=F64) for each in ([0.473, 0.527], [1.17, 0.818]))
+    target = MixtureSameFamily(Categorical(shares), Normal(locs, scales))
+    fit = kldiv.fit(target, "normal", "total_variation")
+    assert fit.converged
+    value = float(fit.divergence)
+    assert value < 0.47299  # the other minimum is at 0.5266
+    loc, scale = fit.parameters["loc"], fit.parameters["scale"]
+    shifts = torch.tensor([[-1.0, 0], [1, 0], [0, -1], [0, 1], [-1, -0.3], [1, 0.3]], dtype=F64)
+    for step in (1e-3, 1e-2, 0.1):
+        beside = Normal(loc + step * shifts[:, 0], scale + step * shifts[:, 1])
+        others = kldiv.divergence(target, beside, "total_variation").value
+        assert (others > value - 1e-8).all()
+
+
 def test_a_fit_that_ends_at_a_kink_says_so_and_is_right():
     target = MixtureSameFamily(
         Categorical(torch.tensor([0.4, 0.6], dtype=F64)),

@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from torch.distributions import (
+    Bernoulli,
+    Binomial,
+    Categorical,
     Cauchy,
     Dirichlet,
     Gamma,
@@ -195,3 +198,22 @@ def test_moments_that_no_member_has_are_told():
     narrow = kldiv.Target(lambda x: -((1e6 * (x - 1e3)) ** 2) - (1e6 * (x - 1e3)) ** 4)
     with pytest.raises(kldiv.NotAvailable, match="as far as these could be integrated"):
         kldiv.fit(narrow, "normal")
+
+
+CERTAIN = [
+    (Poisson(one(0.0)), "poisson"),
+    (Poisson(one(0.0)), "geometric"),
+    (Binomial(3, one(0.0)), "poisson"),
+    (Bernoulli(one(0.0)), "bernoulli"),
+    (Categorical(one([1.0, 0.0])), "poisson"),
+    (one([0.0, 0.0]), "poisson"),
+    (one([0.0, 0.0]), "geometric"),
+]
+
+
+@pytest.mark.parametrize(("target", "family"), CERTAIN)
+def test_what_is_certain_is_fitted_by_what_is_nearly_so(target, family):
+    found = kldiv.fit(target, family)
+    assert found.converged
+    assert 0 <= float(found.divergence) < 1e-12
+    assert float(found.q.log_prob(torch.zeros((), dtype=F64))) == pytest.approx(0, abs=1e-12)

@@ -96,3 +96,13 @@ def test_a_start_out_of_the_domain_is_infinite_alone(shape):
     assert torch.allclose(value, expected, rtol=1e-6)
     assert (gradient[..., 1, :] == 0).all()
     assert (gradient[..., 0, :] != 0).all()
+
+
+def test_a_start_whose_log_density_is_nan_by_overflow_is_infinite_alone():
+    points = torch.tensor([1.0, 2.0, 4.0], dtype=F64)
+    objective = objective_of(points, "gamma", "density_power(beta=1)")
+    theta = torch.tensor([[1.0, 0.0], [800.0, 800.0]], dtype=F64)
+    value, gradient = objective.value_and_gradient(theta)
+    assert value.isinf().tolist() == [False, True]
+    assert float(value[0]) == pytest.approx(float(objective(theta[:1])), rel=1e-12)
+    assert gradient[1].tolist() == [0, 0]

@@ -82,3 +82,24 @@ def test_a_given_start_without_a_variance_is_measured_from_the_target():
     fit = kldiv.fit(points, "student_t", starts={"df": 1.5, "loc": 0.0, "scale": 1e6})
     free = kldiv.fit(points, "student_t")
     assert float(fit.divergence) == pytest.approx(float(free.divergence), abs=1e-6)
+
+
+FEW = [[0.48, 0.009, 0.05, 0.38, 0.004], [0.9998, 0.9813, 0.0027, 0.9999, 0.0089]]
+
+
+@pytest.mark.parametrize("points", FEW)
+@pytest.mark.parametrize("divergence", ["squared_l2", "density_power(beta=2)"])
+def test_where_no_start_is_finite_others_are_looked_for(points, divergence):
+    data = torch.tensor(points, dtype=F64)
+    with pytest.raises(NotFinite, match="not finite at any start"):
+        kldiv.fit(data, "beta", divergence, starts=1)
+    found = kldiv.fit(data, "beta", divergence)
+    assert found.divergence.value.isfinite()
+    assert found.converged
+
+
+def test_starts_that_were_given_are_not_replaced():
+    data = torch.linspace(0.005, 1, 99, dtype=F64) ** 4
+    given = {"concentration1": 0.2, "concentration0": 1.0}
+    with pytest.raises(NotFinite, match="not finite at any start"):
+        kldiv.fit(data, "beta", "squared_l2", starts=given)

@@ -27,6 +27,25 @@ def test_nothing_is_promised_where_there_is_no_minimum(name):
     assert searched(TRAPS[name], [0.0, 0.0])[1] == torch.inf
 
 
+@pytest.mark.parametrize("away", [3e-3, 3e-2, 0.3])
+def test_a_long_valley_with_steep_sides_is_followed_to_its_end(away):
+    def valley(theta):
+        x, y = theta.unbind(-1)
+        return 0.1 * (x - y).abs() ** 1.5 + 1e-4 * (x + y).square() + 1
+
+    place, left = searched(valley, [away, away])
+    assert place.loss - 1 <= left < 1e-6
+    assert place.theta.tolist() == pytest.approx([0, 0], abs=1e-3)
+
+
+@pytest.mark.parametrize("width", [1e-9, 1e-7, 1e-4])
+def test_nothing_is_promised_of_a_pit_that_the_points_around_it_do_not_show(width):
+    def pit(theta):
+        return -(-(theta / width).square().sum(-1)).exp() + 1e-3 * theta.square().sum(-1)
+
+    assert searched(pit, [0.0, 0.0])[1] == torch.inf
+
+
 def test_what_rises_by_no_more_than_an_error_is_no_minimum():
     assert searched(lambda t: 1e-6 * t.norm(dim=-1), [0.0, 0.0])[1] < 1e-6
     assert searched(lambda t: 1e-6 * t.norm(dim=-1), [0.0, 0.0], error=1e-7)[1] == torch.inf

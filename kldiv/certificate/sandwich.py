@@ -56,6 +56,7 @@ def sandwich(objective: Objective, theta: Tensor) -> Tensor:
         raise NotAvailable(f"{objective.target!r} is no sample whose points are averaged over")
     if not is_smooth(objective, theta):
         raise NotAvailable(f"the objective of {objective.family!r} has no derivatives")
+    crossing = crossing.in_units_of(objective.target)
     outer = hessian(objective, theta.unsqueeze(0)).squeeze(0)
     inner = _variance(objective, crossing, theta)
     real = torch.linalg.pinv(outer, hermitian=True)
@@ -78,7 +79,7 @@ def _variance(objective: Objective, crossing: Crossing, theta: Tensor) -> Tensor
             lone = lone + share @ scaled
     crossed = torch.outer(lone, slope)
     centred = squares - crossed - crossed.T + shares * torch.outer(slope, slope)
-    covariance: Tensor = crossing.slope(crossing.weight, mean).square() * centred
+    covariance: Tensor = crossing.of_mean(mean)[1].square() * centred
     return covariance
 
 

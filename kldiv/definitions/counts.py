@@ -100,7 +100,10 @@ def _deviance(k: Tensor, mean: Tensor) -> Tensor:
     r"""D(k, m) as :math:`k\,d^2\,\varphi_2(-d)` with :math:`d = \log(k / m)`."""
     near = (k - mean).abs() < mean / 2
     close = torch.where(near, (k - mean) / mean, 0.0).log1p()
-    d = torch.where(near, close, torch.where(near, 1.0, k / mean).log())
+    ratio = k / mean
+    large = ratio.isinf()  # it has overflowed
+    far = torch.where(large, k.log() - mean.log(), torch.where(near | large, 1.0, ratio).log())
+    d = torch.where(near, close, far)
     return k * d.square() * phi2(-d)
 
 

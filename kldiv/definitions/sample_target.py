@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import torch
 
@@ -71,7 +72,7 @@ class SampleTarget(Target):
         """Whether all points are whole numbers."""
         return bool((self.points == self.points.round()).all())
 
-    @property
+    @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
         """The smallest and the largest number of each coordinate, where there is weight."""
         kept = self.points[self.weights > 0].double()

@@ -8,10 +8,13 @@ divergence has the cross-entropy,
 
 and a divergence of powers, such as the density power divergence, has
 
-.. math:: \sum_k c_k \Bigl[\int q^{s_k} dx - 1\Bigr] + c \sum_i w_i\,\bigl[q(x_i)^b - 1\bigr],
+.. math:: \sum_k c_k \Bigl[\int q^{s_k} dx - r(s_k - 1)\Bigr]
+    + c \sum_i w_i\,\bigl[q(x_i)^b - r(b)\bigr], \qquad r(b) = u^b\,(1 - b \log u),
 
-or the same sum of logarithms of these integrals and means; less 1, they are continuous where b
-goes to 0. Making it small is maximum likelihood, and estimation that outliers hardly move.
+or the sum of the logarithms of these integrals and means, with nothing taken off. Less the r of a
+constant u the sum is continuous where b goes to 0; with the density u of a uniform distribution
+over the box that the points fill it keeps its digits in any unit of x. Making it small is maximum
+likelihood, and estimation that outliers hardly move.
 
 References:
     Robust and Efficient Estimation by Minimising a Density Power Divergence (Basu, Harris, Hjort
@@ -20,8 +23,10 @@ References:
 
 from __future__ import annotations
 
+import math
+
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -39,6 +44,7 @@ from kldiv.estimators.problem import Problem
 __all__ = ["Crossing", "crossing_of", "why_not_crossed"]
 
 _CONFIDENCE = 3.0
+_LARGEST = 600.0  # of a logarithm whose exponential is finite
 
 
 @dataclass(frozen=True)
@@ -50,26 +56,44 @@ class Crossing:
         power: The power b of q in it; ``None`` where it is the mean of :math:`-\log q`.
         norms: The weights :math:`c_k` and powers :math:`s_k` of the integrals of q.
         logarithmic: Whether the terms are logarithms of the mean and of the integrals.
+        log_unit: The logarithm of the density u that counts as 1.
     """
 
     weight: float = 1.0
     power: float | None = None
     norms: tuple[tuple[float, float], ...] = ()
     logarithmic: bool = False
+    log_unit: float = 0.0
 
     def statistic(self, log_q: Tensor) -> Tensor:
-        r""":math:`q^b - 1`, of which the mean is taken, with the shape of the log densities."""
-        return -log_q if self.power is None else (self.power * log_q).expm1()
+        r""":math:`(q / u)^b - 1`, of which the mean is taken, shaped as the log densities."""
+        return -log_q if self.power is None else (self.power * (log_q - self.log_unit)).expm1()
 
-    def term(self, weight: float, less_one: Tensor) -> Tensor:
-        """What a mean or an integral, less 1, adds to the divergence."""
-        return weight * (less_one.log1p() if self.logarithmic else less_one)
+    def of_mean(self, mean: Tensor) -> tuple[Tensor, Tensor]:
+        """What the mean of the statistic adds to the divergence, and how fast that grows."""
+        if self.power is None:
+            return self.weight * mean, torch.full_like(mean, self.weight)
+        return self._term(self.weight, self.power, mean)
 
-    def slope(self, weight: float, less_one: Tensor) -> Tensor:
-        """How fast that grows."""
-        if not self.logarithmic:
-            return torch.full_like(less_one, weight)
-        return weight / (1 + less_one)
+    def of_norm(self, weight: float, power: float, norm: Tensor) -> tuple[Tensor, Tensor]:
+        r"""What :math:`u^{1 - s} \int q^s` adds to the divergence, and how fast that grows."""
+        return self._term(weight, power - 1, norm - 1)
+
+    def _term(self, weight: float, power: float, less_one: Tensor) -> tuple[Tensor, Tensor]:
+        log_scale = power * self.log_unit
+        if self.logarithmic:
+            return weight * (log_scale + less_one.log1p()), weight / (1 + less_one)
+        slope = weight * math.exp(log_scale)
+        return slope * (log_scale + less_one), torch.full_like(less_one, slope)
+
+    def in_units_of(self, p: SampleTarget) -> Crossing:
+        """The same, where the density that is even over the box of the data counts as 1."""
+        low, high = p.ends
+        wide = high - low
+        log_unit = -float(wide[wide > 0].log().sum())
+        power = max([1.0, abs(self.power or 0), *(abs(power - 1) for _, power in self.norms)])
+        most = _LARGEST / power
+        return replace(self, log_unit=min(max(log_unit, -most), most))
 
     def estimate(self, problem: Problem, p: SampleTarget, integrator: Ladder) -> Estimate:
         """The divergence up to a constant.
@@ -81,13 +105,14 @@ class Crossing:
         """
         q = problem.q
         mean, deviation = mean_over(p, q, self.statistic)
-        value = self.term(self.weight, mean)
-        stderr = torch.where(value.isfinite(), self.slope(self.weight, mean).abs() * deviation, 0)
+        value, slope = self.of_mean(mean)
+        stderr = torch.where(value.isfinite(), slope.abs() * deviation, 0)
         error = _CONFIDENCE * stderr
         for weight, power in self.norms:
-            norm = integrator.estimate(Problem(PowerNorm(power), q, q, problem.seed))
-            value = value + self.term(weight, norm.value - 1)
-            error = error + self.slope(weight, norm.value - 1).abs() * norm.error
+            sought = PowerNorm(power, self.log_unit)
+            norm = integrator.estimate(Problem(sought, q, q, problem.seed))
+            added, slope = self.of_norm(weight, power, norm.value)
+            value, error = value + added, error + slope.abs() * norm.error
         reason = "q has no mass at some of the samples" if mean.isinf().any() else ""
         return Estimate(
             value,

@@ -80,8 +80,10 @@ class Exact:
             raise NotAvailable("a closed form needs two torch distributions")
         for rule in chain([known] if known else (), self._covering(divergence, p, q)):
             value = rule.function(p, q, divergence)
-            if value is not NotImplemented:
-                error = _rounding(rule, value.detach(), p, q, divergence)
+            if value is NotImplemented:
+                continue
+            error = _rounding(rule, value.detach(), p, q, divergence)
+            if error is not None:
                 return self._estimate(problem, value, error)
         raise NotAvailable(f"no closed form covers {p!r} and {q!r} under {divergence}")
 
@@ -205,8 +207,8 @@ def _has_normaliser(p: ExponentialFamily) -> bool:
 
 def _rounding(
     rule: Rule, value: Tensor, p: Distribution, q: Distribution, divergence: Divergence
-) -> Tensor:
-    """How wrong a value may be by the rounding of its formula."""
+) -> Tensor | None:
+    """How wrong a value may be by the rounding of its formula; ``None`` at its domain's edge."""
     with torch.no_grad():
         stated = rule.error_of(value, p, q, divergence)
         if stated is not None:
@@ -214,6 +216,8 @@ def _rounding(
         error = 16 * _EPS * (1 + value.abs())
         for first, second in ((nudged(p, _NUDGE), q), (p, nudged(q, _NUDGE))):
             moved = rule.function(first, second, divergence)
+            if moved is NotImplemented:
+                return None
             gap = torch.nan_to_num((moved - value).abs(), nan=0.0, posinf=0.0)
             error = torch.maximum(error, _CAUTION * gap)
         return error

@@ -129,7 +129,7 @@ class Samples:
         crossing: Crossing | None = _crossing_of(problem.divergence)
         if crossing is None:
             raise NotAvailable(f"{problem.divergence} needs the density of p")
-        return crossing.estimate(problem, p, self._integrator)
+        return crossing.in_units_of(p).estimate(problem, p, self._integrator)
 
     @property
     def _integrator(self) -> Ladder:

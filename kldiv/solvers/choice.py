@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kldiv.errors import NotAvailable
+from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem
 
 __all__ = ["Choice"]
@@ -30,6 +32,15 @@ class Choice:
         if self.made is None:
             self.made = self._from(self.asked, problem)
         return self.made
+
+    def tried(self, problem: Problem) -> Estimate | None:
+        """The estimate; ``None`` where it has none, and a later rung takes over from now on."""
+        try:
+            return self.of(problem).estimate(problem)
+        except NotAvailable:
+            if not self.passes_on(problem):
+                raise
+            return None
 
     def passes_on(self, problem: Problem) -> bool:
         """Whether a later rung takes over from now on, where a closed form has declined.

@@ -16,7 +16,7 @@ from kldiv.definitions.family import Family
 from kldiv.definitions.randomness import as_seed
 from kldiv.definitions.tally import Tally
 from kldiv.definitions.target import DistributionTarget, Target
-from kldiv.errors import KldivError, NotAvailable, NotFinite
+from kldiv.errors import InvalidArgument, KldivError, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem, Quadrature, Samples, Sum
 from kldiv.lazy import deferred
@@ -37,6 +37,7 @@ _why_not_held = deferred("kldiv.solvers.held_draws:why_not_held")
 
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
 _AGAIN = 3  # times
+_OVERFLOWING = 100.0  # a real parameter: the logarithm of a scale
 
 
 class Objective:
@@ -108,13 +109,11 @@ class Objective:
 
     def estimate(self, theta: Tensor) -> Estimate:
         """The divergence at real vectors with its error, by itself."""
-        problem = self.problem(theta)
-        try:
-            found = self.choice.of(problem).estimate(problem)
-        except NotAvailable:
-            if not self.choice.passes_on(problem):
-                raise
-            return self.estimate(theta)
+        problem, found = self.problem(theta), None
+        while found is None:
+            found = self.choice.tried(problem)
+            if found is not None and found.undefined and self.choice.passes_on(problem):
+                found = None
         self.evaluations += max(found.evaluations, 1)
         return found
 
@@ -248,7 +247,12 @@ class Objective:
             if isinstance(error, KldivError):
                 raise
             return self._in_halves(theta)
-        return self._of(member)
+        try:
+            return self._of(member)
+        except InvalidArgument:  # a log density is NaN where parameters overflow
+            if bool((theta.abs() < _OVERFLOWING).all()):
+                raise
+            return self._in_halves(theta)
 
     def _in_halves(self, theta: Tensor) -> Tensor:
         """Each start by itself in the end: one that is out of the domain is infinite alone."""
@@ -278,12 +282,9 @@ class Objective:
         if isinstance(estimator, Samples):
             self.evaluations += 1
             return estimator.value(problem)
-        try:
-            estimate = estimator.estimate(problem)
-        except NotAvailable:
-            if self.choice.passes_on(problem):
-                return self._of(member)
-            raise
+        estimate = self.choice.tried(problem)
+        if estimate is None:
+            return self._of(member)
         self.evaluations += max(estimate.evaluations, 1)
         return estimate.value
 

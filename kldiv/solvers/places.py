@@ -26,7 +26,7 @@ from kldiv.errors import InvalidArgument
 from kldiv.estimators import Quadrature, Sum
 from kldiv.estimators.integrals.landmarks import Landmark, landmarks
 
-__all__ = ["draws", "exact_place", "places", "rung_for", "whole_place"]
+__all__ = ["draws", "exact_place", "highest_mode", "places", "rung_for", "whole_place"]
 
 Expectations = Callable[[Callable[[Tensor], tuple[Tensor, ...]]], Tensor | None]
 
@@ -63,6 +63,12 @@ def places(target: Target, whole: Place | None, *, first_only: bool = False) -> 
         if whole is None:
             return modes or [_nowhere(target)]
         return [whole, *(modes if len(modes) > 1 else [])]
+
+
+@torch.no_grad()
+def highest_mode(target: Target) -> Place | None:
+    """The first mode of a target, for one that has no moments; ``None`` where none is known."""
+    return next(iter(_modes(target)), None)
 
 
 def exact_place(target: Target) -> Place | None:

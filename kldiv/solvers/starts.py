@@ -16,15 +16,17 @@ from kldiv.definitions.units import is_measured, measured
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite, ShapeMismatch
 from kldiv.solvers.arrays import Numbers, library_of
 from kldiv.solvers.objective import Objective
-from kldiv.solvers.places import draws, places
+from kldiv.solvers.places import draws, highest_mode, places
 
-__all__ = ["Starts", "check_finite", "first_place", "first_points"]
+__all__ = ["Starts", "check_finite", "elsewhere", "first_place", "first_points"]
 
 Starts = int | Mapping[str, object] | Sequence[Mapping[str, object]] | None
 """How many starts, or the starts themselves: parameters by name, or a sequence of these."""
 
 _STARTS = 6
 _WAY = 10  # steps at least to the target, of starts that are narrow
+_FARTHER = (0.5, 2.0, 5.0)  # in real parameters, where no start is of use
+_EACH = 16
 _MANY = 64  # parameters: beyond, starts by chance are no nearer to anything
 
 
@@ -53,12 +55,12 @@ def first_points(objective: Objective, starts: Starts, *, single: bool) -> Tenso
 
 
 def first_place(objective: Objective, starts: Starts) -> Place | None:
-    """The target as a whole, as wide as steps are to be long.
+    """The target as a whole, or its first mode, as wide as steps are to be long.
 
     Who gives starts means them to end nearby: they move no farther at once than they are wide, or
     than a part of the way to the target.
     """
-    whole = objective.under.place
+    whole = objective.under.place or highest_mode(objective.target)
     if isinstance(starts, Mapping):
         starts = [starts]
     if whole is None or starts is None or isinstance(starts, Integral):
@@ -90,6 +92,38 @@ def check_finite(objective: Objective, loss: Numbers) -> None:
             f"finite at any start ({loss.flatten()[0].item()}): the supports may not fit; try the "
             "other direction, another family or other starts"
         )
+
+
+@torch.no_grad()
+def elsewhere(objective: Objective, starts: Tensor) -> Tensor | None:
+    r"""Starts by chance with a finite objective, where it is at none of those that were found.
+
+    Near those it may be infinite for ever: a power of a density is not integrable beside a pole,
+    nor is the square of one density over another that has lighter tails.
+
+    Arguments:
+        objective: What is to be made small.
+        starts: The starts that were found, with shape :math:`(S, *, P)`.
+
+    Returns:
+        The best of some ever farther from 0 and from the first of them, with the same shape;
+        ``None`` where some problem has none, or had one.
+    """
+    size = starts.shape[-1]
+    if size > _MANY or not objective.family.batched or objective.stochastic:
+        return None
+    if bool(objective(starts).isfinite().any(0).all()):
+        return None
+    generator = torch.Generator().manual_seed(objective.seed % 2**63)
+    batch = (len(_FARTHER), _EACH, *starts.shape[1:])
+    noise = torch.randn(batch, generator=generator, dtype=starts.dtype).to(starts.device)
+    noise *= starts.new_tensor(_FARTHER).reshape(-1, *(1,) * starts.ndim)
+    points = torch.cat([noise, starts[0] + noise]).flatten(0, 1)
+    loss = objective(points).nan_to_num(torch.inf, torch.inf, torch.inf)
+    best = loss.argsort(dim=0)[: len(starts)]
+    if bool(loss.take_along_dim(best, 0)[0].isinf().any()):
+        return None
+    return points.take_along_dim(best.unsqueeze(-1), 0)
 
 
 def _expanded(start: Tensor, batch: torch.Size) -> Tensor:

@@ -11,7 +11,8 @@ convex function that falls by G within a distance R falls by at least :math:`G r
 which goes to 0 with r at a minimum, kink or not, and is the slope times R elsewhere. Convexity is
 not known. So no point looked at may be lower, in whatever direction and at whatever radius: axes,
 directions in which the gradients differ most, and some drawn at random; and at the largest radius
-all must be higher, lest a plateau be taken for a minimum.
+all must be higher, lest a plateau be taken for a minimum; and no plane may pass well above the
+place, as they do about a pit that is narrower than the radius.
 
 References:
     A Robust Gradient Sampling Algorithm for Nonsmooth, Nonconvex Optimization (Burke, Lewis and
@@ -39,8 +40,10 @@ RADII = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 NOTICED = 10.0
 """By how many resolutions of the objective a value must be higher to be so."""
 
+_PIT = 0.5  # of how far an objective rises
 _REACH = 0.1  # within which what is left to be gained is bounded
 _MOVES = 12  # at a radius
+_STRIDES = 2.0 ** torch.arange(1, 8)  # of a move: a valley with kinks on its sides may be long
 _RANDOM = 4  # directions for each parameter, both ways
 
 
@@ -92,7 +95,20 @@ def lowest_near(objective: Objective, place: Place, error: float) -> tuple[Place
         least = noticed if radius == RADII[0] else -noticed
         if lower is not None or not bool((around.losses > place.loss + least).all()):
             return place, torch.inf
+        if _is_pit(around, place.loss, noticed):
+            return place, torch.inf
     return place, max(left * _REACH / RADII[-1], rounding, error)
+
+
+def _is_pit(around: Around, loss: float, noticed: float) -> bool:
+    """Whether planes that touch an objective around a place pass well above it.
+
+    Where an objective is convex none does; about a place that is deeper than the points around it
+    let expect, they say nothing of what is left to be gained.
+    """
+    heights = around.losses - loss
+    above = heights - (around.slopes * around.offsets).sum(-1)
+    return bool((above > _PIT * heights + noticed).any())
 
 
 def _lower(
@@ -109,7 +125,19 @@ def _lower(
     if float(around.losses[best]) < value:
         theta, value = place.theta + unit * around.offsets[best], float(around.losses[best])
     least = max(1e-3 * objective.resolution * (1 + abs(place.loss)), 1e-3 * left)
-    return (Place(theta, value) if value < place.loss - least else None), left
+    if value >= place.loss - least:
+        return None, left
+    return _farther(objective, place, Place(theta, value)), left
+
+
+def _farther(objective: Objective, place: Place, lower: Place) -> Place:
+    """The lowest place on the way from one to a lower one, and on beyond it."""
+    way = place.theta + _STRIDES.to(place.theta).unsqueeze(-1) * (lower.theta - place.theta)
+    values = objective(way).nan_to_num(torch.inf)
+    best = int(values.argmin())
+    if float(values[best]) >= lower.loss:
+        return lower
+    return Place(way[best], float(values[best]))
 
 
 def _least(around: Around, loss: float, radius: float) -> tuple[Tensor, float]:

@@ -13,18 +13,25 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.support import unwrap
+from kldiv.errors import NotFinite
 from kldiv.solvers.descent import Descent
 from kldiv.solvers.endpoints import Endpoints, endpoints
 from kldiv.solvers.moment_matching import MomentMatching
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.other_draws import on_enough_draws
 from kldiv.solvers.run import Recorder, Run, Solver
+from kldiv.solvers.starts import elsewhere
 
 __all__ = ["solved"]
 
 
 def solved(
-    objective: Objective, solver: Solver, starts: Tensor, recorder: Recorder
+    objective: Objective,
+    solver: Solver,
+    starts: Tensor,
+    recorder: Recorder,
+    *,
+    found: bool = False,
 ) -> tuple[Run, Endpoints]:
     """Where starts have ended, and what is known of their ends, in the unit of the divergence.
 
@@ -35,7 +42,23 @@ def solved(
         solver: How.
         starts: Real vectors, with shape :math:`(S, *, P)`.
         recorder: What takes note of the steps.
+        found: Whether nobody gave the starts: others do as well where these are of no use.
+
+    Raises:
+        NotFinite: If the objective is finite at no start.
     """
+    try:
+        return _solved(objective, solver, starts, recorder)
+    except NotFinite:
+        others = elsewhere(objective, starts) if found else None
+        if others is None:
+            raise
+        return _solved(objective, solver, others, recorder)
+
+
+def _solved(
+    objective: Objective, solver: Solver, starts: Tensor, recorder: Recorder
+) -> tuple[Run, Endpoints]:
     unit = 1.0 if isinstance(solver, MomentMatching) else _unit_of(objective)
     if isinstance(solver, Descent):
         run = solver.solve(objective, starts, recorder).counted_in(1 / unit)

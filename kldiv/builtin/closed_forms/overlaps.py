@@ -108,7 +108,9 @@ def divergence_of(pair: Overlap, divergence: Divergence) -> Tensor | None:
         return pair.kl() if divergence.alpha == 1 else pair.renyi(divergence.alpha)
     if isinstance(divergence, PowerNorm):
         raised = pair.powered(divergence.power)
-        return None if raised is None else pair.log_norms(divergence.power)[0].exp()
+        if raised is None:
+            return None
+        return divergence.in_units(pair.log_norms(divergence.power)[0]).exp()
     if type(divergence) in _POWERS:
         return _of_powers(pair, divergence)
     form = divergence.of_additive()

@@ -6,7 +6,7 @@ densities have wide basins even where densities are needles.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +14,7 @@ import torch
 
 from torch import Tensor
 
-from kldiv.definitions.support import coordinate_ends
+from kldiv.definitions.support import Interval, coordinate_ends
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.coordinates import Coordinates
 
@@ -39,6 +39,7 @@ _STRAIGHT = 1e-14  # times a squared size: less curvature is none
 _BENT = 0.999999  # the greatest correlation
 _DEEP = 40.0  # below the highest mode, where there is hardly any mass
 _SAME = 1e-3  # of a scale: peaks so near are one
+_CLEAR = {1: 2.0, 2: 0.5}  # steps between points that a mode is wider than where it is clear
 
 
 @dataclass(frozen=True)
@@ -67,28 +68,19 @@ class Peaks:
 def scan(target: Target) -> Peaks:
     """The modes of a log density, up to eight for each element of its batch."""
     ends = coordinate_ends(target.support, target.batch_shape, target.event_shape)
-    chart = Coordinates(ends, torch.zeros_like(ends.lower), torch.ones_like(ends.lower))
-    height = partial(_height, target, chart)
     dimensions = ends.lower.shape[-1]
-    reach, number = _REACH[dimensions], _POINTS[dimensions]
-    line = torch.linspace(-reach, reach, number, dtype=torch.float64, device=ends.lower.device)
-    u = line.unsqueeze(-1) if dimensions == 1 else torch.cartesian_prod(line, line)
-    batch = target.batch_shape
-    u = u.reshape(len(u), *(1,) * len(batch), dimensions).expand(-1, *batch, -1)
-    heights = height(u)
-    peaks = _local_maxima(heights, dimensions)
-    count = int(peaks.sum(0).max())
-    ranked = torch.where(peaks, heights, -torch.inf)
-    index = ranked.argsort(dim=0, descending=True, stable=True)[: max(1, min(count, _MODES))]
-    start = torch.take_along_dim(u, index.unsqueeze(-1), 0)
-    start = torch.where(torch.take_along_dim(peaks, index, 0).unsqueeze(-1), start, start[:1])
-    top = _climb(height, start, 2 * reach / (number - 1))
-    width = width_of(height, top)
-    centre = chart.to_x(top)[0]
-    scale = (chart.to_x(top + width)[0] - centre).abs().clamp_min(1e-300)
-    centre, scale = _distinct(centre, scale)
+    chart = Coordinates(ends, torch.zeros_like(ends.lower), torch.ones_like(ends.lower))
+    looks = [_look(target, chart)]
+    looks += [_look(target, each, fewest=2) for each in looks[0].blurred(dimensions)]
+    centre, scale = _distinct(
+        *(torch.cat(each) for each in zip(*map(_places, looks), strict=True))
+    )
     found = _log_density(target, centre)
-    spread = u[:0] if batch else chart.to_x(u[heights > found.amax() - _DEEP])[0]
+    if len(looks) > 1:
+        centre, scale, found = _highest(centre, scale, found)
+    least = found.amax() - _DEEP
+    seen = [each for each in looks if len(each.points)]
+    spread = torch.cat([each.points[each.heights > least] for each in seen] or [centre[:0]])
     if dimensions == 1:
         return Peaks(centre, scale, None, found, spread)
     tilt = _tilt(target, centre, scale)
@@ -96,9 +88,75 @@ def scan(target: Target) -> Peaks:
     return Peaks(centre, scale, tilt, found, spread)
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What is seen in one chart.
+
+    Arguments:
+        centre: The modes, with shape :math:`(n, *, d)`.
+        scale: Their widths, likewise.
+        gap: How far apart the points looked at are there, likewise.
+        points: The high ones of those looked at, none for a batch, with shape :math:`(M, d)`.
+        heights: The log density there, with shape :math:`(M)`.
+    """
+
+    centre: Tensor
+    scale: Tensor
+    gap: Tensor
+    points: Tensor
+    heights: Tensor
+
+    def blurred(self, dimensions: int) -> Iterator[Coordinates]:
+        """Charts about modes beside which others as narrow may lie between two points."""
+        blurred = self.scale < _CLEAR[dimensions] * self.gap
+        whole = torch.full_like(self.centre[0], torch.inf)
+        for mode in blurred.flatten(1).any(1).nonzero().squeeze(-1).tolist():
+            yield Coordinates(Interval(-whole, whole), self.centre[mode], self.scale[mode])
+
+
+def _places(look: _Look) -> tuple[Tensor, Tensor]:
+    return look.centre, look.scale
+
+
+def _look(target: Target, chart: Coordinates, *, fewest: int = 1) -> _Look:
+    """The modes seen from points at equal steps in a chart, up to eight; none of fewer."""
+    height = partial(_height, target, chart)
+    batch, dimensions = target.batch_shape, chart.centre.shape[-1]
+    reach, number = _REACH[dimensions], _POINTS[dimensions]
+    line = torch.linspace(-reach, reach, number, dtype=torch.float64, device=chart.centre.device)
+    u = line.unsqueeze(-1) if dimensions == 1 else torch.cartesian_prod(line, line)
+    u = u.reshape(len(u), *(1,) * len(batch), dimensions).expand(-1, *batch, -1)
+    heights, step = height(u), 2 * reach / (number - 1)
+    peaks = _local_maxima(heights, dimensions)
+    count = int(peaks.sum(0).max())
+    if count < fewest:
+        return _Look(u[:0], u[:0], u[:0], u[:0], heights[:0])
+    ranked = torch.where(peaks, heights, -torch.inf)
+    index = ranked.argsort(dim=0, descending=True, stable=True)[: max(1, min(count, _MODES))]
+    start = torch.take_along_dim(u, index.unsqueeze(-1), 0)
+    start = torch.where(torch.take_along_dim(peaks, index, 0).unsqueeze(-1), start, start[:1])
+    top = _climb(height, start, step)
+    centre = chart.to_x(top)[0]
+    width, gap = (
+        (chart.to_x(top + each)[0] - centre).abs().clamp_min(1e-300)
+        for each in (width_of(height, top), step)
+    )
+    near = slice(0) if batch else heights > heights.amax() - _DEEP
+    return _Look(centre, width, gap, chart.to_x(u[near])[0], heights[near])
+
+
+def _highest(centre: Tensor, scale: Tensor, height: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The eight highest modes of each element of the batch, in falling order."""
+    height, index = height.sort(dim=0, descending=True, stable=True)
+    index = index.unsqueeze(-1)[:_MODES]
+    centre, scale = (torch.take_along_dim(each, index, 0) for each in (centre, scale))
+    return centre, scale, height[:_MODES]
+
+
 def _distinct(centre: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
     """The peaks that are not an earlier one, in all elements of the batch."""
-    near = (centre.unsqueeze(1) - centre).abs() <= _SAME * torch.minimum(scale.unsqueeze(1), scale)
+    room = _SAME * torch.minimum(scale.unsqueeze(1), scale)
+    near = (centre.unsqueeze(1) - centre).abs() <= room
     again = near.all(-1).flatten(2).all(-1) if centre.ndim > 2 else near.all(-1)
     new = ~again.tril(-1).any(1)
     return centre[new], scale[new]
