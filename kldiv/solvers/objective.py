@@ -158,8 +158,7 @@ class Objective:
     def why_not_held(self) -> str | None:
         """Why draws cannot be held fixed, in one sentence; ``None`` where they can."""
         sides = self.target, self.member, self.divergence
-        reason: str | None = _why_not_held(*sides, forward=self.forward)
-        return reason
+        return _why_not_held(*sides, forward=self.forward)  # type: ignore[no-any-return]
 
     def hold(self, count: int, seed: int) -> None:
         """From now on the objective is an average over so many draws that stay the same."""
