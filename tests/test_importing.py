@@ -1,4 +1,4 @@
-"""Modules are imported with few collections, and the collector is left as it was."""
+"""Modules are imported without collections, and the collector is left as it was."""
 
 import gc
 import subprocess
@@ -32,12 +32,10 @@ def collections():
     return [generation["collections"] for generation in gc.get_stats()]
 
 
-def test_an_import_is_hardly_interrupted_and_what_it_made_is_not_young(large):
+def test_an_import_is_not_interrupted_and_what_it_made_is_not_young(large):
     before = collections()
     made = imported(large).made
-    young, *older = (after - number for after, number in zip(collections(), before, strict=True))
-    assert young <= len(made) / 10_000
-    assert older == [0, 0]
+    assert collections() == before
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
     assert len(made) == 200_000
