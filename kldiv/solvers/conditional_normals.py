@@ -81,8 +81,7 @@ def is_normal_given(
         InvalidArgument: If the log density is NaN at one of them.
     """
     z = _quadruples(count, loc.shape[-1], coordinate, objective.seed).to(loc)
-    turned = root @ reflection(root[..., coordinate, :], coordinate)
-    x = loc + (turned @ z.flatten(0, 1).mT).movedim(-1, 0)
+    x, turned = _turned(loc, root, coordinate, z)
     log_p, slopes = log_density_and_slope(objective, x)
     pulls = (slopes.unsqueeze(-2) @ turned).squeeze(-2).unflatten(0, (4, count))
     pulls[..., coordinate] = 0.0
@@ -92,6 +91,12 @@ def is_normal_given(
     risen = log_p[:2] - log_p[2:] - ((pulls[:2] + pulls[2:]) * step).sum(-1) / 2
     left = (u + v - w - last).square().sum(-1).mean(0) + risen.square().mean((0, 1))
     return bool((left / 2 <= _UNLIKE * loc.shape[-1]).all())  # NaN is not
+
+
+def _turned(loc: Tensor, root: Tensor, coordinate: int, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Points of members, of whose coordinate k that of z alone tells; and their factors."""
+    turned = root @ reflection(root[..., coordinate, :], coordinate)
+    return loc + (turned @ z.flatten(0, 1).mT).movedim(-1, 0), turned
 
 
 @lru_cache(maxsize=64)
@@ -123,8 +128,7 @@ def is_resolved(
         InvalidArgument: If the log density is NaN on one of the lines.
     """
     z, features = (each.to(loc) for each in _lines(count, loc.shape[-1], coordinate))
-    turned = root @ reflection(root[..., coordinate, :], coordinate)
-    x = loc + (turned @ z.flatten(0, 1).mT).movedim(-1, 0)
+    x, _ = _turned(loc, root, coordinate, z)
     log_p = objective.target.log_prob(x).unflatten(0, z.shape[:2])
     objective.evaluations += x.shape[:-1].numel()
     rough, fine = torch.tensordot(features, log_p, ([1], [1])).chunk(2)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kldiv.errors import NotAvailable
+from kldiv.solvers.groups import distinct_rows
 
 __all__ = ["of_each", "value_and_gradient"]
 
@@ -49,8 +50,8 @@ def of_each(
         function: What computes both at real vectors :math:`(S, *, P)`.
         theta: The real vectors.
     """
-    rows, home = torch.unique(theta, dim=0, return_inverse=True)
+    rows, home = distinct_rows(theta)
     if len(rows) == len(theta):
         return function(theta)
-    value, gradient = function(rows)
+    value, gradient = function(theta[rows])
     return value[home], gradient[home]

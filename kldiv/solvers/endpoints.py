@@ -14,7 +14,7 @@ from torch import Tensor
 from kldiv.estimate import Estimate
 from kldiv.solvers.curvature import decrement_and_signature, hessian_seen
 from kldiv.solvers.finer_nodes import resolved
-from kldiv.solvers.groups import first_of
+from kldiv.solvers.groups import distinct_rows
 from kldiv.solvers.lanczos import decrement_of_many, signature_of_many
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
@@ -158,7 +158,7 @@ def looked_at(objective: Objective, theta: Tensor, gradient: Tensor) -> tuple[Te
     Returns:
         Both with shapes :math:`(S, *)` and :math:`(S, *, P)`.
     """
-    rows, home = _distinct_rows(theta)
+    rows, home = distinct_rows(theta)
     theta, gradient = theta[rows], gradient[rows]
     if theta.shape[-1] > _MANY:
         left = decrement_of_many(objective, theta, gradient)
@@ -171,9 +171,3 @@ def looked_at(objective: Objective, theta: Tensor, gradient: Tensor) -> tuple[Te
     if seen is not None:
         left = torch.where(seen, left, torch.inf)
     return left[home], signs[home]
-
-
-def _distinct_rows(theta: Tensor) -> tuple[Tensor, Tensor]:
-    """The first of equal rows, and for each row its number among these."""
-    _, home = torch.unique(theta.flatten(1), dim=0, return_inverse=True)
-    return first_of(home), home

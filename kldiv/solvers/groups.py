@@ -6,7 +6,7 @@ import torch
 
 from torch import Tensor
 
-__all__ = ["first_of", "homes", "together"]
+__all__ = ["distinct_rows", "first_of", "homes", "together"]
 
 _NEAR = 1e-2  # nats, and of real parameters: ends that more draws would not tell apart
 _AS_ONE = 2e-2  # standard deviations between two normals that are one
@@ -25,6 +25,12 @@ def together(theta: Tensor, loss: Tensor) -> Tensor:
 def first_of(groups: Tensor) -> Tensor:
     """The first row of each group."""
     return torch.stack([(groups == k).int().argmax() for k in range(int(groups.max()) + 1)])
+
+
+def distinct_rows(theta: Tensor) -> tuple[Tensor, Tensor]:
+    """The first of equal rows, and for each row its number among these."""
+    _, home = torch.unique(theta.flatten(1), dim=0, return_inverse=True)
+    return first_of(home), home
 
 
 def homes(loc: Tensor, root: Tensor, starts: int) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.solvers.endpoints import endpoints
-from kldiv.solvers.groups import first_of
+from kldiv.solvers.groups import distinct_rows
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
 from kldiv.solvers.touching_planes import NOTICED, RADII, Place, lowest_near, ways
@@ -89,8 +89,7 @@ def _each_rises(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:
     """The same as below, once of ends that are equal."""
     if theta.ndim > 2:
         return rises(objective, theta, loss)
-    _, home = torch.unique(theta, dim=0, return_inverse=True)
-    rows = first_of(home)
+    rows, home = distinct_rows(theta)
     return rises(objective, theta[rows], loss[rows])[home]
 
 

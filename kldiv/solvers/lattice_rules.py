@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,8 +25,6 @@ from kldiv.solvers.rules import NEARLY
 from kldiv.solvers.shared_rule import NARROW, Ground, SharedRule, ground_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kldiv.solvers.rounded_kinks import Jump
 
 __all__ = ["LatticeRules", "lattice_rules"]

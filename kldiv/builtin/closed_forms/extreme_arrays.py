@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from kldiv.blocks import Array
+from kldiv.builtin.closed_forms.gamma_arrays import DOUBLE, SINGLE
 from kldiv.builtin.closed_forms.scalar_arrays import excess, log_ratio
 
 __all__ = ["gumbel", "weibull"]
@@ -48,8 +49,7 @@ class _Digits(NamedTuple):
     terms: int
 
 
-_SINGLE = _Digits(4, (1 / 12, -1 / 360, 1 / 1312), 3e-3, 4)
-_DOUBLE = _Digits(8, (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1225), 0.1, len(_SERIES))
+_SINGLE, _DOUBLE = _Digits(*SINGLE, 3e-3, 4), _Digits(*DOUBLE, 0.1, len(_SERIES))
 
 
 def gumbel(loc: Array, scale: Array, other: Array, unit: Array, *, single: bool = False) -> Array:

@@ -48,6 +48,8 @@ from kldiv.builtin.closed_forms.scalar_arrays import ArrayForm
 from kldiv.definitions.divergence import Divergence
 
 __all__ = [
+    "DOUBLE",
+    "SINGLE",
     "GammaForm",
     "beta",
     "dirichlet",
@@ -98,8 +100,13 @@ class _Digits(NamedTuple):
     near: float
 
 
-_SINGLE = _Digits(4, (1 / 12, -1 / 360, 1 / 1312), 1e-6)  # 7e-9 of G is left out at most
-_DOUBLE = _Digits(8, (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1225), 1e-3)  # 4e-14
+SINGLE = 4, (1 / 12, -1 / 360, 1 / 1312)
+"""Steps of the recurrence, and Stirling's series, for float32: 7e-9 of G is left out at most."""
+
+DOUBLE = 8, (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1225)
+"""The same for float64: 4e-14 of it."""
+
+_SINGLE, _DOUBLE = _Digits(*SINGLE, 1e-6), _Digits(*DOUBLE, 1e-3)
 
 
 def gamma(
