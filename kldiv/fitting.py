@@ -246,22 +246,22 @@ def _solver(solver: object, objective: Objective) -> Solver:
 def _result(
     objective: Objective, solver: Solver, run: Run, ends: Endpoints, estimator: Estimator | Ladder
 ) -> Fit:
-    best = ends.best
-    theta = ends.pick(run.theta)
+    best, theta = ends.best, ends.pick(run.theta)
     if not theta.isfinite().all():
         raise NotFinite(
             f"the fit of {objective.family!r} ran away: its parameters are {theta.tolist()}"
         )
     objective.family.load(theta)
-    target, member = objective.target, objective.family.at(theta)
+    target = objective.target
     with torch.no_grad():
+        member = objective.family.at(theta)
         if is_too_narrow(member, target):
             raise NotAvailable(why_none_is_nearest(objective.family, target))
         estimate = fresh_estimate(objective, estimator, run, ends)
         ends = confirmed(objective, ends, estimate)
         found = distinct(objective, ends)
-    settled = ends.pick(ends.settled)
-    converged = (bool(run.settled) or bool(settled.all())) and not run.stopped
+    settled = bool(run.settled) or bool(ends.pick(ends.settled).all())
+    converged = settled and not run.stopped
     single = target.batch_shape == ()
     optima = (found[0],) if single else found
     paths = _history(objective, run.steps)

@@ -103,17 +103,20 @@ class Quantiles:
             levels = s.reshape(-1, *(1,) * len(shape)).sigmoid()
             return first(levels).expand(len(s), *shape), second(levels).expand(len(s), *shape)
 
-        def density(s: Tensor) -> Tensor:
-            x, y = quantiles(s)
+        def between(s: Tensor, x: Tensor, y: Tensor) -> Tensor:
             return _likely(s, x) * (x - y).abs().pow(order)
 
+        def density(s: Tensor) -> Tensor:
+            return between(s, *quantiles(s))
+
         with torch.no_grad():
-            rounding, before = _roundings(quantiles(_PROBES), *map(level_error, sides), order)
+            at_probes = quantiles(_PROBES)
+            rounding, before = _roundings(at_probes, *map(level_error, sides), order)
             left, width = self._panels(density, rounding, order)
         found, doubt = _integrals(density, left, width)
         total = found.sum(0)
         with torch.no_grad():
-            tails = density(_PROBES).unflatten(0, (2, 3))
+            tails = between(_PROBES, *at_probes).unflatten(0, (2, 3))
             ends = _beyond(tails, before, total).sum(0)
             error = doubt.sum(0) + ends + _moved(total, rounding, order)
         return torch.where(ends.isinf(), torch.inf, total), error, len(_NODES) * len(left)
