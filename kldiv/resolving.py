@@ -99,13 +99,13 @@ def _data(value: object, argument: str) -> SampleTarget:
             f"{argument} must be a distribution, got the class {value.__name__}; "
             "give its parameters"
         )
+    if _is_chunked(value):
+        return ChunkedTarget(_blocks(value))
     if callable(value):
         raise InvalidType(
             f"{argument} must be a distribution, got the function "
             f"{getattr(value, '__name__', value)}; give a log density as kldiv.Target(function)"
         )
-    if _is_chunked(value):
-        return ChunkedTarget(_blocks(value))
     if not isinstance(value, list | tuple) and not _is_array(value):
         raise InvalidType(
             f"{argument} must be a torch or scipy.stats distribution, a kldiv.Target, a name such "
