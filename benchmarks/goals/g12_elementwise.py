@@ -126,9 +126,9 @@ GOAL = Goal(
     ],
     "there is no call for bare arrays of log densities: these are two Categoricals, of which "
     "both masses are summed in the one pass over them, as a softmax is 1 up to its rounding "
-    "only. That is two exponentials of each number where the formula has one. Compiled, the pass "
-    "takes 1.6 to 1.9 times as long as reading, and the call half a millisecond more, as its own "
-    "memory is no longer in the cache after a pass over 32 MB. Without a compiler eager torch "
+    "only. That is two exponentials of each number where the formula has one. Compiled, the call "
+    "takes 1.3 to 2.7 times as long as reading, half a millisecond of it beside the pass, as its "
+    "own memory is no longer in the cache after 32 MB. Without a compiler eager torch "
     "takes 16 or 38 ms in float32 and 40 to 120 ms in float64 for the same, by whether the pages "
     "of its memory are had anew for each call; the larger ratios are of the latter.",
 )
