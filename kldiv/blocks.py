@@ -69,11 +69,8 @@ def blocks(rows: int, columns: int, *, times: int = 1) -> Iterator[tuple[slice, 
 
 
 def dot(first: Array, second: Array) -> Array:
-    """The products of rows; in float32 their terms are added in pairs."""
-    if first.dtype == np.float32:
-        found: Array = (first * second).sum(-1)
-    elif len(first) == 1:
-        found = first.dot(second[0])
-    else:
-        found = np.einsum("ij,ij->i", first, second)
+    """The products of rows."""
+    found: Array = (
+        first.dot(second[0]) if len(first) == 1 else np.einsum("ij,ij->i", first, second)
+    )
     return found

@@ -10,8 +10,9 @@ where in the second form, of twice the work, nothing cancels. The first one, in 
 the weights, is taken where the divergence is not small, the second one in float64 elsewhere.
 
 Logarithms are divided by their sums as well: what a constant was taken from, however large, sums
-to 1 only up to the rounding of that constant. In float32 a sum is taken in pairs, and its rounding
-is that of the exponentials, which is alike for all categories that weigh the same.
+to 1 only up to the rounding of that constant. In float32 some hundred terms are added as they are,
+and such sums in float64, so that the rounding is that of the exponentials, which is alike for all
+categories that weigh the same.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ __all__ = ["kl_of_large"]
 _NEAR = 0.02  # nats, below which sums of terms of both signs lose digits
 _ROUNDING = 1e-13  # of logarithms, which a close pair feels the more
 _UNITS = 8  # of rounding in a sum of exponentials
-_TIMES = 2  # as large as others blocks may be that need two buffers only
+_TIMES = 4  # as large as others blocks may be that need three buffers only
+_LINE = 1 << 8  # terms that are added in their own precision, by numpy at least four at a time
 
 
 @dataclass(frozen=True)
@@ -56,24 +58,25 @@ class _Weights:
 
     def _plain(self) -> Array:
         """By the first form, in the precision of the weights."""
-        mass, other, cross = np.zeros((3, len(self.p)))
-        work = np.empty((2, _TIMES * BLOCK), self.p.dtype)
+        totals = np.zeros((3, len(self.p)))
+        work = np.empty((3, _TIMES * BLOCK), self.p.dtype)
         for rows, columns in blocks(*self.p.shape, times=_TIMES):
             a, b = self.p[rows, columns], self.q[rows, columns]
-            weight, gap = (each[: a.size].reshape(a.shape) for each in work)
+            weight, other, gap = terms = work[:, : a.size].reshape(3, *a.shape)
             if self.logs:
                 np.exp(a, out=weight)
-                np.subtract(b, a, out=gap)
+                np.exp(b, out=other)
+                np.subtract(a, b, out=gap)
             else:
                 weight = a
-                np.log(np.divide(b, a, out=gap), out=gap)
-            part = dot(weight, gap)
+                np.log(np.divide(a, b, out=gap), out=gap)
+            gap *= weight
+            part = _sums(terms) if self.logs else [_sums(each) for each in (a, b, gap)]
             if not np.isfinite(part).all():  # 0 log 0
                 gap[weight == 0] = 0
-                part = dot(weight, gap)
-            cross[rows] -= part
-            mass[rows] += weight.sum(-1)
-            other[rows] += (np.exp(b, out=gap) if self.logs else b).sum(-1)
+                part[2] = _sums(gap)
+            totals[:, rows] += part
+        mass, other, cross = totals
         return cross / mass + np.log(other / mass)
 
     def _careful(self) -> Array:
@@ -90,6 +93,19 @@ class _Weights:
             cross[rows] += dot(weight, surplus - change)
         ratio = excess / mass
         return cross / mass - (ratio - np.log1p(ratio))
+
+
+def _sums(terms: Array) -> Array:
+    """The sums of rows: of lines in the precision of the terms, and of those in float64."""
+    length = terms.shape[-1]
+    left = length % _LINE
+    found: Array
+    if left:
+        found = np.einsum("...i->...", terms[..., length - left :])
+        return found if left == length else found + _sums(terms[..., :-left])
+    lines = np.einsum("...i->...", terms.reshape(*terms.shape[:-1], -1, _LINE))
+    found = lines.sum(-1, dtype=np.float64)
+    return found
 
 
 def kl_of_large(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | None:
@@ -116,5 +132,5 @@ def kl_of_large(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | Non
         found = _Weights(first, second, logs=name == "logits").divergence()
     if found is None:
         return None
-    value, rounding = (torch.from_numpy(each).reshape(p.batch_shape) for each in found)
+    value, rounding = (torch.from_numpy(each.reshape(p.batch_shape)) for each in found)
     return value, rounding
