@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
 
-__all__ = ["BLOCK", "LARGE", "Array", "arrays_of", "blocks", "dot"]
+__all__ = ["BLOCK", "LARGE", "Array", "arrays_of", "blocks", "dot", "tensors_of"]
 
 Array = NDArray[Any]
 
@@ -51,6 +51,12 @@ def arrays_of(tensors: Sequence[Tensor]) -> list[Array] | None:
         return [each.detach().numpy() for each in tensors]
     except RuntimeError:  # a transform of torch.func has tensors without memory
         return None
+
+
+def tensors_of(pair: tuple[Array, Array], shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """The memory of two arrays as tensors of a shape."""
+    first, second = (torch.from_numpy(each.reshape(shape)) for each in pair)
+    return first, second
 
 
 def blocks(rows: int, columns: int, *, times: int = 1) -> Iterator[tuple[slice, slice]]:

@@ -14,6 +14,7 @@ import kldiv
 from kldiv.blocks import LARGE
 from kldiv.builtin.closed_forms import categories, large_pairs
 from kldiv.builtin.closed_forms.large_categories import kl_of_large
+from kldiv.builtin.closed_forms.large_side import large_sides, sides_of
 from tests.many_categories import COUNT, by_the_book, in_small_blocks, pair
 
 SHAPES = [(LARGE,), (3, LARGE // 2 + 77), (LARGE // 5, 6)]
@@ -32,7 +33,7 @@ def ordinary(p, q):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_value_and_error_are_those_of_the_ordinary_way(shape, gap, dtype, kind):
     p, q = pair(shape, gap, dtype, kind)
-    assert kl_of_large(p, q) is not None
+    assert kl_of_large(*sides_of(p, q)) is not None
     found, expected = kldiv.divergence(p, q), ordinary(p, q)
     assert found.value.dtype == dtype
     assert found.method == expected.method == "exact"
@@ -150,7 +151,7 @@ def test_categories_without_probability_are_counted_as_the_definition_says(dtype
     some = p.probs.clone()
     some[::7] = 0
     some = Categorical(some)
-    assert kl_of_large(some, q) is not None
+    assert kl_of_large(*sides_of(some, q)) is not None
     found, expected = kldiv.divergence(some, q), ordinary(some, q)
     torch.testing.assert_close(found.value, expected.value, rtol=1e-6, atol=0)
     beyond = kldiv.divergence(p, some)
@@ -163,7 +164,7 @@ def test_two_that_are_close_and_share_an_empty_category_take_the_ordinary_way():
     first, second = p.probs.clone(), q.probs.clone()
     first[0] = second[0] = 0
     first, second = Categorical(first), Categorical(second)
-    assert kl_of_large(first, second) is None
+    assert kl_of_large(*sides_of(first, second)) is None
     assert float(kldiv.divergence(first, second)) == pytest.approx(
         float(kldiv.divergence(p, q)), rel=1e-3
     )
@@ -240,7 +241,7 @@ def test_what_is_given_in_two_ways_or_shapes_takes_the_ordinary_way():
         pair((LARGE,), 1.0, torch.float64, "logits"),
         pair((2,), 1.0, torch.float64, "logits"),
     )
-    assert kl_of_large(p, Categorical(q.probs)) is None
-    assert kl_of_large(flat, flat) is None
+    assert kl_of_large(*sides_of(p, Categorical(q.probs))) is None
+    assert large_sides(flat, flat) is None
     both = kldiv.divergence(p, Categorical(q.probs))
     assert float(both) == pytest.approx(float(kldiv.divergence(p, q)), rel=1e-12)

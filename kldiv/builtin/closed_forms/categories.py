@@ -25,7 +25,7 @@ from torch.distributions import (
 
 from kldiv.blocks import BLOCK, LARGE, Array
 from kldiv.builtin.closed_forms.few_categories import kl_of_few
-from kldiv.builtin.closed_forms.large_side import is_large
+from kldiv.builtin.closed_forms.large_side import large_sides
 from kldiv.builtin.closed_forms.overlaps import Overlap, divergence_of, follows
 from kldiv.builtin.closed_forms.scalar_arrays import (
     bernoulli,
@@ -132,7 +132,7 @@ class CategoriesRule(ArrayRule):
             and (
                 type(divergence) is RenyiAtInfinity
                 or follows(divergence, powers=False)
-                or (isinstance(divergence, FDivergence) and is_large(p, q))
+                or (isinstance(divergence, FDivergence) and large_sides(p, q) is not None)
             )
             and _as_many(_parts(p), _parts(q))
         )
@@ -158,9 +158,10 @@ class CategoriesRule(ArrayRule):
         self, p: Distribution, q: Distribution, divergences: Sequence[Divergence]
     ) -> Sequence[tuple[Tensor, Tensor] | None]:
         """Those of many categories, in one pass over them."""
-        if is_large(p, q):
+        sides = large_sides(p, q)
+        if sides is not None:
             found: Sequence[tuple[Tensor, Tensor] | None] = _divergences_of_large(
-                divergences, p, q
+                divergences, *sides, p.batch_shape
             )
             return found
         return [_kl_of_many(p, q) if type(each) is KL else None for each in divergences]

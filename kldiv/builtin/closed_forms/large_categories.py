@@ -20,13 +20,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from torch import Tensor
-from torch.distributions import Distribution
-
-from kldiv.blocks import BLOCK, LARGE, Array, arrays_of, blocks, dot
-from kldiv.definitions.log_probability import was_given_probs
+from kldiv.blocks import BLOCK, Array, blocks, dot
+from kldiv.builtin.closed_forms.large_side import LargeSide, alike
 
 __all__ = ["kl_of_large"]
 
@@ -108,29 +104,18 @@ def _sums(terms: Array) -> Array:
     return found
 
 
-def kl_of_large(p: Distribution, q: Distribution) -> tuple[Tensor, Tensor] | None:
+def kl_of_large(p: LargeSide, q: LargeSide) -> tuple[Array, Array] | None:
     """The divergences of large categorical distributions, and their rounding.
 
     Arguments:
-        p: The one, as it was given.
-        q: The other.
+        p: The one.
+        q: The other, with as many categories.
 
     Returns:
-        Both with the batch shape, in float64; ``None`` where they are to be had by autograd, by
-        other rules, or not finite.
+        Both of each, a number for each row, in float64; ``None`` where the two were given in
+        different ways, or one is not finite.
     """
-    given = {was_given_probs(side) for side in (p, q)}
-    if len(given) > 1:
+    if not alike(p, q):
         return None
-    name = "probs" if given.pop() else "logits"
-    weights = [getattr(side, name) for side in (p, q)]
-    arrays = arrays_of(weights)
-    if arrays is None or arrays[0].shape != arrays[1].shape or arrays[0].size < LARGE:
-        return None
-    first, second = (each.reshape(-1, each.shape[-1]) for each in arrays)
     with np.errstate(all="ignore"):
-        found = _Weights(first, second, logs=name == "logits").divergence()
-    if found is None:
-        return None
-    value, rounding = (torch.from_numpy(each.reshape(p.batch_shape)) for each in found)
-    return value, rounding
+        return _Weights(p.given, q.given, p.logs).divergence()

@@ -23,16 +23,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from kldiv.blocks import Array
+from kldiv.blocks import Array, tensors_of
 from kldiv.builtin.closed_forms.kinds_of_sums import (
     Masses,
-    Pair,
     Sums,
     divergences_of_sums,
     sums_of,
 )
 from kldiv.builtin.closed_forms.large_exponentials import bits, exponential, logarithm
-from kldiv.builtin.closed_forms.large_side import LargeSide
+from kldiv.builtin.closed_forms.large_side import LargeSide, alike, sides_of
 from kldiv.compiling import compiled
 from kldiv.definitions.divergence import Divergence
 
@@ -112,15 +111,15 @@ def compiled_divergences(
         What gives of each both with the batch shape, in float64, or ``None`` where they are to be
         had without a compiler; ``None`` where nothing is compiled for one of them.
     """
-    sides = _sides(p, q)
+    sides = sides_of(p, q)
     kinds = tuple(kind for kind in map(sums_of, divergences) if kind is not None)
-    if sides is None or len(kinds) < len(divergences):
+    if sides is None or not alike(*sides) or len(kinds) < len(divergences):
         return None
 
     def found() -> list[tuple[Tensor, Tensor] | None]:
         with np.errstate(all="ignore"):
             pairs = divergences_of_sums(kinds, *_sums(kinds, sides))
-        return [None if each is None else _tensors(each, p.batch_shape) for each in pairs]
+        return [None if each is None else tensors_of(each, p.batch_shape) for each in pairs]
 
     return found
 
@@ -220,17 +219,3 @@ def _function(kinds: tuple[Sums, ...], *, logs: bool) -> Callable[..., Any]:
         return (summed(kinds, p, q, logs=logs),)
 
     return compiled(sums, varying=2)
-
-
-def _sides(p: Distribution, q: Distribution) -> tuple[LargeSide, LargeSide] | None:
-    """Both sides, where they are alike and no gradient is asked for."""
-    first, second = LargeSide.of(p), LargeSide.of(q)
-    if first is None or second is None or p.batch_shape != q.batch_shape:
-        return None
-    alike = first.logs == second.logs and first.given.dtype == second.given.dtype
-    return (first, second) if alike and first.given.shape == second.given.shape else None
-
-
-def _tensors(pair: Pair, shape: torch.Size) -> tuple[Tensor, Tensor]:
-    value, error = (torch.from_numpy(each.reshape(shape)) for each in pair)
-    return value, error

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution
 
-from kldiv.blocks import Array
+from kldiv.blocks import Array, tensors_of
 from kldiv.builtin.closed_forms.kinds_of_sums import sums_of
 from kldiv.builtin.closed_forms.large_categories import kl_of_large
 from kldiv.builtin.closed_forms.large_side import LargeSide
@@ -23,7 +22,7 @@ __all__ = ["divergences_of_large"]
 
 
 def divergences_of_large(
-    divergences: Sequence[Divergence], p: Distribution, q: Distribution
+    divergences: Sequence[Divergence], p: LargeSide, q: LargeSide, shape: torch.Size
 ) -> list[tuple[Tensor, Tensor] | None]:
     """The divergences of large categorical distributions, and their rounding.
 
@@ -32,30 +31,27 @@ def divergences_of_large(
 
     Arguments:
         divergences: The divergences.
-        p: The one, as it was given; together they are large.
-        q: The other.
+        p: The one.
+        q: The other, with as many categories.
+        shape: The batch shape.
 
     Returns:
-        Of each both with the batch shape, in float64; ``None`` where they are to be had by
-        autograd, by other rules, or not finite.
+        Of each both with the batch shape, in float64; ``None`` where they are to be had by other
+        rules, or not finite.
     """
-    if [type(each) for each in divergences] == [KL]:
-        return [kl_of_large(p, q)]
-    sides = [side for side in map(LargeSide.of, (p, q)) if side is not None]
-    if len(sides) < 2:
-        return [None for _ in divergences]
+    alone = [type(each) for each in divergences] == [KL]
     with np.errstate(all="ignore"), torch.no_grad():
-        found = _by_shared_sums(divergences, sides)
-        found |= _by_generators(divergences, sides, without=found)
-    shape = p.batch_shape
-    tensors = {
-        index: (torch.from_numpy(value).reshape(shape), torch.from_numpy(error).reshape(shape))
-        for index, (value, error) in found.items()
-        if not np.isnan(value + error).any()
-    }
+        found = {} if alone else _by_shared_sums(divergences, (p, q))
+        found |= _by_generators(divergences, (p, q), without=found)
+        pairs = [
+            kl_of_large(p, q)
+            if type(divergence) is KL and index not in found
+            else found.get(index)
+            for index, divergence in enumerate(divergences)
+        ]
     return [
-        kl_of_large(p, q) if type(divergence) is KL and index not in found else tensors.get(index)
-        for index, divergence in enumerate(divergences)
+        None if pair is None or np.isnan(sum(pair)).any() else tensors_of(pair, shape)
+        for pair in pairs
     ]
 
 

@@ -12,7 +12,7 @@ from torch.distributions import Categorical, Distribution
 from kldiv.blocks import BLOCK, LARGE, Array, arrays_of, blocks
 from kldiv.definitions.log_probability import was_given_probs
 
-__all__ = ["LargeSide", "is_large"]
+__all__ = ["LargeSide", "alike", "large_sides", "sides_of"]
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,23 @@ class LargeSide:
         return block
 
 
-def is_large(p: Distribution, q: Distribution) -> bool:
-    """Whether both have as many categories, many of them, and nobody asks for gradients."""
-    first, second = (LargeSide.of(side) for side in (p, q))
+def sides_of(p: Distribution, q: Distribution) -> tuple[LargeSide, LargeSide] | None:
+    """Both sides, where they have as many categories and nobody asks for gradients."""
+    first, second = LargeSide.of(p), LargeSide.of(q)
     if first is None or second is None or p.batch_shape != q.batch_shape:
-        return False
-    return first.given.shape == second.given.shape and first.given.size >= LARGE
+        return None
+    return (first, second) if first.given.shape == second.given.shape else None
+
+
+def large_sides(p: Distribution, q: Distribution) -> tuple[LargeSide, LargeSide] | None:
+    """Both sides, where they have many categories besides."""
+    sides = sides_of(p, q)
+    return None if sides is None or sides[0].given.size < LARGE else sides
+
+
+def alike(first: LargeSide, second: LargeSide) -> bool:
+    """Whether both were given the same numbers in the same precision."""
+    return first.logs == second.logs and first.given.dtype == second.given.dtype
 
 
 def _in_double(numbers: Array, buffer: Array) -> Array:
