@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kldiv.blocks import BLOCK, LARGE, arrays_of, blocks
+from kldiv.blocks import BLOCK, LARGE, arrays_of, blocks, tensors_of
 
 
 @pytest.mark.parametrize("shape", [(1, LARGE + 1), (3, BLOCK), (BLOCK + 7, 3), (5, BLOCK // 3)])
@@ -22,6 +22,13 @@ def test_arrays_share_the_memory_of_tensors():
     (array,) = arrays_of([tensor])
     tensor += 1
     assert array.sum() == LARGE
+
+
+def test_tensors_share_the_memory_of_arrays():
+    arrays = np.zeros((2, 6))
+    tensors = tensors_of(tuple(arrays), torch.Size((2, 3)))
+    arrays += 1
+    assert all(each.shape == (2, 3) and each.sum() == 6 for each in tensors)
 
 
 @pytest.mark.parametrize(
