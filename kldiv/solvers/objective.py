@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -51,7 +52,8 @@ class Objective:
         estimator: An estimator, or the ladder.
         seed: What randomness follows.
 
-    ``unit`` is what counts as 1 where it is called: see :mod:`kldiv.solvers.unit`.
+    ``unit`` is what counts as 1 where it is called: see :mod:`kldiv.solvers.unit`. ``failures``
+    holds the last error because of which a start was taken for infinite.
     """
 
     def __init__(
@@ -74,12 +76,13 @@ class Objective:
         self._held: HeldDraws | None = None
         self._projected: Projections | None = None
         self._moves: bool | None = None
+        self.failures: deque[NotFinite] = deque(maxlen=1)
 
     def of(self, target: Target) -> Objective:
         """The same objective of another target."""
         sides, estimator = (target, self.family, self.divergence), self.choice.asked
         found = Objective(*sides, forward=self.forward, estimator=estimator, seed=self.seed)
-        found.unit = self.unit
+        found.unit, found.failures = self.unit, self.failures
         return found
 
     @cached_property
@@ -240,18 +243,18 @@ class Objective:
     def _at(self, theta: Tensor) -> Tensor:
         try:
             member = self.family.at(theta)
-        except NotFinite:  # a module moved out of its domain
-            return self._in_halves(theta)
-        except ValueError as error:  # torch refuses parameters that have overflowed
-            if isinstance(error, KldivError):
+        except (NotFinite, ValueError) as error:  # out of a module's domain, or overflowed
+            if isinstance(error, KldivError) and not isinstance(error, NotFinite):
                 raise
             return self._in_halves(theta)
         try:
             return self._of(member)
+        except NotFinite as error:  # an integral is NaN
+            self.failures.append(error)
         except InvalidArgument:  # a log density is NaN where parameters overflow
             if bool((theta.abs() < _OVERFLOWING).all()):
                 raise
-            return self._in_halves(theta)
+        return self._in_halves(theta)
 
     def _in_halves(self, theta: Tensor) -> Tensor:
         """Each start by itself in the end: one that is out of the domain is infinite alone."""
