@@ -147,9 +147,11 @@ def _why_not_converged(objective: Objective, run: Run, ends: Endpoints, steps: i
             f"elsewhere; hold {names} fixed or give other starts."
         )
     if bool(ends.pick(ends.flat).any()):
+        higher = float(ends.below.max())
+        below = f", {with_unit(f'{higher:.2g}', unit)} below the best minimum" if higher else ""
         return (
-            f"Not converged: after {steps} steps it stands on a plateau: the objective does not "
-            "rise nearby in all directions; give other starts or another family."
+            f"Not converged: after {steps} steps it stands on a plateau{below}: the objective "
+            "does not rise nearby in all directions; give other starts or another family."
         )
     left = ends.pick(ends.decrement).square().max() / 2
     norm = ends.pick(run.gradient).norm(dim=-1).max()

@@ -106,6 +106,13 @@ class Endpoints:
         loss = self.loss.masked_fill(self.loss.isnan(), torch.inf)
         return (self.pick(loss) - loss.amin(0)).clamp_min(0.0)
 
+    @property
+    def below(self) -> Tensor:
+        """By how much the answer is below the best minimum; 0 where it is one, or none is known."""
+        minimum = torch.where(self.settled, self.loss, torch.inf).amin(0)
+        higher = torch.where(minimum.isfinite(), minimum - self.pick(self.loss), 0.0)
+        return higher.clamp_min(0.0)
+
     def pick(self, values: Tensor) -> Tensor:
         r"""Of values at all ends, :math:`(S, *, P)` or :math:`(S, *)`, those at the best."""
         if self._alone is not None:
