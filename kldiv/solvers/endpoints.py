@@ -108,7 +108,7 @@ class Endpoints:
 
     @property
     def below(self) -> Tensor:
-        """By how much the answer is below the best minimum; 0 where it is one, or none is known."""
+        """By how much the answer is below the best minimum, if it is none and one is known."""
         minimum = torch.where(self.settled, self.loss, torch.inf).amin(0)
         higher = torch.where(minimum.isfinite(), minimum - self.pick(self.loss), 0.0)
         return higher.clamp_min(0.0)

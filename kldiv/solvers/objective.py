@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -52,8 +51,7 @@ class Objective:
         estimator: An estimator, or the ladder.
         seed: What randomness follows.
 
-    ``unit`` is what counts as 1 where it is called: see :mod:`kldiv.solvers.unit`. ``failures``
-    holds the last error because of which a start was taken for infinite.
+    ``unit`` is what counts as 1 where it is called: see :mod:`kldiv.solvers.unit`.
     """
 
     def __init__(
@@ -76,13 +74,12 @@ class Objective:
         self._held: HeldDraws | None = None
         self._projected: Projections | None = None
         self._moves: bool | None = None
-        self.failures: deque[NotFinite] = deque(maxlen=1)
 
     def of(self, target: Target) -> Objective:
         """The same objective of another target."""
         sides, estimator = (target, self.family, self.divergence), self.choice.asked
         found = Objective(*sides, forward=self.forward, estimator=estimator, seed=self.seed)
-        found.unit, found.failures = self.unit, self.failures
+        found.unit = self.unit
         return found
 
     @cached_property
@@ -250,7 +247,7 @@ class Objective:
         try:
             return self._of(member)
         except NotFinite as error:  # an integral is NaN
-            self.failures.append(error)
+            self.choice.failure = error
         except InvalidArgument:  # a log density is NaN where parameters overflow
             if bool((theta.abs() < _OVERFLOWING).all()):
                 raise

@@ -87,7 +87,7 @@ def check_finite(objective: Objective, loss: Numbers) -> None:
         NotFinite: If it is finite at none of them.
     """
     if not library_of(loss).isfinite(loss).any(0).all():
-        cause = next(iter(objective.failures), None)
+        cause = objective.choice.failure
         why = "the supports may not fit" if cause is None else str(cause)
         raise NotFinite(
             f"{objective.divergence} between {objective.target!r} and {objective.family!r} is not "
