@@ -12,7 +12,7 @@ import torch
 
 from torch import Generator
 
-from kldiv.certificate import certify
+from kldiv.certificate import certify, with_level_ends
 from kldiv.certificate.fresh_estimate import confirmed, fresh_estimate
 from kldiv.definitions.chunked_target import ChunkedTarget
 from kldiv.definitions.divergence import Divergence
@@ -125,7 +125,7 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
         first = first_points(objective, starts, single=single)
         run, ends = solved(objective, chosen, first, recorder, found=starts is None)
         how = as_estimator(estimator, objective.divergence)
-        fitted = _result(objective, chosen, run, ends, how)
+        fitted = _result(objective, chosen, run, with_level_ends(objective, ends), how)
     if not fitted.converged:
         warnings.warn(fitted.verdict, ConvergenceWarning, stacklevel=2)
     return fitted

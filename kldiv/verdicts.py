@@ -148,8 +148,9 @@ def _why_not_converged(objective: Objective, run: Run, ends: Endpoints, steps: i
         )
     if bool(ends.pick(ends.flat).any()):
         return (
-            f"Not converged: after {steps} steps it stands on a plateau: the objective does not "
-            "rise nearby in all directions; give other starts or another family."
+            f"Not converged: after {steps} steps it stands on a plateau{_below(ends, unit)}: the "
+            "objective does not rise nearby in all directions; give other starts or another "
+            "family."
         )
     left = ends.pick(ends.decrement).square().max() / 2
     norm = ends.pick(run.gradient).norm(dim=-1).max()
@@ -166,3 +167,9 @@ def _why_not_converged(objective: Objective, run: Run, ends: Endpoints, steps: i
         f"{float(norm):.2g} and {gain} still to be gained; "
         "give it more steps or another solver."
     )
+
+
+def _below(ends: Endpoints, unit: str) -> str:
+    """By how much an end that is no minimum is below the best one that is."""
+    higher = float(ends.below.max())
+    return f", {with_unit(f'{higher:.2g}', unit)} below the best minimum" if higher else ""

@@ -136,3 +136,20 @@ def test_two_far_clusters_of_kernels_have_the_mass_1():
     data = noise + np.where(np.arange(40) < 20, 0.0, 1e3)
     mass, error = kldiv.Quadrature().mass(as_target(scipy.stats.gaussian_kde(data), "p"))
     assert abs(float(mass) - 1) <= float(error) <= 1e-7
+
+
+@pytest.mark.parametrize("seed", [0, 10, 14, 48, 49, 54])
+def test_the_error_covers_where_lines_across_touch_the_crossing_of_the_densities(seed):
+    """In units of p, one density is the greater in a disc; its mass there is a chi-square's."""
+    generator = torch.Generator().manual_seed(seed)
+    scale = 0.2 + 3 * torch.rand((), generator=generator, dtype=F64).item()
+    shift, root = (torch.randn(*n, generator=generator, dtype=F64) for n in ((2,), (2, 2)))
+    centre = shift / (1 - scale**2)
+    from_p, from_q = float(centre.square().sum()), float((centre - shift).square().sum())
+    bend = 1 / scale**2 - 1
+    radius = from_p - (float(shift.square().sum()) / scale**2 + 4 * math.log(scale)) / bend
+    inside = scipy.stats.ncx2.cdf([radius, radius / scale**2], 2, [from_p, from_q / scale**2])
+    p = MultivariateNormal(torch.zeros(2, dtype=F64), root @ root.T)
+    q = MultivariateNormal(root @ shift, scale**2 * root @ root.T)
+    found = kldiv.divergence(p, q, "total_variation", estimator="quadrature")
+    assert abs(float(found.value) - abs(inside[0] - inside[1])) <= float(found.error) <= 1e-7

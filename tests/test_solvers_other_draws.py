@@ -57,3 +57,10 @@ def test_data_and_even_points_of_a_normal_leave_nothing():
     assert fit.converged
     assert "excess" not in fit.diagnostics
     assert float(fit.parameters["loc"]) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_gradients_on_other_draws_are_counted():
+    steps = []
+    fit = kldiv.fit(TARGET, "normal(scale=1)", Means(), callback=steps.append)
+    assert float(fit.diagnostics["excess"]) > 0
+    assert fit.evaluations >= steps[-1].evaluations + 2 * 4  # values and gradients

@@ -69,6 +69,31 @@ def test_starts_that_are_all_infinite_are_refused_with_the_remedy():
         check_finite(objective, objective(starts))
 
 
+class Nearby(kldiv.Exact):
+    """No number where a member is far away."""
+
+    def estimate(self, problem):
+        if bool((problem.q.distribution.mean > 50).any()):
+            raise NotFinite("it is too far away")
+        return super().estimate(problem)
+
+
+NEAR, FAR = {"loc": 0.5, "scale": 1.0}, {"loc": 60.0, "scale": 1.0}
+
+
+def test_a_start_without_a_number_is_left_and_the_others_go_on():
+    fit = kldiv.fit(
+        normal(), "normal", starts=[FAR, NEAR], estimator=Nearby(), solver="quasi_newton"
+    )
+    assert fit.converged
+    assert fit.optima[0].starts == (1,)
+
+
+def test_where_no_start_has_a_number_the_reason_is_named():
+    with pytest.raises(NotFinite, match=r"not finite at any start \(inf\): it is too far away"):
+        kldiv.fit(normal(), "normal", starts=FAR, estimator=Nearby(), solver="quasi_newton")
+
+
 @pytest.mark.parametrize("divergence", ["squared_l2", "cosine"])
 def test_a_given_start_ends_in_the_mode_that_it_is_near(divergence):
     starts = [{"loc": 0.0, "scale": 1.0}, {"loc": 5.0, "scale": 1.0}]

@@ -2,5 +2,6 @@
 
 from kldiv.certificate.certifying import certify
 from kldiv.certificate.diagnostics import Diagnostics
+from kldiv.certificate.level_ends import with_level_ends
 
-__all__ = ["Diagnostics", "certify"]
+__all__ = ["Diagnostics", "certify", "with_level_ends"]

@@ -53,6 +53,8 @@ def confirmed(
 ) -> Endpoints:
     """The ends, with what finer nodes may gain where an estimate is not what the nodes gave.
 
+    The best end stays the answer: the estimate is of it.
+
     Arguments:
         objective: What was made small.
         ends: What the Hessian says of the ends.
@@ -68,4 +70,4 @@ def confirmed(
         return ends
     unseen = torch.where(agrees, 0.0, 2 * apart).nan_to_num(nan=torch.inf).expand(ends.loss.shape)
     known = torch.zeros_like(ends.loss) if ends.excess is None else ends.excess
-    return replace(ends, excess=torch.maximum(known, unseen))
+    return replace(ends, excess=torch.maximum(known, unseen), answer=ends.best)

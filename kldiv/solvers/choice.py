@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kldiv.errors import NotAvailable
+from kldiv.errors import NotAvailable, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators import Estimator, Ladder, MonteCarlo, Problem
 
@@ -16,11 +16,14 @@ class Choice:
 
     Arguments:
         asked: An estimator, or the ladder.
+
+    ``failure`` is the last error because of which a start was taken for infinite.
     """
 
     def __init__(self, asked: Estimator | Ladder) -> None:
         self.asked = asked
         self.made: Estimator | None = None
+        self.failure: NotFinite | None = None
 
     @property
     def free(self) -> bool:

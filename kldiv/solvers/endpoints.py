@@ -44,6 +44,8 @@ class Endpoints:
         unit: What counts as 1 of the objective: see :mod:`kldiv.solvers.unit`.
         never_negative: Whether nothing is below 0: then an end at 0 is a minimum, whatever bends
             there.
+        answer: The start whose end is the answer for each problem, with shape :math:`(*)`;
+            ``None`` where that is the lowest minimum.
     """
 
     theta: Tensor
@@ -56,6 +58,7 @@ class Endpoints:
     kink: Tensor | None = None
     unit: float = 1.0
     never_negative: bool = False
+    answer: Tensor | None = None
 
     @cached_property
     def settled(self) -> Tensor:
@@ -88,7 +91,9 @@ class Endpoints:
 
     @cached_property
     def best(self) -> Tensor:
-        """The start that ended lowest, in a minimum where one did, for each problem."""
+        """The answer: the start that ended lowest, in a minimum where one did."""
+        if self.answer is not None:
+            return self.answer
         if len(self.loss) == 1:
             return torch.zeros_like(self.loss[0], dtype=torch.long)
         ranked = torch.where(self.settled, self.loss, torch.inf)
@@ -100,6 +105,13 @@ class Endpoints:
         """By how much the best is above the lowest end, which is no minimum then."""
         loss = self.loss.masked_fill(self.loss.isnan(), torch.inf)
         return (self.pick(loss) - loss.amin(0)).clamp_min(0.0)
+
+    @property
+    def below(self) -> Tensor:
+        """By how much the answer is below the best minimum, if it is none and one is known."""
+        minimum = torch.where(self.settled, self.loss, torch.inf).amin(0)
+        higher = torch.where(minimum.isfinite(), minimum - self.pick(self.loss), 0.0)
+        return higher.clamp_min(0.0)
 
     def pick(self, values: Tensor) -> Tensor:
         r"""Of values at all ends, :math:`(S, *, P)` or :math:`(S, *)`, those at the best."""

@@ -240,18 +240,18 @@ class Objective:
     def _at(self, theta: Tensor) -> Tensor:
         try:
             member = self.family.at(theta)
-        except NotFinite:  # a module moved out of its domain
-            return self._in_halves(theta)
-        except ValueError as error:  # torch refuses parameters that have overflowed
-            if isinstance(error, KldivError):
+        except (NotFinite, ValueError) as error:  # out of a module's domain, or overflowed
+            if isinstance(error, KldivError) and not isinstance(error, NotFinite):
                 raise
             return self._in_halves(theta)
         try:
             return self._of(member)
+        except NotFinite as error:  # an integral is NaN
+            self.choice.failure = error
         except InvalidArgument:  # a log density is NaN where parameters overflow
             if bool((theta.abs() < _OVERFLOWING).all()):
                 raise
-            return self._in_halves(theta)
+        return self._in_halves(theta)
 
     def _in_halves(self, theta: Tensor) -> Tensor:
         """Each start by itself in the end: one that is out of the domain is infinite alone."""

@@ -64,7 +64,10 @@ def on_enough_draws(objective: Objective, solver: Solver, run: Run, recorder: Re
 def _seen_on_others(objective: Objective, run: Run) -> Run:
     lowest = run.loss.nan_to_num(torch.inf).argmin(0)[None, ..., None]
     theta = run.theta.take_along_dim(lowest, 0)
-    slopes = [_other(objective, turn).value_and_gradient(theta)[1] for turn in range(_TIMES)]
+    others = [_other(objective, turn) for turn in range(_TIMES)]
+    slopes = [other.value_and_gradient(theta)[1] for other in others]
+    objective.evaluations += sum(other.evaluations for other in others)
+    objective.gradients += sum(other.gradients for other in others)
     matrix, slope = hessian(objective, theta), torch.stack(slopes).mean(0)
     excess: Tensor = decrement(matrix, slope).square() / 2
     seen = bool((excess > objective.resolution).any())

@@ -87,11 +87,13 @@ def check_finite(objective: Objective, loss: Numbers) -> None:
         NotFinite: If it is finite at none of them.
     """
     if not library_of(loss).isfinite(loss).any(0).all():
+        cause = objective.choice.failure
+        why = "the supports may not fit" if cause is None else str(cause)
         raise NotFinite(
             f"{objective.divergence} between {objective.target!r} and {objective.family!r} is not "
-            f"finite at any start ({loss.flatten()[0].item()}): the supports may not fit; try the "
-            "other direction, another family or other starts"
-        )
+            f"finite at any start ({loss.flatten()[0].item()}): {why}; try the other direction, "
+            "another family or other starts"
+        ) from cause
 
 
 @torch.no_grad()

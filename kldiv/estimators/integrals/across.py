@@ -28,6 +28,7 @@ from kldiv.estimators.integrals.narrowing import narrowed
 from kldiv.estimators.integrals.on_lines import Across, OnLines, Verdicts
 from kldiv.estimators.integrals.tails import Ends, ends_of
 from kldiv.estimators.integrals.trapezium import Grid
+from kldiv.estimators.integrals.turning_points import turning_points
 
 __all__ = ["Inner", "Plane"]
 
@@ -147,15 +148,18 @@ class Inner:
         factor = torch.where(known, (-torch.where(known, power, 0.0) * places.shift).exp(), 1.0)
         return torch.where(known.all(0), places.shift, 0.0), factor
 
-    def middle_gap(self, w: Tensor, line: Tensor) -> Tensor:
-        """The logarithm of p / q at the first place with mass across lines, with shape (N, C)."""
+    def turning_gap(self, w: Tensor, line: Tensor, place: int) -> Tensor:
+        """The logarithm of p / q where it turns across lines near a place, with shape (N, C)."""
         x = self.chart.pick(line).places(w).x
         element = self._element(line)
-        middle = self.plane.across(x, element.expand(x.shape))[0][..., 0]
-        log_p, log_q = self.formula.logs(
-            torch.stack([x, middle], -1), Elements(element, self.plane.batch)
-        )
-        return log_p - log_q
+        near = [each[..., place] for each in self.plane.across(x, element.expand(x.shape))]
+
+        def gap(y: Tensor) -> Tensor:
+            points = torch.stack([x.expand_as(y), y], -1).flatten(0, -3)
+            log_p, log_q = self.formula.logs(points, Elements(element, self.plane.batch))
+            return (log_p - log_q).reshape(y.shape)
+
+        return gap(turning_points(gap, *near))
 
     def _element(self, line: Tensor) -> Tensor:
         if self.elements.index is None:

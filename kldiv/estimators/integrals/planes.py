@@ -132,17 +132,18 @@ def _values(inner: Inner, nodes: Nodes) -> Tensor:
 
 
 def _roots(inner: Inner, grid: Grid) -> tuple[Tensor, Tensor]:
-    """Where a kink crosses the middle of the lines across: there they may all have it at once."""
-    w = grid.steps()
-    if not inner.plane.ratios:
-        return w.new_empty(0), torch.empty(0, dtype=torch.long, device=w.device)
-
-    def gap(w: Tensor, line: Tensor) -> Tensor:
-        return inner.middle_gap(w.unsqueeze(0), line).squeeze(0)
-
-    line = torch.arange(len(inner.chart.lower), device=w.device)
+    """Where the lines across begin to meet a kink, near each place with mass."""
+    w, line = grid.steps(), torch.arange(len(inner.chart.lower), device=grid.start.device)
     w = w.expand(-1, len(line))
-    return crossings(gap, w, inner.middle_gap(w, line), inner.plane.ratios)
+    roots = w.new_empty(0), line[:0]
+    for place in range(len(inner.plane.places) if inner.plane.ratios else 0):
+
+        def gap(w: Tensor, line: Tensor, place: int = place) -> Tensor:
+            return inner.turning_gap(w.unsqueeze(0), line, place).squeeze(0)
+
+        at_steps = inner.turning_gap(w, line, place)
+        roots = joined(roots, crossings(gap, w, at_steps, inner.plane.ratios))
+    return roots
 
 
 def _powers(inner: Inner, grid: Grid) -> Tensor:
