@@ -23,6 +23,8 @@ __all__ = ["EXCESS", "Endpoints", "endpoints", "looked_at"]
 
 EXCESS = 1e-3  # nats that draws, or the rounding of a large constant, may leave to be gained
 _MANY = 64  # parameters: beyond, a few products with the Hessian must do
+_NOTHING = 2e-8  # of the most that the objective is, or of 1: as good as 0
+_STEEP = 4.0  # a slope, relative to the objective: beyond, it has not come to 0 at infinity
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Endpoints:
         unit: What counts as 1 of the objective: see :mod:`kldiv.solvers.unit`.
         never_negative: Whether nothing is below 0: then an end at 0 is a minimum, whatever bends
             there.
+        vanishing: Which ends come to 0 at infinity only, with shape :math:`(S, *)`.
     """
 
     theta: Tensor
@@ -56,6 +59,7 @@ class Endpoints:
     kink: Tensor | None = None
     unit: float = 1.0
     never_negative: bool = False
+    vanishing: Tensor | None = None
 
     @cached_property
     def settled(self) -> Tensor:
@@ -70,6 +74,7 @@ class Endpoints:
     def at_zero(self) -> Tensor:
         """Which ends are at 0 where nothing is less, with shape :math:`(S, *)`."""
         zero = self.loss.abs() <= self.resolution * self.unit
+        zero = zero if self.vanishing is None else zero | self.vanishing
         return zero if self.never_negative else torch.zeros_like(zero)
 
     @cached_property
@@ -144,7 +149,21 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
         left, signs = looked_at(objective, run.theta, run.gradient)
     found = run.theta, run.loss, left, signs, objective.resolution
     exact = objective.target.normalized and not objective.sampled and excess is None
-    return Endpoints(*found, run.proven, excess, run.kink, never_negative=exact)
+    ends = Endpoints(*found, run.proven, excess, run.kink, never_negative=exact)
+    return replace(ends, vanishing=_vanishing(objective, run)) if exact else ends
+
+
+def _vanishing(objective: Objective, run: Run) -> Tensor:
+    """Which ends come to 0 along parameters without end, as where a probability is 0.
+
+    There all that is left is as small as its own slope, and bends nowhere.
+    """
+    first = run.steps[0].loss / objective.unit if run.steps else run.loss
+    largest = first.nan_to_num(0.0, posinf=1.0).amax(0)
+    most = objective.divergence.upper_bound
+    largest = torch.clamp(largest, most if most < math.inf else 0.0, 1.0)
+    loss = run.loss.abs()
+    return (loss <= _NOTHING * largest) & (run.gradient.abs().amax(-1) <= _STEEP * loss)
 
 
 def looked_at(objective: Objective, theta: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
