@@ -46,7 +46,7 @@ class Endpoints:
         unit: What counts as 1 of the objective: see :mod:`kldiv.solvers.unit`.
         never_negative: Whether nothing is below 0: then an end at 0 is a minimum, whatever bends
             there.
-        vanishing: Which ends come to 0 at infinity only, with shape :math:`(S, *)`.
+        vanishing: Which ends come to 0 at infinity or in a cone, with shape :math:`(S, *)`.
     """
 
     theta: Tensor
@@ -156,14 +156,16 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
 def _vanishing(objective: Objective, run: Run) -> Tensor:
     """Which ends come to 0 along parameters without end, as where a probability is 0.
 
-    There all that is left is as small as its own slope, and bends nowhere.
+    There all that is left is as small as its own slope, and bends nowhere. A metric comes to 0 in
+    the tip of a cone: what is left is as small as the distance.
     """
     first = run.steps[0].loss / objective.unit if run.steps else run.loss
     largest = first.nan_to_num(0.0, posinf=1.0).amax(0)
     most = objective.divergence.upper_bound
     largest = torch.clamp(largest, most if most < math.inf else 0.0, 1.0)
     loss = run.loss.abs()
-    return (loss <= _NOTHING * largest) & (run.gradient.abs().amax(-1) <= _STEEP * loss)
+    level = run.gradient.abs().amax(-1) <= _STEEP * loss
+    return (loss <= _NOTHING * largest) & (level | objective.divergence.metric)
 
 
 def looked_at(objective: Objective, theta: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
