@@ -121,13 +121,18 @@ def _unseen(ends: Endpoints) -> float:
     return 0.0 if ends.excess is None else float(ends.pick(ends.excess).max())
 
 
+def _infinite(objective: Objective, steps: int) -> str:
+    why = "other draws fall where the target is 0, so that " if objective.sampled else ""
+    return (
+        f"Not converged: after {steps} steps {why}the divergence is infinite; try the other "
+        "direction or another family."
+    )
+
+
 def _why_not_converged(objective: Objective, run: Run, ends: Endpoints, steps: int) -> str:
     unit = objective.divergence.unit
     if bool(ends.pick(ends.loss).isposinf().any()):
-        return (
-            f"Not converged: after {steps} steps other draws fall where the target is 0, so that "
-            "the divergence is infinite; try the other direction or another family."
-        )
+        return _infinite(objective, steps)
     unseen = _unseen(ends)
     if unseen > EXCESS * ends.unit and objective.on_nodes:
         return (

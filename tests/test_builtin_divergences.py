@@ -5,7 +5,16 @@ import math
 import pytest
 import torch
 
-from torch.distributions import Bernoulli, Cauchy, Laplace, Normal, Poisson, StudentT
+from torch.distributions import (
+    Bernoulli,
+    Cauchy,
+    Gamma,
+    Laplace,
+    Normal,
+    Poisson,
+    StudentT,
+    constraints,
+)
 
 import kldiv
 
@@ -215,3 +224,32 @@ def test_logarithms_are_counted_in_nats_and_all_else_in_what_it_is(unit):
 
 def test_the_units_of_all_are_known():
     assert {name.split("(")[0] for names in UNITS.values() for name in names.split()} == set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("divergence", "least"),
+    [("cosine", 1.0), ("cauchy_schwarz", math.inf), ("gamma(gamma=1)", math.inf)],
+)
+@pytest.mark.parametrize("shapes", [(0.3, 2.0), (2.0, 0.3), (0.3, 0.6), (0.6, 0.3)])
+def test_a_density_that_is_not_square_integrable_is_at_the_greatest_distance(
+    divergence, least, shapes
+):
+    """It is the limit as its pole is cut off: what is left is nearly all on the pole."""
+    p, q = (one(Gamma, shape, 1.0) for shape in shapes)
+    assert float(kldiv.divergence(p, q, divergence)) == least
+
+
+def test_a_power_that_is_not_integrable_leaves_a_gamma_divergence_infinite():
+    for p, q in ((0.3, 2.0), (2.0, 0.3)):
+        found = kldiv.divergence(one(Gamma, p, 1.0), one(Gamma, q, 1.0), "gamma(gamma=0.5)")
+        assert float(found) == math.inf
+
+
+@pytest.mark.parametrize("divergence", ["cosine", "cauchy_schwarz"])
+def test_a_fit_passes_over_members_that_are_not_square_integrable(divergence):
+    """Some starts have a pole; the scale of the optimum is that of x^1.5 beside gammas."""
+    target = kldiv.Target(lambda x: -(x**1.5), support=constraints.nonnegative)
+    fitted = kldiv.fit(target, "gamma", divergence)
+    assert fitted.converged
+    assert float(fitted.parameters["concentration"]) == pytest.approx(1.11887805, rel=1e-6)
+    assert float(fitted.parameters["rate"]) == pytest.approx(1.49832121, rel=1e-6)

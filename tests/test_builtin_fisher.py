@@ -173,3 +173,12 @@ def test_a_fit_by_it_finds_a_member_of_the_family(direction):
     assert found.converged
     assert float(found.parameters["loc"]) == pytest.approx(1.5, abs=1e-5)
     assert float(found.parameters["scale"]) == pytest.approx(0.4, rel=1e-5)
+
+
+@pytest.mark.parametrize("mass", [0.4, 1.0, 2.5])
+def test_a_measure_counts_by_its_mass(mass):
+    """The error is that of the integral: nothing says what the mass should be."""
+    p, q = one(Normal, 0.3, 1.0), one(Normal, 0.0, 1.5)
+    measure = kldiv.Target(lambda x: p.log_prob(x) + math.log(mass), normalize=False)
+    found = fisher(measure, q)
+    assert abs(float(found) - mass * float(fisher(p, q))) <= float(found.error) <= 1e-9

@@ -17,6 +17,7 @@ from torch.distributions import (
     MixtureSameFamily,
     MultivariateNormal,
     Normal,
+    Pareto,
     Poisson,
     StudentT,
 )
@@ -509,3 +510,15 @@ def test_no_solver_is_an_error_that_says_why(monkeypatch):
 def test_its_text_abbreviates_large_parameters():
     found = kldiv.fit(MultivariateNormal(torch.zeros(4), torch.eye(4)), "full_normal")
     assert "covariance_matrix  (4, 4) values in [0, 1]" in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("target", "family"),
+    [(Cauchy(one(0.0), 1.0), "laplace"), (Pareto(one(1.0), 1.0), "gumbel")],
+)
+def test_no_fit_converges_to_an_infinite_divergence(target, family):
+    """The mean of the target does not exist; on any nodes it looks finite."""
+    with pytest.warns(kldiv.ConvergenceWarning, match="the divergence is infinite"):
+        fitted = kldiv.fit(target, family)
+    assert float(fitted.divergence.value) == math.inf
+    assert not fitted.converged

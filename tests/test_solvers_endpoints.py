@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from torch.distributions import Exponential, Gamma, Normal
+from torch.distributions import Bernoulli, Categorical, Exponential, Gamma, Normal
 
 import kldiv
 
@@ -117,6 +117,36 @@ def test_nothing_is_below_0_whatever_bends_there(target, family, divergence, dir
     fitted = kldiv.fit(target, family, divergence, direction=direction)
     assert fitted.converged
     assert float(fitted.divergence.value) == pytest.approx(0, abs=1e-12)
+
+
+ZEROS = {
+    "one of three": Categorical(torch.tensor([0.5, 0.0, 0.5], dtype=F64)),
+    "two of four": Categorical(torch.tensor([0.0, 0.0, 0.3, 0.7], dtype=F64)),
+    "all but one": Categorical(torch.tensor([0.0, 1.0, 0.0], dtype=F64)),
+    "a sure success": Bernoulli(torch.tensor(1.0, dtype=F64)),
+}
+
+
+@pytest.mark.parametrize("name", ZEROS)
+@pytest.mark.parametrize(
+    "divergence",
+    ["hellinger", "total_variation", "jensen_shannon", "chi2", "squared_l2", "renyi(alpha=2)"],
+)
+def test_a_probability_of_0_is_reached_at_infinity(name, divergence):
+    target = ZEROS[name]
+    family = "bernoulli" if isinstance(target, Bernoulli) else "categorical"
+    fitted = kldiv.fit(target, family, divergence)
+    assert fitted.converged
+    assert float(fitted.divergence.value) <= 2e-8
+    assert (fitted.parameters["probs"] - target.probs).abs().max() <= 1e-4
+
+
+def test_what_is_small_everywhere_is_not_taken_for_0():
+    """A weight of 1e-4 leaves no more than 1e-4 nats, and 1e-9 wherever both densities are."""
+    objective = objective_of(Normal(0.0, 1.0), "normal", "skew_kl(weight=1e-4)")
+    ends = ended_at(objective, logs((0.5, 1.0)))
+    assert float(ends.loss) < 2e-8
+    assert not ends.at_zero
 
 
 def test_of_an_unknown_mass_0_is_a_number_like_others():

@@ -61,6 +61,31 @@ def test_a_mixture_is_a_place_as_a_whole_and_one_for_each_mode():
     assert told(mixture) == near([(2, 0.25 + 3 + 3), (-1, 1), (3, 4)])
 
 
+def counts():
+    return MixtureSameFamily(Categorical(double(0.3, 0.7)), Poisson(double(0.1, 300)))
+
+
+def test_counts_have_a_place_for_each_mode():
+    whole, *modes = told(counts())
+    assert whole[0] == pytest.approx(0.3 * 0.1 + 0.7 * 300)
+    assert modes == near([(0.1, 0.1), (300, 300)])
+    bare = kldiv.Target(counts().log_prob, support=constraints.nonnegative_integer)
+    (low, _), (high, _) = told(bare)[1:]
+    assert 0 < low < 1
+    assert high == pytest.approx(300, abs=2)
+
+
+@pytest.mark.parametrize("divergence", ["skew_kl(weight=0.3)", "gamma(gamma=0.5)"])
+def test_a_fit_to_counts_finds_the_lower_of_two_optima_alone_and_in_a_batch(divergence):
+    alone = kldiv.fit(counts(), "geometric", divergence)
+    weights = Categorical(double([0.5, 0.5], [0.9, 0.1], [0.3, 0.7]))
+    batch = MixtureSameFamily(weights, Poisson(double([1, 20], [3, 4], [0.1, 300])))
+    together = kldiv.fit(batch, "geometric", divergence)
+    for found in (alone.parameters["probs"], together.parameters["probs"][2]):
+        assert float(found) == pytest.approx(0.9, abs=0.02)
+    assert len(alone.optima) == len(together.optima[2]) == 2
+
+
 def test_a_mixture_of_vectors_has_the_covariance_of_the_whole():
     parts = MultivariateNormal(double([-1, 0], [1, 2]), torch.eye(2, dtype=F64))
     mixture = MixtureSameFamily(Categorical(double(0.5, 0.5)), parts)

@@ -128,3 +128,37 @@ def test_starts_that_were_given_are_not_replaced():
     given = {"concentration1": 0.2, "concentration0": 1.0}
     with pytest.raises(NotFinite, match="not finite at any start"):
         kldiv.fit(data, "beta", "squared_l2", starts=given)
+
+
+BIMODAL = "bimodal(weights=[0.5,0.5])"
+
+
+@pytest.mark.parametrize("loc", [100.0, 1e3, 1e6])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_a_start_may_be_far_away_and_of_any_width(loc, scale):
+    """It ends in a mode, or in the wide trap if it comes from all over."""
+    start = {"loc": loc, "scale": scale}
+    fitted = kldiv.fit(BIMODAL, "normal", direction="reverse", starts=start)
+    assert fitted.converged
+    end = (float(fitted.parameters["loc"]), float(fitted.parameters["scale"]))
+    expected = (2.5, 6.1456920) if scale > 1 else (10.0, 1.0)
+    assert end == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("family", "direction"), [("student_t(df=3)", "forward"), ("laplace", "reverse")]
+)
+def test_a_start_of_another_family_may_be_far_away(family, direction):
+    near = kldiv.fit(BIMODAL, family, direction=direction, starts={"loc": 9.0, "scale": 1.0})
+    far = kldiv.fit(BIMODAL, family, direction=direction, starts={"loc": 1e5, "scale": 1.0})
+    assert far.converged
+    for name, value in near.parameters.items():
+        assert float(far.parameters[name]) == pytest.approx(float(value), rel=1e-5)
+
+
+def test_starts_of_another_batch_are_refused_in_a_sentence():
+    target = Normal(torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64), 1.0)
+    with pytest.raises(
+        kldiv.ShapeMismatch, match=r"batch shape of the target, \(3,\), got \(2,\)"
+    ):
+        kldiv.fit(target, "laplace", starts={"loc": torch.zeros(2), "scale": 1.0})

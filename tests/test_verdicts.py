@@ -29,6 +29,7 @@ def verdict(
     decrement=0.0,
     signs=(1, 1),
     loss=1.0,
+    sampled=True,
     **run,
 ):
     theta = torch.zeros(starts, 2, dtype=F64)
@@ -43,7 +44,11 @@ def verdict(
     )
     return verdict_on(
         SimpleNamespace(
-            stochastic=stochastic, family=family, forward=forward, divergence=kldiv.Divergence()
+            stochastic=stochastic,
+            sampled=sampled,
+            family=family,
+            forward=forward,
+            divergence=kldiv.Divergence(),
         ),
         SimpleNamespace(name=solver),
         Run(theta, loss, gradient, [SimpleNamespace(index=k) for k in range(8)], **run),
@@ -117,6 +122,8 @@ def test_a_gain_larger_than_the_loss_itself_is_unknown():
 def test_a_divergence_that_other_draws_show_to_be_infinite_is_told():
     told = verdict(converged=False, loss=float("inf"))
     assert told.startswith("Not converged: after 7 steps other draws fall where the target is 0")
+    told = verdict(converged=False, loss=float("inf"), sampled=False)
+    assert told.startswith("Not converged: after 7 steps the divergence is infinite; try")
 
 
 def test_a_saddle_is_told_from_a_slope():

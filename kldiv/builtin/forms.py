@@ -18,6 +18,7 @@ __all__ = [
     "difference",
     "gap_of_densities",
     "mixture_remainder",
+    "one_is_infinite",
     "power_of_renyi",
     "power_remainder",
     "scaled_square",
@@ -40,6 +41,15 @@ def gap_of_densities(log_p: Tensor, log_q: Tensor) -> Tensor:
     both = ~(no_p | no_q)
     inside = difference(torch.where(both, log_p, 0.0), torch.where(both, log_q, 0.0))
     return torch.where(both, inside, log_p.exp() - log_q.exp())
+
+
+def one_is_infinite(power_p: Tensor, power_q: Tensor) -> Tensor:
+    r"""Whether a power of only one of two densities is not integrable, with shape :math:`(*)`.
+
+    Cut off ever higher and divided by its norm, that density tends weakly to 0: the two are as
+    far apart as densities can be.
+    """
+    return power_p.isinf() ^ power_q.isinf()
 
 
 def scaled_square(log_a: Tensor, log_b: Tensor, log_scale: Tensor) -> Tensor:

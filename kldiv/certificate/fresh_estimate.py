@@ -1,7 +1,8 @@
 """The divergence at the end of a fit, made afresh: a loss is made small by chance too.
 
 In the plane nodes that pass their own check may still be too few for a density with a cusp, say.
-Where the estimate is not what the nodes gave, an optimum may be lower by twice the difference.
+Where the estimate is not what the nodes gave, an optimum may be lower by twice the difference. An
+integral that diverges slowly is finite on nodes: where the estimate is infinite, no end counts.
 """
 
 from __future__ import annotations
@@ -60,10 +61,15 @@ def confirmed(
         ends: What the Hessian says of the ends.
         estimate: The estimate at the best end.
     """
-    plane = objective.target.event_shape.numel() == 2
-    if not plane or not objective.on_nodes or not isinstance(estimate, Estimate):
+    if not isinstance(estimate, Estimate):
         return ends
     loss = ends.pick(ends.loss)
+    infinite = estimate.value.isinf() & loss.isfinite()
+    if bool(infinite.any()):
+        return replace(ends, loss=torch.where(infinite, torch.inf, ends.loss), proven=False)
+    plane = objective.target.event_shape.numel() == 2
+    if not plane or not objective.on_nodes:
+        return ends
     apart = (estimate.value.double() - loss).abs() + estimate.error.double()
     agrees = apart <= _AGREES * (ends.unit + loss.abs())
     if bool(agrees.all()):

@@ -38,8 +38,11 @@ from torch.distributions import (
     VonMises,
     Weibull,
 )
+from torch.distributions.constraints import Constraint
 
+from kldiv.definitions.composed_support import support_of
 from kldiv.definitions.log_probability import LOG_PROBABILITIES, log_probabilities
+from kldiv.definitions.support import box, interior_point, lattice
 from kldiv.numerics import log_gamma_half_step
 
 __all__ = ["log_density_of"]
@@ -82,21 +85,32 @@ def _independent(distribution: Any) -> LogDensity | None:  # noqa: ANN401 (torch
 
 
 def _mixture(distribution: Any) -> LogDensity | None:  # noqa: ANN401 (torch has no types)
-    each = _rule_for(distribution.component_distribution)
-    if each is None:
+    components = distribution.component_distribution
+    rule, support = _rule_for(components), support_of(components)
+    if support is None or (rule is None and not _vary(support)):
         return None
-    axis = -1 - len(distribution.event_shape)
+    each = rule or components.log_prob
+    event = components.event_shape
+    axis, ones = -1 - len(event), (1,) * len(event)
 
     def log_density(x: Tensor) -> Tensor:
         points = x.unsqueeze(axis)
+        inside = support.check(points)
+        middle = interior_point(support, event).to(points)
+        points = torch.where(inside.reshape(*inside.shape, *ones), points, middle)
         parts = each(points) + log_probabilities(distribution.mixture_distribution)
-        support = distribution.component_distribution.support
-        parts = torch.where(support.check(points), parts, -torch.inf)
+        parts = torch.where(inside, parts, -torch.inf)
         somewhere = parts.isfinite().any(-1, keepdim=True)  # nowhere: a gradient of NaN
         total = torch.where(somewhere, parts, 0.0).logsumexp(-1)
         return torch.where(somewhere.squeeze(-1), total, -torch.inf)
 
     return log_density
+
+
+def _vary(support: Constraint) -> bool:
+    """Whether some of the components end where others do not."""
+    ends = lattice(support) or box(support)
+    return ends is not None and ends.lower.ndim + ends.upper.ndim > 0
 
 
 def _gumbel(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)

@@ -104,8 +104,20 @@ def unchecked_double(distribution: Distribution, dtype: torch.dtype) -> Distribu
     """A copy in float64 of a distribution of a floating type, which checks no points itself."""
     found = twin_of(distribution) if dtype == torch.float64 else as_double(distribution)
     if found is not distribution:
-        found._validate_args = False
+        _leave_unchecked(found)
     return found
+
+
+def _leave_unchecked(distribution: Distribution) -> None:
+    """Of a copy and of the distributions of torch that it is made of, in copies of their own.
+
+    Points that lie inside by rounding only are to be left alone.
+    """
+    distribution._validate_args = False
+    for name, item in _parts(distribution):
+        if isinstance(item, Distribution) and _is_torch(item):
+            vars(distribution)[name] = part = twin_of(item)
+            _leave_unchecked(part)
 
 
 def is_late(distribution: Distribution) -> bool:

@@ -9,18 +9,9 @@ from dataclasses import dataclass
 import torch
 
 from torch import Tensor
-from torch.distributions import (
-    AffineTransform,
-    Distribution,
-    Independent,
-    MixtureSameFamily,
-    TransformedDistribution,
-    VonMises,
-    constraints,
-)
+from torch.distributions import constraints
 from torch.distributions.constraints import Constraint
 
-from kldiv.definitions.flow import flow_of
 from kldiv.errors import InvalidArgument
 
 __all__ = [
@@ -31,7 +22,6 @@ __all__ = [
     "is_box",
     "is_whole",
     "lattice",
-    "support_of",
     "unwrap",
 ]
 
@@ -42,25 +32,6 @@ class Interval:
 
     lower: Tensor
     upper: Tensor
-
-
-def support_of(distribution: Distribution) -> Constraint | None:
-    """The support; of circles and of affine images torch says that they are whole lines.
-
-    Circles are cut open at the point opposite of zero. A flow that does not state its support has
-    it where its transform is defined.
-    """
-    if isinstance(_innermost(distribution), VonMises):
-        circle = constraints.interval(-math.pi, math.pi)
-        dimensions = len(distribution.event_shape)
-        return constraints.independent(circle, dimensions) if dimensions else circle
-    if isinstance(distribution, TransformedDistribution) and len(distribution.transforms) == 1:
-        (transform,) = distribution.transforms
-        if isinstance(transform, AffineTransform):
-            return _affine_image(distribution.base_dist, transform) or distribution.support
-    if type(distribution).support is Distribution.support and (flow := flow_of(distribution)):
-        return flow.transform.domain
-    return distribution.support
 
 
 def unwrap(support: Constraint) -> Constraint:
@@ -125,7 +96,7 @@ def interior_point(support: Constraint, event_shape: torch.Size) -> Tensor:
         if base.event_dim == 2:
             return identity
         return identity[0] if base.is_discrete else identity.mean(0)
-    ends = lattice(base) if base.is_discrete else box(base)
+    ends = lattice(support) if base.is_discrete else box(support)
     if ends is None:
         return torch.zeros((), dtype=torch.float64)
     lower, upper = ends.lower.detach(), ends.upper.detach()
@@ -134,24 +105,6 @@ def interior_point(support: Constraint, event_shape: torch.Size) -> Tensor:
     both = lower.isfinite() & upper.isfinite()
     inner = torch.where(lower.isfinite(), lower + 1, torch.where(upper.isfinite(), upper - 1, 0.0))
     return torch.where(both, torch.nan_to_num(lower + upper) / 2, inner)
-
-
-def _affine_image(base: Distribution, transform: AffineTransform) -> Constraint | None:
-    """The support of ``loc + scale * x``; ``None`` where it is no interval and no integers."""
-    support = support_of(base)
-    ends = None if support is None else lattice(support) or box(support)
-    if support is None or ends is None or (ends.lower.isinf() & ends.upper.isinf()).all():
-        return None
-    loc, scale = _bound(transform.loc), _bound(transform.scale)
-    moved = loc + scale * ends.lower, loc + scale * ends.upper
-    lower, upper = torch.minimum(*moved), torch.maximum(*moved)
-    if not unwrap(support).is_discrete:
-        inner: Constraint = constraints.interval(lower, upper)
-    elif bool((scale.abs() == 1).all() and (loc == loc.round()).all()):
-        inner = constraints.integer_interval(lower, upper)
-    else:
-        return None
-    return constraints.independent(inner, support.event_dim) if support.event_dim else inner
 
 
 def _ends(support: Constraint) -> Interval:
@@ -164,15 +117,6 @@ def _ends(support: Constraint) -> Interval:
         lower = lower.amin(components) if lower.ndim else lower
         upper = upper.amax(components) if upper.ndim else upper
     return Interval(lower, upper)
-
-
-def _innermost(distribution: Distribution) -> Distribution:
-    """What independent parts or a mixture are made of."""
-    if isinstance(distribution, Independent):
-        return _innermost(distribution.base_dist)
-    if isinstance(distribution, MixtureSameFamily):
-        return _innermost(distribution.component_distribution)
-    return distribution
 
 
 def _bound(value: object) -> Tensor:

@@ -12,13 +12,14 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
+from kldiv.definitions.composed_support import support_of
 from kldiv.definitions.grid import grid_density
 from kldiv.definitions.log_density import log_density_of
 from kldiv.definitions.numbers import as_shape, broadcast, check_floating
 from kldiv.definitions.precision import is_late, place_of, unchecked_double
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.sampler import sampler_of
-from kldiv.definitions.support import interior_point, is_whole, support_of
+from kldiv.definitions.support import interior_point, is_whole
 from kldiv.definitions.tally import note
 from kldiv.errors import InvalidArgument, InvalidType, NotAvailable, ShapeMismatch
 from kldiv.specs import Spec
@@ -237,10 +238,7 @@ class DistributionTarget(Target):
         late = check is not None or is_late(distribution)
         seen = distribution if late else unchecked_double(distribution, self._dtype)
         self._distribution = None if late else seen
-        try:
-            support = support_of(seen)
-        except NotImplementedError:
-            support = None
+        support = support_of(seen)
         if support is None:
             raise InvalidArgument(
                 f"{type(distribution).__name__} does not state its support; "

@@ -254,7 +254,7 @@ def _doubt(sides: Densities, found: DomainIntegrals) -> Tensor:
     """
     plane = sides.problem.event_shape.numel() > 1
     doubt = (_OF_PLANES if plane else _SHARE) * found.floors
-    if sides.measures:
+    if sides.measures or not sides.problem.p.normalize:  # a score is of no mass: p alone counts
         return doubt
     known = sides.mass_error.expand(sides.problem.batch_shape).reshape(-1)
     defects = ((found.values[-2:] - 1).abs() - known).clamp_min(0)

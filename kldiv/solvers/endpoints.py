@@ -23,6 +23,8 @@ __all__ = ["EXCESS", "Endpoints", "endpoints", "looked_at"]
 
 EXCESS = 1e-3  # nats that draws, or the rounding of a large constant, may leave to be gained
 _MANY = 64  # parameters: beyond, a few products with the Hessian must do
+_NOTHING = 2e-8  # of the most that the objective is, or of 1: as good as 0
+_STEEP = 4.0  # a slope, relative to the objective: beyond, it has not come to 0 at infinity
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Endpoints:
             there.
         answer: The start whose end is the answer for each problem, with shape :math:`(*)`;
             ``None`` where that is the lowest minimum.
+        vanishing: Which ends come to 0 at infinity or in a cone, with shape :math:`(S, *)`.
     """
 
     theta: Tensor
@@ -59,6 +62,7 @@ class Endpoints:
     unit: float = 1.0
     never_negative: bool = False
     answer: Tensor | None = None
+    vanishing: Tensor | None = None
 
     @cached_property
     def settled(self) -> Tensor:
@@ -73,6 +77,7 @@ class Endpoints:
     def at_zero(self) -> Tensor:
         """Which ends are at 0 where nothing is less, with shape :math:`(S, *)`."""
         zero = self.loss.abs() <= self.resolution * self.unit
+        zero = zero if self.vanishing is None else zero | self.vanishing
         return zero if self.never_negative else torch.zeros_like(zero)
 
     @cached_property
@@ -156,7 +161,23 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
         left, signs = looked_at(objective, run.theta, run.gradient)
     found = run.theta, run.loss, left, signs, objective.resolution
     exact = objective.target.normalized and not objective.sampled and excess is None
-    return Endpoints(*found, run.proven, excess, run.kink, never_negative=exact)
+    ends = Endpoints(*found, run.proven, excess, run.kink, never_negative=exact)
+    return replace(ends, vanishing=_vanishing(objective, run)) if exact else ends
+
+
+def _vanishing(objective: Objective, run: Run) -> Tensor:
+    """Which ends come to 0 along parameters without end, as where a probability is 0.
+
+    There all that is left is as small as its own slope, and bends nowhere. A metric comes to 0 in
+    the tip of a cone: what is left is as small as the distance.
+    """
+    first = run.steps[0].loss / objective.unit if run.steps else run.loss
+    largest = first.nan_to_num(0.0, posinf=1.0).amax(0)
+    most = objective.divergence.upper_bound
+    largest = torch.clamp(largest, most if most < math.inf else 0.0, 1.0)
+    loss = run.loss.abs()
+    level = run.gradient.abs().amax(-1) <= _STEEP * loss
+    return (loss <= _NOTHING * largest) & (level | objective.divergence.metric)
 
 
 def looked_at(objective: Objective, theta: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:

@@ -38,6 +38,8 @@ from kldiv.solvers.row_states import Rest, State
 __all__ = ["Rows", "approach", "evaluate", "losses", "newton"]
 
 _LONGEST = 2.0, 1.0  # of a step, in standard deviations and in logarithms of scales
+_LONGER = 4.0  # times as far a mean may go after a step that was cut and gained what it should:
+_UNFORESEEN = 0.1  # of that: where steps gain so much more or less there is no parabola
 _NOISE = 45.0  # roundings of 1 + |loss|: what they may raise
 _LESS, _MORE, _LEAST = 0.2, 8.0, 0.1  # damping after a step that was kept, or was not
 _NONE, _STUCK = 1e-3, 1e8  # damping that is none, and that lets nothing move
@@ -131,6 +133,7 @@ def _by_autograd(
         pull @ tables.slopes.mT - tables.traces,
         (pull @ tables.bends.mT).reshape(count, size, size),
         torch.zeros_like(entropy),
+        torch.ones_like(entropy),
     )
 
 
@@ -164,8 +167,8 @@ def _written_out(
     gradient, hessian = derivatives[:2].T, derivatives[2:].T.reshape(-1, 2, 2)
     free = chart.free
     loss = -library.log(scale) - NORMAL_ENTROPY - log_p
-    gap, damping = abs(log_p - other), library.zeros_like(loss)
-    return State(loc, root, loss, gap, gradient[:, free], hessian[:, free, free], damping)
+    gap, rest = abs(log_p - other), (library.zeros_like(loss), library.ones_like(loss))
+    return State(loc, root, loss, gap, gradient[:, free], hessian[:, free, free], *rest)
 
 
 def _constant(numbers: Numbers, like: Numbers) -> Numbers:
@@ -218,32 +221,37 @@ def newton(
     active = where_true(state.damping >= 0)
     for _ in range(most):
         with np.errstate(all="ignore"):
-            step, live = _step(here, rest)
+            step, left, live = _step(here, rest)
             state.damping[active] = library.where(live, here.damping, torch.inf)
             moving = where_true(live)
             if not len(moving):
                 return
             if len(moving) < _THIN * len(live):
-                active, step, live = active[moving], step[moving], live[moving]
+                active, live = active[moving], live[moving]
+                step, left = step[moving], left[moving]
                 rows, rest, here = rows.pick(moving), rest.pick(moving), here.pick(moving)
-            here = _moved(rows, chart, tables, here, library.where(live[:, None], step, 0.0))
+            step = library.where(live[:, None], step, 0.0)
+            here = _moved(rows, chart, tables, here, step, left)
             state.put(active, here)
         yield tables.count * len(active)
 
 
-def _step(here: State, rest: Rest) -> tuple[Numbers, Numbers]:
-    """Where each row would go, and whether it does."""
+def _step(here: State, rest: Rest) -> tuple[Numbers, Numbers, Numbers]:
+    """Where each row would go, how many nats that would gain, and whether it does."""
     step, left = damped_step(here.hessian, here.gradient, here.damping)
     known = library_of(left).isfinite(left + here.loss)
     near = breadth(here.root) <= rest.widest
-    return step, (left > rest.tolerance) & known & near & (here.damping < _STUCK)
+    return step, left, (left > rest.tolerance) & known & near & (here.damping < _STUCK)
 
 
-def _moved(rows: Rows, chart: NormalChart, tables: Tables, here: State, step: Numbers) -> State:
+def _moved(
+    rows: Rows, chart: NormalChart, tables: Tables, here: State, step: Numbers, left: Numbers
+) -> State:
     """Where steps lead, or would lead: those that would raise the loss are not taken."""
     library = library_of(step)
     noise = _NOISE * library.finfo(step.dtype).eps
-    places = chart.moved(here.loc, here.root, _bounded(step, chart.shifts))
+    share = _share(step, chart.shifts, here.reach)
+    places = chart.moved(here.loc, here.root, share[:, None] * step)
     trial = evaluate(rows, chart, tables, *places)
     fell = trial.loss <= here.loss + noise * (1 + abs(here.loss))
     damping = library.where(fell, _LESS * here.damping, _MORE * (here.damping + _LEAST))
@@ -251,14 +259,24 @@ def _moved(rows: Rows, chart: NormalChart, tables: Tables, here: State, step: Nu
     if len(back):
         trial.put(back, here.pick(back))
     trial.damping = library.where(damping < _NONE, 0.0, damping)
+    promised = (2 - share) * share * left
+    foreseen = abs(here.loss - trial.loss - promised) <= _UNFORESEEN * promised
+    known = (share < 1) & foreseen & (here.damping == 0)
+    trial.reach = library.where(known, _LONGER * here.reach, library.ones_like(share))
     return trial
 
 
-def _bounded(step: Numbers, shifts: int) -> Numbers:
-    """A step that no density can have foreseen the end of is made shorter."""
-    longest = _constant(_longest(shifts, step.shape[-1]), step)
-    excess = library_of(step).amax(abs(step) / longest, -1)
-    return step / excess.clip(1.0)[:, None]
+def _share(step: Numbers, shifts: int, reach: Numbers) -> Numbers:
+    """How much of steps is taken, of those that no density can have foreseen the end of.
+
+    Means go farther after a step that gained what it should, so that a start may be far away.
+    """
+    limits = _constant(_longest(shifts, step.shape[-1]), step)
+    length = abs(step) / limits
+    library = library_of(step)
+    if shifts:
+        length[:, :shifts] = length[:, :shifts] / reach[:, None]
+    return 1 / library.amax(length, -1).clip(1.0)
 
 
 @lru_cache(maxsize=64)

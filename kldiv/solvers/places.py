@@ -20,11 +20,12 @@ from torch.distributions import (
 
 from kldiv.definitions.family import Place
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.support import is_box, is_whole, unwrap
+from kldiv.definitions.support import is_box, is_whole, lattice, unwrap
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument
 from kldiv.estimators import Quadrature, Sum
 from kldiv.estimators.integrals.landmarks import Landmark, landmarks
+from kldiv.estimators.summation.peaks import peaks
 
 __all__ = ["draws", "exact_place", "highest_mode", "places", "rung_for", "whole_place"]
 
@@ -210,8 +211,10 @@ def _by_coordinates(target: Target) -> Place | None:
 
 
 def _modes(target: Target) -> list[Place]:
-    if isinstance(target, SampleTarget) or unwrap(target.support).is_discrete:
+    if isinstance(target, SampleTarget):
         return []
+    if unwrap(target.support).is_discrete:
+        return _modes_of_counts(target)
     if not is_box(target.support) or (
         target.distribution is None and target.event_shape.numel() > 2
     ):
@@ -220,6 +223,21 @@ def _modes(target: Target) -> list[Place]:
     if target.event_shape:
         return [Place(each.centre, each.scale.square()) for each in found]
     return [Place(each.centre.squeeze(-1), each.scale.square().squeeze(-1)) for each in found]
+
+
+def _modes_of_counts(target: Target) -> list[Place]:
+    """Its components; of a bare log density the highest integers about, from the first on."""
+    ends = None if target.event_shape else lattice(target.support)
+    if ends is None or not bool(ends.lower.isfinite().all()):
+        return []
+    if target.distribution is not None:
+        found = landmarks(target)
+        return [Place(each.centre.squeeze(-1), each.scale.square().squeeze(-1)) for each in found]
+    first = ends.lower.detach().expand(target.batch_shape)
+    tops, widths = peaks(target, first, 1, ends.upper - first + 1)
+    centres = first + torch.where(tops > 0, tops, widths / 2)  # at the first, all lies beyond
+    both = torch.stack([centres, widths.square()], 1).unique(dim=0)
+    return [Place(*each) for each in both.unbind(0)]
 
 
 def _resolved(mode: Landmark) -> bool:

@@ -41,6 +41,8 @@ from kldiv.solvers.run import Recorder, Run
 __all__ = ["QuasiNewton"]
 
 _LONGEST = 2.0  # of a step, in each real parameter: a factor of 7 in a scale
+_LONGER = 4.0  # times as long may be a step after one that was cut and gained what it should,
+_UNFORESEEN = 0.1  # more or less: else there is no parabola
 _POLISH = 4
 _ROUNDING = 1e-14  # a fall that counts as progress, of 1 + |loss|,
 _PROGRESS = 0.05  # on shared nodes a share of the objective's resolution,
@@ -131,7 +133,7 @@ class QuasiNewton:
         theta, loss, gradient = state
         settled = ~loss.isfinite() | (gradient.abs().amax(-1) <= (_NEAR if fine else 0.0))
         stalled, inverse = torch.zeros_like(loss), None
-        least = _progress(objective)
+        least, reach = _progress(objective), torch.ones_like(loss)
         for index in range(self.steps):
             settled = settled | (gradient.abs().amax(-1) <= self.tolerance) | (stalled >= _STALLED)
             if settled.all():
@@ -140,13 +142,15 @@ class QuasiNewton:
                 if index and not fine and relaid(objective, theta, fine=False):
                     loss, gradient = objective.value_and_gradient(theta)
                 inverse = _fresh(objective, theta, ~settled)
-            direction = _direction(inverse, gradient)
+            direction, share = _direction(inverse, gradient, reach)
             if objective.kept.shared:
                 fall = -(direction * gradient).sum(-1)
                 settled = settled | (fall <= least * (1 + loss.abs()))
                 if settled.all():
                     return
             moved = backtrack(objective, (theta, loss, gradient), direction, ~settled)
+            slope = (direction * gradient).sum(-1)
+            reach = _farther(reach, share, slope, loss - moved.loss)
             settled = settled | ~moved.fell
             progress = loss - moved.loss > least * (1 + loss.abs())
             stalled = torch.where(progress, 0.0, stalled + 1)
@@ -188,13 +192,21 @@ def _asked(objective: Objective, moving: Tensor) -> Tensor:
     return some if objective.by_rows and bool(some.any()) else torch.ones_like(some)
 
 
-def _direction(inverse: Tensor, gradient: Tensor) -> Tensor:
-    """Downhill, and of bearable length."""
+def _direction(inverse: Tensor, gradient: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
+    """Downhill, and of bearable length; and how much that is of the whole way."""
     direction = -(inverse @ gradient.unsqueeze(-1)).squeeze(-1)
     uphill = (direction * gradient).sum(-1, keepdim=True) >= 0
     direction = torch.where(uphill, -gradient, direction)
-    longest = direction.abs().amax(-1, keepdim=True).clamp_min(1e-300)
-    return direction * (_LONGEST / longest).clamp_max(1)
+    longest = direction.abs().amax(-1).clamp_min(1e-300)
+    share = (_LONGEST * reach / longest).clamp_max(1)
+    return direction * share.unsqueeze(-1), share
+
+
+def _farther(reach: Tensor, share: Tensor, slope: Tensor, gain: Tensor) -> Tensor:
+    """How far the next steps may go: farther where one that was cut gained what it should."""
+    promised = (share / 2 - 1) * slope
+    foreseen = (gain - promised).abs() <= _UNFORESEEN * promised
+    return torch.where((share < 1) & foreseen, _LONGER * reach, 1.0)
 
 
 def _updated(inverse: Tensor, step: Tensor, change: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ class State:
         hessian: In the chart, with shape :math:`(R, P, P)`.
         damping: What the next step adds to the Hessian, infinite where a row rests, with shape
             :math:`(R)`.
+        reach: How many times as long as a first step the next one may be, with shape :math:`(R)`.
     """
 
     loc: Numbers
@@ -44,6 +45,7 @@ class State:
     gradient: Numbers
     hessian: Numbers
     damping: Numbers
+    reach: Numbers
 
     @staticmethod
     def unseen(loc: Tensor, root: Tensor, size: int) -> State:
@@ -54,7 +56,7 @@ class State:
             zeros(count) + torch.inf,
             (zeros((count, size)), zeros((count, size, size))),
         )
-        return State(mean, factor, unknown, unknown + 0, *pulls, zeros(count))
+        return State(mean, factor, unknown, unknown + 0, *pulls, zeros(count), zeros(count) + 1)
 
     def pick(self, index: Numbers) -> State:
         """The state of some rows."""
@@ -84,7 +86,7 @@ class State:
 
     def _parts(self) -> tuple[Numbers, ...]:
         where = self.loc, self.root, self.loss, self.gap
-        return *where, self.gradient, self.hessian, self.damping
+        return *where, self.gradient, self.hessian, self.damping, self.reach
 
 
 @dataclass(frozen=True)

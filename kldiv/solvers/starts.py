@@ -67,7 +67,7 @@ def first_place(objective: Objective, starts: Starts) -> Place | None:
         return whole
     wide = torch.zeros_like(whole.variance)
     for theta in _given(objective.family, starts):
-        member = objective.family.at(theta)
+        member = objective.family.at(_expanded(theta, objective.target.batch_shape))
         try:
             away, own = (member.mean - whole.mean) / _WAY, member.variance
         except NotImplementedError:

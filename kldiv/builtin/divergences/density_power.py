@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from kldiv.builtin.checks import check_number
-from kldiv.builtin.forms import gap_of_densities, tilted_remainder
+from kldiv.builtin.forms import gap_of_densities, one_is_infinite, tilted_remainder
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.numerics import weighted_density
 
@@ -112,7 +112,8 @@ class Gamma(IntegralDivergence):
     It is between 0, where p and q are proportional, and infinity, additive over independent parts,
     and the same in any unit of x. At 0 it is the Kullback-Leibler divergence, its limit there; at
     1 it is symmetric and the Cauchy-Schwarz divergence. Above 0 it is infinite only where p and q
-    share no mass; the powers :math:`1 + \gamma` of both must be integrable.
+    share no mass, or where the power :math:`1 + \gamma` of only one of them is integrable; where
+    that of neither is, it is not defined.
 
     Arguments:
         gamma: The power of q that weighs each point, not negative and finite.
@@ -181,14 +182,15 @@ class Gamma(IntegralDivergence):
         gamma = self.gamma
         if gamma == 0:
             return integrals[0]
-        bregman, tilt, power_q, cross, power_p = integrals
+        alone = one_is_infinite(integrals[2], integrals[4])
+        bregman, tilt, power_q, cross, power_p = (torch.where(alone, 1.0, it) for it in integrals)
         change = (gamma * tilt + excess) / power_q  # cross / power_q - 1
         near = (1 + gamma) * change.abs() < 0.5
         inner = torch.where(near, change, 0.0)
         wide = (1 + gamma) * inner
         close = (gamma * bregman / (power_q * (1 + wide))).log1p()
         close = (close + wide.log1p() - (1 + gamma) * inner.log1p()) / (gamma * (1 + gamma))
-        shared = cross > 0
+        near, shared = near & ~alone, (cross > 0) & ~alone
         far = (power_p.log() / gamma + power_q.log()) / (1 + gamma)
         far = far - torch.where(shared, cross, 1.0).log() / gamma
         return torch.where(near, close, torch.where(shared, far, torch.inf))

@@ -10,7 +10,7 @@ import torch
 
 from torch import Tensor
 
-from kldiv.builtin.forms import gap_of_densities
+from kldiv.builtin.forms import gap_of_densities, one_is_infinite
 from kldiv.definitions.divergence import IntegralDivergence
 
 __all__ = ["CauchySchwarz", "Cosine", "SquaredL2"]
@@ -49,7 +49,8 @@ class Cosine(IntegralDivergence):
 
     It is symmetric, between 0, where p and q are proportional, and 1, where they share no mass. It
     is blind to the masses of both, for measures the same formula, and the same in any unit of x.
-    Both densities must be square integrable.
+    Where only one of them is square integrable it is 1, its limit as the other is cut off ever
+    higher; where neither is, it is not defined.
 
     Fitting with it attends to the densest mode of p, with its own width.
 
@@ -70,9 +71,11 @@ class Cosine(IntegralDivergence):
 
     def combine(self, *integrals: Tensor) -> Tensor:
         r""":math:`[\int (p-q)^2 - (\|p\| - \|q\|)^2] / (2 \|p\| \|q\|)`, where nothing cancels."""
-        square, change, square_p, square_q = integrals
+        alone = one_is_infinite(*integrals[2:])
+        square, change, square_p, square_q = (torch.where(alone, 1.0, it) for it in integrals)
         p, q = square_p.sqrt(), square_q.sqrt()
-        return (square - (change / (p + q)).square()) / (2 * p * q)
+        value = (square - (change / (p + q)).square()) / (2 * p * q)
+        return torch.where(alone, 1.0, value)
 
 
 class CauchySchwarz(IntegralDivergence):
@@ -81,8 +84,8 @@ class CauchySchwarz(IntegralDivergence):
     .. math:: -\log \frac{\int p\,q \,dx}{\sqrt{\int p^2 \,dx \int q^2 \,dx}}
 
     It is symmetric, between 0, where p and q are proportional, and infinity, infinite only where
-    they share no mass, additive over independent parts, and blind to the masses of both. Both
-    densities must be square integrable.
+    they share no mass or only one is square integrable, additive over independent parts, and blind
+    to the masses of both. Where neither density is square integrable it is not defined.
 
     References:
         Closed-Form Cauchy-Schwarz PDF Divergence for Mixture of Gaussians (Kampa, Hasanbelliu and
@@ -104,10 +107,12 @@ class CauchySchwarz(IntegralDivergence):
         square_p, square_q = integrals[2:4]
         distance = _COSINE.combine(*of_cosine)
         near = distance < 0.5
-        overlap = ~near & (product > 0)
+        overlap = ~near & (product > 0) & ~one_is_infinite(square_p, square_q)
+        product = torch.where(overlap, product, 1.0)
+        square_p, square_q = (torch.where(overlap, it, 1.0) for it in (square_p, square_q))
         close = -(-torch.where(near, distance, 0.0)).log1p()
         logs = (square_p.log() + square_q.log()) / 2
-        far = torch.where(overlap, logs - torch.where(overlap, product, 1.0).log(), torch.inf)
+        far = torch.where(overlap, logs - product.log(), torch.inf)
         return torch.where(near, close, far)
 
 
