@@ -63,8 +63,13 @@ class Parameter:
         """Whether a value satisfies the constraint, where that can be told from it alone."""
         if value.isnan().any():
             return False
-        dependent = constraints.is_dependent(self.constraint)
-        return bool(dependent or self.constraint.check(value).all())
+        return constraints.is_dependent(self.constraint) or self.is_met_by(value)
+
+    def is_met_by(self, value: Tensor) -> bool:
+        """Whether a value satisfies the constraint, torch's long way only where it must be."""
+        if self.is_covariance and torch.equal(value, value.mT):
+            return not bool(torch.linalg.cholesky_ex(value)[1].any())
+        return bool(self.constraint.check(value).all())
 
     def constrain(self, vector: Tensor) -> Tensor:
         r"""The value of shape :math:`(*, \text{shape})` behind reals of shape :math:`(*, P)`."""
@@ -166,7 +171,7 @@ class ParameterSpace:
                     f"parameter {name!r} must have shape {parameter.shape} behind its batch "
                     f"shape, got {tuple(value.shape)}"
                 )
-            if check and not parameter.constraint.check(value).all():
+            if check and not parameter.is_met_by(value):
                 raise InvalidArgument(
                     f"parameter {name!r} must satisfy {parameter.constraint}, got {value.tolist()}"
                 )

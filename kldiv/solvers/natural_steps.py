@@ -17,6 +17,9 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
 import torch
 
 from torch import Tensor
@@ -25,10 +28,10 @@ from kldiv.numerics import NORMAL_ENTROPY
 from kldiv.solvers.conditional_ends import conditional_end
 from kldiv.solvers.conditional_normals import candidates
 from kldiv.solvers.normal_charts import NormalChart
-from kldiv.solvers.normal_ends import normal_end, real_gradient
+from kldiv.solvers.normal_ends import log_volume, normal_end, real_gradient
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.quadratic import Quadratic
-from kldiv.solvers.run import Recorder, Run
+from kldiv.solvers.run import Recorder, Run, Seen
 from kldiv.solvers.sigma_points import may_be_linear, means_of, points_around
 from kldiv.solvers.slopes import log_density_and_slope
 
@@ -60,40 +63,45 @@ def nearer(objective: Objective, theta: Tensor, recorder: Recorder) -> tuple[Ten
         return theta, None
     with torch.no_grad():
         theta = theta.detach()
-        loc, root = chart.members(theta)
-        seen = log_density_and_slope(objective, points_around(loc, root))
-        coordinates = candidates(root, seen[1])
-        if not coordinates or float((seen[1].unsqueeze(-2) @ root).abs().max()) > _FAR:
-            theta, end = _moved(objective, chart, theta, seen, recorder)
+        here = _Here.at(objective, chart, theta)
+        coordinates = candidates(here.root, here.slopes)
+        if not coordinates or float((here.slopes.unsqueeze(-2) @ here.root).abs().max()) > _FAR:
+            theta, end = _moved(objective, chart, theta, here, recorder)
             if not coordinates or end is not None:
                 return theta, end
         end = conditional_end(objective, chart, theta, coordinates, recorder)
         return theta if end is None else end.theta, end
 
 
+class _Here(NamedTuple):
+    """Members, and the log density and its gradients at sigma points of theirs."""
+
+    loc: Tensor
+    root: Tensor
+    log_p: Tensor
+    slopes: Tensor
+
+    @classmethod
+    def at(cls, objective: Objective, chart: NormalChart, theta: Tensor) -> _Here:
+        """The members at real vectors."""
+        loc, root = chart.members(theta)
+        return cls(loc, root, *log_density_and_slope(objective, points_around(loc, root)))
+
+
 def _moved(
-    objective: Objective,
-    chart: NormalChart,
-    theta: Tensor,
-    seen: tuple[Tensor, Tensor],
-    recorder: Recorder,
+    objective: Objective, chart: NormalChart, theta: Tensor, here: _Here, recorder: Recorder
 ) -> tuple[Tensor, Run | None]:
     """Where some steps lead, as long as each makes the divergence less at the sigma points."""
     least, best = torch.full(theta.shape[:-1], torch.inf).to(theta), theta
     whole = objective.target.normalized or objective.target.normalize
     for step in range(_STEPS):
-        loc, root = chart.members(theta)
-        log_p, slopes = (
-            log_density_and_slope(objective, points_around(loc, root)) if step else seen
-        )
-        scales = root.diagonal(dim1=-2, dim2=-1)
-        loss = -log_p.mean(0) - scales.log().sum(-1) - chart.size * NORMAL_ENTROPY
+        loc, root, log_p, slopes = _Here.at(objective, chart, theta) if step else here
+        loss = -log_p.mean(0) - log_volume(root) - chart.size * NORMAL_ENTROPY
         better = loss < least - 1e-9 * (1 + loss.abs())
         least = torch.where(better, loss, least)
         best = torch.where(better.unsqueeze(-1), theta, best)
         slope, pull = means_of(slopes)
-        gradient = real_gradient(chart, root, slope, pull + torch.diag_embed(1 / scales))
-        recorder.record(least, objective.family.space.constrain(best), gradient)
+        recorder.note(least, (chart, best, least, root, slope, pull), _told)
         if recorder.stopped or not bool(better.any()):
             break
         quadratic = Quadratic.of(loc, slope, _bend(chart, root, pull))
@@ -106,6 +114,14 @@ def _moved(
                 return end.theta, end
         theta = torch.where(finite, theta, best)
     return best, None
+
+
+def _told(states: Sequence[tuple[Any, ...]]) -> Iterable[Seen]:
+    """What a solver knows of its steps."""
+    for chart, best, least, root, slope, pull in states:
+        gradient = real_gradient(chart, root, slope, pull, entropy=1.0)
+        norm = torch.linalg.vector_norm(gradient, dim=-1)
+        yield least, chart.space.constrain(best), norm
 
 
 def _bend(chart: NormalChart, root: Tensor, pull: Tensor) -> Tensor:
