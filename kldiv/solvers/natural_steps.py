@@ -101,7 +101,8 @@ def _moved(
         least = torch.where(better, loss, least)
         best = torch.where(better.unsqueeze(-1), theta, best)
         slope, pull = means_of(slopes)
-        recorder.note(least, (chart, best, least, root, slope, pull), _told)
+        bends = pull if chart.shape == "full" else pull.diagonal(dim1=-2, dim2=-1)
+        recorder.note(least, (chart, best, least, root, slope, bends), _told)
         if recorder.stopped or not bool(better.any()):
             break
         quadratic = Quadratic.of(loc, slope, _bend(chart, root, pull))
@@ -118,8 +119,8 @@ def _moved(
 
 def _told(states: Sequence[tuple[Any, ...]]) -> Iterable[Seen]:
     """What a solver knows of its steps."""
-    for chart, best, least, root, slope, pull in states:
-        gradient = real_gradient(chart, root, slope, pull, entropy=1.0)
+    for chart, best, least, root, slope, bends in states:
+        gradient = real_gradient(chart, root, slope, bends, entropy=1.0)
         norm = torch.linalg.vector_norm(gradient, dim=-1)
         yield least, chart.space.constrain(best), norm
 

@@ -70,9 +70,11 @@ def normal_end(
     """
     theta, root = members
     z = _draws(chart.size, objective.seed).to(root)
-    if len(z) > _FEWEST and _remainder(objective, quadratic, root, z[:_FIRST]) is None:
+    full, scales = chart.shape == "full", root.diagonal(dim1=-2, dim2=-1)
+    shift = z @ root.mT if full else z * scales.unsqueeze(-2)
+    if len(z) > _FEWEST and _remainder(objective, quadratic, shift[..., :_FIRST, :]) is None:
         return None
-    found = _remainder(objective, quadratic, root, z)
+    found = _remainder(objective, quadratic, shift)
     if found is None:
         return None
     rest, slopes, left = found
@@ -118,7 +120,8 @@ class _End:
         """The gradient of the divergence in real vectors, all of it the remainder's."""
         half = len(self.z) // 2
         own, z = self.slopes[..., :half, :], self.z[:half]
-        return real_gradient(self.chart, self.root, own.mean(-2), own.mT @ z / half)
+        pull = own.mT @ z / half if self.chart.shape == "full" else (own * z).mean(-2)
+        return real_gradient(self.chart, self.root, own.mean(-2), pull)
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -161,11 +164,14 @@ def real_gradient(
         chart: The family of normals.
         root: The factors L, with shape :math:`(*, D, D)`.
         slope: The mean of :math:`g = \nabla \log p`, with shape :math:`(*, D)`.
-        pull: The mean of :math:`g z^\top`, with shape :math:`(*, D, D)`.
+        pull: The mean of :math:`g z^\top`, with shape :math:`(*, D, D)`; where members have no
+            correlations its diagonal, with shape :math:`(*, D)`.
         entropy: How many times the entropy of the member is subtracted.
     """
-    scales = root.diagonal(dim1=-2, dim2=-1) * pull.diagonal(dim1=-2, dim2=-1) + entropy
-    if chart.shape == "full":
+    full = chart.shape == "full"
+    bends = pull.diagonal(dim1=-2, dim2=-1) if full else pull
+    scales = root.diagonal(dim1=-2, dim2=-1) * bends + entropy
+    if full:
         scales = triangle_of(with_diagonal(pull, scales))
     elif chart.shape == "isotropic":
         scales = scales.sum(-1, keepdim=True)
@@ -183,13 +189,17 @@ def _draws(size: int, seed: int) -> Tensor:
 
 
 def _remainder(
-    objective: Objective, quadratic: Quadratic, root: Tensor, z: Tensor
+    objective: Objective, quadratic: Quadratic, shift: Tensor
 ) -> tuple[Tensor, Tensor, Tensor] | None:
-    """The remainder at draws of members, its gradient, and the nats that both may hide at most.
+    r"""The remainder at draws of members, its gradient, and the nats that both may hide at most.
 
     ``None`` where these are more than rounding, as where the log density is not known.
+
+    Arguments:
+        objective: Of the target.
+        quadratic: What the target seems to be.
+        shift: The draws, less the mean, with shape :math:`(*, K, D)`.
     """
-    shift = z @ root.mT
     try:
         log_p, slopes = log_density_and_slope(objective, quadratic.loc + shift.movedim(-2, 0))
     except InvalidArgument:  # it is NaN
@@ -199,5 +209,5 @@ def _remainder(
     slopes = slopes.movedim(0, -2) + pulls
     natural = torch.linalg.solve_triangular(quadratic.factor, slopes.mT, upper=True)
     left = (rest.var(0) + natural.square().sum(-2).mean(-1)) / 2
-    alike = bool((left <= _UNLIKE * z.shape[-1]).all())  # NaN is not
+    alike = bool((left <= _UNLIKE * shift.shape[-1]).all())  # NaN is not
     return (rest, slopes, left) if alike else None

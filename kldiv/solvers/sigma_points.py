@@ -54,8 +54,9 @@ def means_of(slopes: Tensor) -> tuple[Tensor, Tensor]:
         ahead, behind = slopes.chunk(2)
         return mean, (ahead - behind).movedim(0, -1) / (2 * size**0.5)
     along, aside = _simplex(size)
-    common = aside * slopes[1:].sum(0) - slopes[0]
-    return mean, (along * slopes[1:].movedim(0, -1) + common.unsqueeze(-1)) / (size + 1)
+    common = (aside * slopes[1:].sum(0) - slopes[0]) / (size + 1)
+    columns = slopes[1:].movedim(0, -1)
+    return mean, torch.add(common.unsqueeze(-1), columns, alpha=along / (size + 1))
 
 
 def may_be_linear(slopes: Tensor) -> bool:
