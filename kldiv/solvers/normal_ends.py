@@ -25,6 +25,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import torch
 
@@ -40,7 +41,7 @@ from kldiv.solvers.quadratic import Quadratic
 from kldiv.solvers.run import Recorder, Run, Seen
 from kldiv.solvers.slopes import log_density_and_slope
 
-__all__ = ["log_volume", "normal_end", "real_gradient"]
+__all__ = ["log_volume", "normal_end", "real_gradient", "told"]
 
 _NUMBERS, _FEWEST = 4096, 64  # coordinates of all draws at least, and draws
 _WIDER = 2.0  # times as far from the mean as they were drawn are the last half
@@ -79,7 +80,7 @@ def normal_end(
         return None
     rest, slopes, left = found
     end = _End(objective, chart, quadratic.loc, root, z, rest, slopes)
-    recorder.note(-rest.mean(0), end, _told)
+    recorder.note(-rest.mean(0), end, _end_told)
     return Run(
         theta,
         end.estimate.value,
@@ -143,8 +144,20 @@ class _End:
         )
 
 
-def _told(states: Sequence[_End]) -> Iterable[Seen]:
-    """What a solver knows of its steps."""
+def told(states: Sequence[tuple[Any, ...]]) -> Iterable[Seen]:
+    r"""Of steps on the way there what they were.
+
+    Arguments:
+        states: The chart, the real vectors, the loss, and as for :func:`real_gradient` the
+            factors L and the means of :math:`g` and of :math:`g z^\top`.
+    """
+    for chart, theta, loss, root, slope, pull in states:
+        gradient = real_gradient(chart, root, slope, pull, entropy=1.0)
+        yield loss, chart.space.constrain(theta), torch.linalg.vector_norm(gradient, dim=-1)
+
+
+def _end_told(states: Sequence[_End]) -> Iterable[Seen]:
+    """The same of ends."""
     for end in states:
         norm = torch.linalg.vector_norm(end.gradient, dim=-1)
         yield end.estimate.value, end.chart.parameters(end.loc, end.root), norm

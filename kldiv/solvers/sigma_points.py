@@ -5,7 +5,8 @@ corners of a simplex,
 
 .. math:: z_0 = -1, \qquad z_i = \sqrt{D + 1}\, e_i + \tfrac1D \bigl(1 - \sqrt{D + 1}\bigr);
 
-fewer gradients do not determine a normal vector. Neither takes a product of matrices.
+fewer gradients do not determine a normal vector of which nothing is known. Neither takes a
+product of matrices.
 
 References:
     A New Extension of the Kalman Filter to Nonlinear Systems (Julier and Uhlmann, 1997),
