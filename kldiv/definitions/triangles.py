@@ -38,7 +38,7 @@ def triangular(entries: Tensor, size: int) -> Tensor:
     """
     flat = entries.new_zeros((*entries.shape[:-1], size * size))
     places = _places(size, entries.device)
-    found: Tensor = flat.index_copy_(-1, places, entries).unflatten(-1, (size, size))
+    found: Tensor = flat.index_copy(-1, places, entries).unflatten(-1, (size, size))
     return found
 
 
