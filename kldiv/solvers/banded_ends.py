@@ -58,12 +58,10 @@ def banded_end(
     drop = (pull * (root if chart.shape == "full" else scales)).flatten(loc.ndim - 1).sum(-1) / 2
     loss = -log_p - drop - log_volume(root) - chart.size * NORMAL_ENTROPY
     recorder.note(loss, (chart, theta, loss, root, slope, pull), told)
-    quadratic = Quadratic.of(loc, slope, bend)
-    if recorder.stopped or not bool(quadratic.loc.isfinite().all()):
+    if recorder.stopped:
         return None
-    nearest = quadratic.root(chart)
-    members = chart.real_vectors(quadratic.loc, nearest), nearest
-    return normal_end(objective, chart, quadratic, members, recorder)
+    quadratic = Quadratic.of(loc, slope, bend)
+    return normal_end(objective, chart, quadratic, quadratic.root(chart), recorder)
 
 
 def _curvature(

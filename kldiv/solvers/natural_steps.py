@@ -110,13 +110,12 @@ def _moved(
             break
         quadratic = Quadratic.of(loc, slope, _bend(chart, root, pull))
         root = quadratic.root(chart)
-        theta = chart.real_vectors(quadratic.loc, root)
-        finite = theta.isfinite().all(-1, keepdim=True)
-        if whole and may_be_linear(slopes) and bool(finite.all()):
-            end = normal_end(objective, chart, quadratic, (theta, root), recorder)
+        if whole and may_be_linear(slopes):
+            end = normal_end(objective, chart, quadratic, root, recorder)
             if end is not None:
                 return end.theta, end
-        theta = torch.where(finite, theta, best)
+        theta = chart.real_vectors(quadratic.loc, root)
+        theta = torch.where(theta.isfinite().all(-1, keepdim=True), theta, best)
     return best, None
 
 

@@ -57,7 +57,7 @@ def normal_end(
     objective: Objective,
     chart: NormalChart,
     quadratic: Quadratic,
-    members: tuple[Tensor, Tensor],
+    root: Tensor,
     recorder: Recorder,
 ) -> Run | None:
     """The fit's end where the target is the quadratic up to rounding, else ``None``.
@@ -66,10 +66,11 @@ def normal_end(
         objective: Reverse ``kl`` to a density, or to one up to a factor.
         chart: The family of normals.
         quadratic: What the target seems to be.
-        members: The real vectors of the nearest members then, and their factors L.
+        root: The factors L of the nearest members then.
         recorder: Where the end is put down.
     """
-    theta, root = members
+    if not bool(quadratic.loc.isfinite().all()):
+        return None
     z = _draws(chart.size, objective.seed).to(root)
     full, scales = chart.shape == "full", root.diagonal(dim1=-2, dim2=-1)
     shift = z @ root.mT if full else z * scales.unsqueeze(-2)
@@ -81,6 +82,7 @@ def normal_end(
     rest, slopes, left = found
     end = _End(objective, chart, quadratic.loc, root, z, rest, slopes)
     recorder.note(-rest.mean(0), end, _end_told)
+    theta = chart.real_vectors(quadratic.loc, root)
     return Run(
         theta,
         end.estimate.value,
