@@ -153,6 +153,22 @@ def test_what_is_not_quite_normal_is_not_taken_for_it(family, more):
     assert end_of(target, family)[0] is None
 
 
+def test_a_start_is_put_down_once_where_the_end_is_elsewhere():
+    def bent(x):  # beside the starts there is no kink
+        return -(x.mean(-1) * SIZE**0.5 - 2.5).clamp_min(0)
+
+    target = quadratic(torch.zeros(SIZE, dtype=F64), torch.eye(SIZE, dtype=F64), bent)
+    objective, theta = made(target)
+    theta[..., :SIZE] += 1.0
+    recorder = Recorder(count=objective.paid)
+    assert nearer(objective, theta, recorder)[1] is None
+    paid = [step.evaluations for step in recorder.steps]
+    sigma = SIZE + 1
+    assert paid[:2] == [PROBES, PROBES + DRAWS + sigma + DRAWS + sigma]
+    starts = [step.parameters["loc"] for step in recorder.steps]
+    assert not torch.equal(starts[0], starts[1])
+
+
 def test_in_fewer_dimensions_nothing_is_asked():
     mean, precision = banded(1, size=SIZE - 1)
     end, objective = end_of(quadratic(mean, precision))

@@ -105,7 +105,8 @@ def _moved(
         best = torch.where(better.unsqueeze(-1), theta, best)
         slope, pull = means_of(slopes)
         bends = pull if chart.shape == "full" else pull.diagonal(dim1=-2, dim2=-1)
-        recorder.note(least, (chart, best, least, root, slope, bends), told)
+        if step or not recorder.begun:
+            recorder.note(least, (chart, best, least, root, slope, bends), told)
         if recorder.stopped or not bool(better.any()):
             break
         quadratic = Quadratic.of(loc, slope, _bend(chart, root, pull))

@@ -159,6 +159,11 @@ class Recorder:
         self._work_out()
         return self._steps
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is any step so far."""
+        return bool(self._steps or self._noted)
+
     def _work_out(self) -> None:
         """Makes steps of the states that were noted."""
         if self._noted:
@@ -208,7 +213,7 @@ class Recorder:
             at_once: Whether states are so large that none is to be kept.
         """
         noted = time.perf_counter() - self.began, self.count(), state
-        if self.check is not None and not self._steps and not self._noted:
+        if self.check is not None and not self.begun:
             self.check(loss)
         if seen != self._seen:
             self._work_out()
