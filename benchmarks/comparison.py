@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 __all__ = [
+    "SHORT",
     "Claim",
     "Goal",
     "Record",
@@ -28,7 +29,8 @@ __all__ = [
     "until",
 ]
 
-_SHORT = 0.1  # seconds that short calls take together
+SHORT = 0.1
+"""The seconds that short calls take together at least."""
 _COUNTED = "_evaluations"  # ends the name of a number of evaluations, beside one of seconds
 
 Record = dict[str, object]
@@ -237,6 +239,6 @@ def median_seconds(function: Callable[[], object], calls: int = 7, warm: int = 1
     for _ in range(warm):
         function()
     seconds = [called(function)[0] for _ in range(calls)]
-    while sum(seconds) < _SHORT:
+    while sum(seconds) < SHORT:
         seconds.append(called(function)[0])
     return statistics.median(seconds)

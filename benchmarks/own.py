@@ -14,7 +14,7 @@ import torch
 import kldiv
 
 from benchmarks.arrivals import arrivals
-from benchmarks.comparison import Record, called
+from benchmarks.comparison import SHORT, Record, called
 from benchmarks.problems.shared import Array, Problem
 
 __all__ = ["Counted", "fitted", "member", "record_of"]
@@ -84,8 +84,8 @@ def record_of(
         family: As for :func:`kldiv.fit`.
         excess: Scores the answer, and each step from outside; the fit knows nothing of it.
         tolerance: How many nats above the optimum count as being there.
-        calls: How many are timed, after one that warms up unless it takes so long that it is
-            the only one; the medians are reported.
+        calls: How many are timed, more if they are short, after one that warms up unless it
+            takes so long that it is the only one; the medians are reported.
         options: Those of :func:`kldiv.fit`; fits are in reverse unless they say otherwise.
     """
     options = {"direction": "reverse"} | options
@@ -93,7 +93,7 @@ def record_of(
         warnings.simplefilter("ignore")
         times: list[float] = []
         fits: list[Any] = []
-        while len(fits) <= calls and sum(times) < _LONGEST:
+        while (len(fits) <= calls or sum(times[1:]) < SHORT) and sum(times) < _LONGEST:
             seconds, fit = called(lambda: kldiv.fit(target, family, **options))
             times.append(seconds)
             fits.append(fit)

@@ -126,6 +126,29 @@ def test_wrong_values_are_an_error_that_names_the_parameter(values, message):
         SPACE.unconstrain(values)
 
 
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        [[1.0, 0.5], [0.4, 1.0]],
+        [[1.0, 1.0], [1.0, 1.0]],
+        [[1.0, 2.0], [2.0, 1.0]],
+        [[1.0, math.nan], [math.nan, 1.0]],
+        [[math.nan, 0.0], [0.0, 1.0]],
+        [[math.inf, 0.0], [0.0, 1.0]],
+        [[1.0, math.inf], [math.inf, 1.0]],
+        [[1.0, 0.5 + 1e-9], [0.5, 1.0]],
+        [[4.0, 1.0], [1.0, 2.0]],
+    ],
+)
+def test_a_covariance_is_one_where_torch_says_so(matrix):
+    parameter = Parameter(constraints.positive_definite, (2, 2))
+    value = torch.tensor(matrix, dtype=F64)
+    pair = torch.stack([value, torch.eye(2, dtype=F64)])
+    for each in (value, pair):
+        known = bool(parameter.constraint.check(each).all())
+        assert parameter.is_met_by(each, parameter.unconstrain(each)) == known
+
+
 def test_values_outside_of_their_constraint_pass_where_they_are_not_checked():
     theta = SPACE.unconstrain({"loc": torch.zeros(2), "scale": torch.tensor(-1.0)}, check=False)
     assert theta.shape == (3,)

@@ -113,6 +113,19 @@ def test_steps_that_were_noted_are_worked_out_at_once_between_those_recorded(mon
     assert recorder.best()["loc"].tolist() == [0]
 
 
+def test_steps_that_were_noted_by_two_solvers_are_each_worked_out_by_its_own():
+    def half(states):
+        return [(loss / 2, parameters, norm) for loss, parameters, norm in seen(states)]
+
+    recorder = Recorder()
+    assert noted(recorder, [2.0], [1.0]) == []
+    recorder.note(np.array([3.0]), [3.0], half)
+    recorder.note(np.array([4.0]), [4.0], half)
+    assert [step.loss.tolist() for step in recorder.steps] == [[2], [1], [1.5], [2]]
+    assert [step.index for step in recorder.steps] == [0, 1, 2, 3]
+    assert seen.asked == [2, 2]
+
+
 def test_steps_of_large_states_are_worked_out_one_by_one():
     recorder = Recorder()
     assert noted(recorder, [2.0], [1.0], at_once=True) == [1, 1]

@@ -6,6 +6,7 @@ import torch
 import kldiv
 
 from kldiv.errors import NotAvailable
+from kldiv.solvers import slopes
 from kldiv.solvers.slopes import log_density_and_slope
 from tests.objectives import objective_of
 
@@ -46,6 +47,20 @@ def test_points_of_a_batch_of_one_are_laid_out_anew():
     made = objective(lambda x: seen.append(x.stride()) or -x.square().sum(-1))
     log_density_and_slope(made, torch.zeros(1, 5, 2, dtype=F64).movedim(-2, 0))
     assert seen[0] == (2, 2, 1)
+
+
+def test_very_many_points_are_taken_in_blocks(monkeypatch):
+    monkeypatch.setattr(slopes, "_AT_ONCE", 24)
+    seen = []
+    made = objective(lambda x: seen.append(len(x)) or -x.pow(4).sum(-1))
+    x = torch.linspace(-1, 1, 60, dtype=F64).reshape(10, 3, 2)
+    before = made.paid()
+    seen.clear()
+    log_density, slope = log_density_and_slope(made, x)
+    assert seen == [4, 4, 2]
+    assert torch.equal(log_density, -x.pow(4).sum(-1))
+    assert torch.equal(slope, -4 * x.pow(3))
+    assert made.paid() - before == 30
 
 
 def test_a_log_density_without_a_gradient_is_an_error_that_says_so():

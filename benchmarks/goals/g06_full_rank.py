@@ -41,5 +41,6 @@ GOAL = Goal(
         until("d = 100", "NumPyro", 500, prototype="2000"),
         no_more("d = 100", "excess", 1e-6),
     ],
-    "half of the call is its front door and its result, both many small calls of torch.",
+    "a quarter of the time until it is there are the gradients, most of the rest small calls of "
+    "torch.",
 )

@@ -1,4 +1,9 @@
-"""G7: a thousand dimensions, mean-field and with a full covariance."""
+"""G7: a thousand dimensions, mean-field and with a full covariance.
+
+The precision of the target is tridiagonal, of which kldiv is not told. It finds that by 9
+gradients and needs no others; of a precision that is no band it takes 1001, and four times as
+long.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +41,7 @@ def jax_side(budget: float) -> Iterator[Record]:
 
 GOAL = Goal(
     "G7",
-    "Mean-field and full-rank normals in 1000 dimensions on a normal target",
+    "Mean-field and full-rank normals in 1000 dimensions on a normal target, a chain",
     {"kldiv": kldiv_side, "jax": jax_side},
     [
         no_more("mean-field", "stay_evaluations", 1.1 * SIZE, prototype="1053"),
@@ -45,6 +50,6 @@ GOAL = Goal(
         no_more("full rank", "stay", 0.6, prototype="0.32 s"),
         no_more("full rank", "excess", 1e-6),
     ],
-    "two thirds of the time of kldiv are the 1065 gradients themselves, in float64; TFP's steps "
-    "are in float32, and how fast either is differs from machine to machine.",
+    "how fast gradients in float64 are, of kldiv, and steps in float32, of TFP, differs from "
+    "machine to machine.",
 )

@@ -66,6 +66,12 @@ class Parameter:
         dependent = constraints.is_dependent(self.constraint)
         return bool(dependent or self.constraint.check(value).all())
 
+    def is_met_by(self, value: Tensor, vector: Tensor) -> bool:
+        """Whether a value satisfies the constraint, where the reals behind it are at hand."""
+        if self.is_covariance and torch.equal(value, value.mT):
+            return not bool(vector.isnan().any())
+        return bool(self.constraint.check(value).all())
+
     def constrain(self, vector: Tensor) -> Tensor:
         r"""The value of shape :math:`(*, \text{shape})` behind reals of shape :math:`(*, P)`."""
         batch = vector.shape[:-1]
@@ -157,7 +163,7 @@ class ParameterSpace:
             raise InvalidArgument(
                 f"parameters must be {list(self.parameters)}, got {list(values)}"
             )
-        batches, checked = [], {}
+        pieces = []
         for name, parameter in self.parameters.items():
             value = torch.as_tensor(values[name], dtype=torch.float64)
             split = value.ndim - len(parameter.shape)
@@ -166,19 +172,13 @@ class ParameterSpace:
                     f"parameter {name!r} must have shape {parameter.shape} behind its batch "
                     f"shape, got {tuple(value.shape)}"
                 )
-            if check and not parameter.constraint.check(value).all():
+            pieces.append(parameter.unconstrain(value))
+            if check and not parameter.is_met_by(value, pieces[-1]):
                 raise InvalidArgument(
                     f"parameter {name!r} must satisfy {parameter.constraint}, got {value.tolist()}"
                 )
-            batches.append(value.shape[:split])
-            checked[name] = value
-        batch = broadcast(*batches)
-        if not checked:
+        if not pieces:
             return torch.zeros(0, dtype=torch.float64)
-        pieces = [
-            parameter.unconstrain(checked[name].expand((*batch, *parameter.shape)))
-            for name, parameter in self.parameters.items()
-        ]
         batch = broadcast(*(piece.shape[:-1] for piece in pieces))
         return torch.cat([piece.expand((*batch, -1)) for piece in pieces], dim=-1)
 

@@ -8,7 +8,7 @@ For :math:`D(q \parallel p)` with :math:`q = N(\mu, \Sigma)` the natural gradien
 of which a diagonal :math:`\Sigma` takes the diagonal of the precision. By Stein's identity
 :math:`E_q[\nabla \log p\; z^\top] = E_q[\nabla^2 \log p]\, L` with :math:`x = \mu + L z`, so that
 gradients are enough. Both means are taken over sigma points: where p is normal itself, one step
-ends at the optimum.
+ends at the optimum; in many dimensions fewer points may tell that already.
 
 References:
     Fast and Simple Natural-Gradient Variational Inference with Mixture of Exponential-family
@@ -17,15 +17,18 @@ References:
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 
 from torch import Tensor
 
 from kldiv.numerics import NORMAL_ENTROPY
+from kldiv.solvers.banded_ends import banded_end
 from kldiv.solvers.conditional_ends import conditional_end
 from kldiv.solvers.conditional_normals import candidates
 from kldiv.solvers.normal_charts import NormalChart
-from kldiv.solvers.normal_ends import normal_end, real_gradient
+from kldiv.solvers.normal_ends import log_volume, normal_end, told
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.quadratic import Quadratic
 from kldiv.solvers.run import Recorder, Run
@@ -60,52 +63,66 @@ def nearer(objective: Objective, theta: Tensor, recorder: Recorder) -> tuple[Ten
         return theta, None
     with torch.no_grad():
         theta = theta.detach()
-        loc, root = chart.members(theta)
-        seen = log_density_and_slope(objective, points_around(loc, root))
-        coordinates = candidates(root, seen[1])
-        if not coordinates or float((seen[1].unsqueeze(-2) @ root).abs().max()) > _FAR:
-            theta, end = _moved(objective, chart, theta, seen, recorder)
+        end = banded_end(objective, chart, theta, recorder) if _is_whole(objective) else None
+        if end is not None or recorder.stopped:
+            return theta if end is None else end.theta, end
+        here = _Here.at(objective, chart, theta)
+        coordinates = candidates(here.root, here.slopes)
+        if not coordinates or float((here.slopes.unsqueeze(-2) @ here.root).abs().max()) > _FAR:
+            theta, end = _moved(objective, chart, theta, here, recorder)
             if not coordinates or end is not None:
                 return theta, end
         end = conditional_end(objective, chart, theta, coordinates, recorder)
         return theta if end is None else end.theta, end
 
 
+class _Here(NamedTuple):
+    """Members, and the log density and its gradients at sigma points of theirs."""
+
+    loc: Tensor
+    root: Tensor
+    log_p: Tensor
+    slopes: Tensor
+
+    @classmethod
+    def at(cls, objective: Objective, chart: NormalChart, theta: Tensor) -> _Here:
+        """The members at real vectors."""
+        loc, root = chart.members(theta)
+        return cls(loc, root, *log_density_and_slope(objective, points_around(loc, root)))
+
+
 def _moved(
-    objective: Objective,
-    chart: NormalChart,
-    theta: Tensor,
-    seen: tuple[Tensor, Tensor],
-    recorder: Recorder,
+    objective: Objective, chart: NormalChart, theta: Tensor, here: _Here, recorder: Recorder
 ) -> tuple[Tensor, Run | None]:
     """Where some steps lead, as long as each makes the divergence less at the sigma points."""
     least, best = torch.full(theta.shape[:-1], torch.inf).to(theta), theta
-    whole = objective.target.normalized or objective.target.normalize
+    whole = _is_whole(objective)
     for step in range(_STEPS):
-        loc, root = chart.members(theta)
-        log_p, slopes = (
-            log_density_and_slope(objective, points_around(loc, root)) if step else seen
-        )
-        scales = root.diagonal(dim1=-2, dim2=-1)
-        loss = -log_p.mean(0) - scales.log().sum(-1) - chart.size * NORMAL_ENTROPY
+        loc, root, log_p, slopes = _Here.at(objective, chart, theta) if step else here
+        loss = -log_p.mean(0) - log_volume(root) - chart.size * NORMAL_ENTROPY
         better = loss < least - 1e-9 * (1 + loss.abs())
         least = torch.where(better, loss, least)
         best = torch.where(better.unsqueeze(-1), theta, best)
         slope, pull = means_of(slopes)
-        gradient = real_gradient(chart, root, slope, pull + torch.diag_embed(1 / scales))
-        recorder.record(least, objective.family.space.constrain(best), gradient)
+        bends = pull if chart.shape == "full" else pull.diagonal(dim1=-2, dim2=-1)
+        if step or not recorder.begun:
+            recorder.note(least, (chart, best, least, root, slope, bends), told)
         if recorder.stopped or not bool(better.any()):
             break
         quadratic = Quadratic.of(loc, slope, _bend(chart, root, pull))
         root = quadratic.root(chart)
-        theta = chart.real_vectors(quadratic.loc, root)
-        finite = theta.isfinite().all(-1, keepdim=True)
-        if whole and may_be_linear(slopes) and bool(finite.all()):
-            end = normal_end(objective, chart, quadratic, (theta, root), recorder)
+        if whole and may_be_linear(slopes):
+            end = normal_end(objective, chart, quadratic, root, recorder)
             if end is not None:
                 return end.theta, end
-        theta = torch.where(finite, theta, best)
+        theta = chart.real_vectors(quadratic.loc, root)
+        theta = torch.where(theta.isfinite().all(-1, keepdim=True), theta, best)
     return best, None
+
+
+def _is_whole(objective: Objective) -> bool:
+    """Whether the target is a density, or one up to a factor."""
+    return objective.target.normalized or objective.target.normalize
 
 
 def _bend(chart: NormalChart, root: Tensor, pull: Tensor) -> Tensor:

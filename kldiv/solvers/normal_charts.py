@@ -80,6 +80,11 @@ class NormalChart:
         """The family's real vectors of members: the way back from :meth:`members`."""
         return self._factored.unconstrain(self._by_name(loc, root), check=False)
 
+    def has(self, member: Distribution, theta: Tensor) -> bool:
+        """Whether a member is what real vectors stand for."""
+        known, found = self._factored.constrain(theta), self._by_name(*self.of(member))
+        return all(_alike(found[name], each) for name, each in known.items())
+
     def _by_name(self, loc: Tensor, matrix: Tensor) -> dict[str, Tensor]:
         """Of a mean and a matrix, whose diagonal may be all that counts, what is free."""
         spread = {"covariance_matrix": matrix}
@@ -204,13 +209,9 @@ def chart_of(family: Family) -> NormalChart | None:
     if not family.batched or is_measured(family):
         return None
     probe = family.present() + 0.5
-    values = family.space.constrain(probe)
-    member = family.member(values, probe.shape[:-1])
+    member = family.at(probe)
     chart = _by_names(family, member)
-    if chart is None:
-        return None
-    found = chart.parameters(*chart.of(member))
-    return chart if all(_alike(found[name], each) for name, each in values.items()) else None
+    return None if chart is None or not chart.has(member, probe) else chart
 
 
 def _alike(first: Tensor, second: Tensor) -> bool:
@@ -221,7 +222,8 @@ def _by_names(family: Family, member: Distribution) -> NormalChart | None:
     """The chart that the names of a family's parameters speak for."""
     names = {*family.space.parameters}
     if isinstance(member, MultivariateNormal):
-        whole = names <= {"loc", "covariance_matrix"}
+        matrix = family.space.parameters.get("covariance_matrix")
+        whole = names <= {"loc", "covariance_matrix"} and (matrix is None or matrix.is_covariance)
         return NormalChart(family, member.event_shape[0], "full") if whole else None
     inner = member.base_dist if isinstance(member, Independent) else member
     if type(inner) is not Normal or member.event_shape.numel() != inner.batch_shape.numel():

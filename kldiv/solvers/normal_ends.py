@@ -22,6 +22,11 @@ from __future__ import annotations
 
 import math
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
 import torch
 
 from torch import Tensor
@@ -33,10 +38,10 @@ from kldiv.estimators.sampling.quasi_random import sobol
 from kldiv.solvers.normal_charts import NormalChart
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.quadratic import Quadratic
-from kldiv.solvers.run import Recorder, Run
+from kldiv.solvers.run import Recorder, Run, Seen
 from kldiv.solvers.slopes import log_density_and_slope
 
-__all__ = ["normal_end", "real_gradient"]
+__all__ = ["log_volume", "normal_end", "real_gradient", "told"]
 
 _NUMBERS, _FEWEST = 4096, 64  # coordinates of all draws at least, and draws
 _WIDER = 2.0  # times as far from the mean as they were drawn are the last half
@@ -52,7 +57,7 @@ def normal_end(
     objective: Objective,
     chart: NormalChart,
     quadratic: Quadratic,
-    members: tuple[Tensor, Tensor],
+    root: Tensor,
     recorder: Recorder,
 ) -> Run | None:
     """The fit's end where the target is the quadratic up to rounding, else ``None``.
@@ -61,46 +66,127 @@ def normal_end(
         objective: Reverse ``kl`` to a density, or to one up to a factor.
         chart: The family of normals.
         quadratic: What the target seems to be.
-        members: The real vectors of the nearest members then, and their factors L.
+        root: The factors L of the nearest members then.
         recorder: Where the end is put down.
     """
-    theta, root = members
-    z = _draws(chart.size, objective.seed).to(root)
-    if len(z) > _FEWEST and _remainder(objective, quadratic, root, z[:_FIRST]) is None:
+    if not bool(quadratic.loc.isfinite().all()):
         return None
-    found = _remainder(objective, quadratic, root, z)
+    z = _draws(chart.size, objective.seed).to(root)
+    full, scales = chart.shape == "full", root.diagonal(dim1=-2, dim2=-1)
+    shift = z @ root.mT if full else z * scales.unsqueeze(-2)
+    if len(z) > _FEWEST and _remainder(objective, quadratic, shift[..., :_FIRST, :]) is None:
+        return None
+    found = _remainder(objective, quadratic, shift)
     if found is None:
         return None
     rest, slopes, left = found
-    half = len(z) // 2
-    own = slopes[..., :half, :]
-    gradient = real_gradient(chart, root, own.mean(-2), own.mT @ z[:half] / half)
-    estimate = _estimate(objective, root, rest)
-    recorder.record(estimate.value, chart.parameters(quadratic.loc, root), gradient)
+    end = _End(objective, chart, quadratic.loc, root, z, rest, slopes)
+    recorder.note(-rest.mean(0), end, _end_told)
+    theta = chart.real_vectors(quadratic.loc, root)
     return Run(
         theta,
-        estimate.value,
-        gradient,
+        end.estimate.value,
+        end.gradient,
         recorder.steps,
         recorder.stopped,
         decrement=(2 * left).sqrt(),
         signature=torch.ones_like(theta[..., :_SIGNS], dtype=torch.int32),
-        estimate=estimate if objective.free else None,
+        estimate=end.estimate if objective.free else None,
         because=f"the target is normal up to rounding at {len(z)} points about it",
     )
 
 
-def real_gradient(chart: NormalChart, root: Tensor, slope: Tensor, pull: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class _End:
+    """The nearest members of a target that is normal up to rounding.
+
+    Arguments:
+        objective: The objective.
+        chart: The family of normals.
+        loc: The means.
+        root: The factors L.
+        z: The draws, the first half of them from the members.
+        rest: The remainder there.
+        slopes: Its gradients.
+    """
+
+    objective: Objective
+    chart: NormalChart
+    loc: Tensor
+    root: Tensor
+    z: Tensor
+    rest: Tensor
+    slopes: Tensor
+
+    @cached_property
+    def gradient(self) -> Tensor:
+        """The gradient of the divergence in real vectors, all of it the remainder's."""
+        half = len(self.z) // 2
+        own, z = self.slopes[..., :half, :], self.z[:half]
+        pull = own.mT @ z / half if self.chart.shape == "full" else (own * z).mean(-2)
+        return real_gradient(self.chart, self.root, own.mean(-2), pull)
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The divergence, from the remainder's mean, with what the draws may have missed."""
+        size, rest = self.root.shape[-1], self.rest
+        own = rest[: len(rest) // 2]
+        volume = log_volume(self.root) + size * math.log(2 * math.pi) / 2
+        value, stderr = -volume - own.mean(0), own.std(0) / len(own) ** 0.5
+        unseen = _RARE / len(own) * (rest - own.mean(0)).abs().amax(0)
+        rounding = _ROUNDING * (size + volume.abs() + rest.abs().amax(0))
+        known = self.objective.target.normalized
+        return Estimate(
+            value.clamp_min(0.0) if known else value,
+            _DEVIATIONS * stderr + unseen + rounding,
+            "monte_carlo",
+            stderr,
+            len(rest),
+            up_to_constant=not known,
+        )
+
+
+def told(states: Sequence[tuple[Any, ...]]) -> Iterable[Seen]:
+    r"""Of steps on the way there what they were.
+
+    Arguments:
+        states: The chart, the real vectors, the loss, and as for :func:`real_gradient` the
+            factors L and the means of :math:`g` and of :math:`g z^\top`.
+    """
+    for chart, theta, loss, root, slope, pull in states:
+        gradient = real_gradient(chart, root, slope, pull, entropy=1.0)
+        yield loss, chart.space.constrain(theta), torch.linalg.vector_norm(gradient, dim=-1)
+
+
+def _end_told(states: Sequence[_End]) -> Iterable[Seen]:
+    """The same of ends."""
+    for end in states:
+        norm = torch.linalg.vector_norm(end.gradient, dim=-1)
+        yield end.estimate.value, end.chart.parameters(end.loc, end.root), norm
+
+
+def log_volume(root: Tensor) -> Tensor:
+    r"""The logarithm of the determinant of L, with shape :math:`(*)`."""
+    return root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+def real_gradient(
+    chart: NormalChart, root: Tensor, slope: Tensor, pull: Tensor, entropy: float = 0.0
+) -> Tensor:
     r"""The gradient of :math:`-E[\log p]` in real vectors.
 
     Arguments:
         chart: The family of normals.
         root: The factors L, with shape :math:`(*, D, D)`.
         slope: The mean of :math:`g = \nabla \log p`, with shape :math:`(*, D)`.
-        pull: The mean of :math:`g z^\top`, with shape :math:`(*, D, D)`.
+        pull: The mean of :math:`g z^\top`, with shape :math:`(*, D, D)`; where members have no
+            correlations its diagonal, with shape :math:`(*, D)`.
+        entropy: How many times the entropy of the member is subtracted.
     """
-    scales = root.diagonal(dim1=-2, dim2=-1) * pull.diagonal(dim1=-2, dim2=-1)
-    if chart.shape == "full":
+    full = chart.shape == "full"
+    bends = pull.diagonal(dim1=-2, dim2=-1) if full else pull
+    scales = root.diagonal(dim1=-2, dim2=-1) * bends + entropy
+    if full:
         scales = triangle_of(with_diagonal(pull, scales))
     elif chart.shape == "isotropic":
         scales = scales.sum(-1, keepdim=True)
@@ -108,6 +194,7 @@ def real_gradient(chart: NormalChart, root: Tensor, slope: Tensor, pull: Tensor)
     return found
 
 
+@lru_cache(maxsize=16)
 def _draws(size: int, seed: int) -> Tensor:
     """Draws of a standard normal vector, the last half of them longer, with shape (K, D)."""
     count = max(_FEWEST, 1 << (_NUMBERS // size).bit_length() - 1)
@@ -117,39 +204,25 @@ def _draws(size: int, seed: int) -> Tensor:
 
 
 def _remainder(
-    objective: Objective, quadratic: Quadratic, root: Tensor, z: Tensor
+    objective: Objective, quadratic: Quadratic, shift: Tensor
 ) -> tuple[Tensor, Tensor, Tensor] | None:
-    """The remainder at draws of members, its gradient, and the nats that both may hide at most.
+    r"""The remainder at draws of members, its gradient, and the nats that both may hide at most.
 
     ``None`` where these are more than rounding, as where the log density is not known.
+
+    Arguments:
+        objective: Of the target.
+        quadratic: What the target seems to be.
+        shift: The draws, less the mean, with shape :math:`(*, K, D)`.
     """
-    shift, factor = z @ root.mT, quadratic.factor
     try:
         log_p, slopes = log_density_and_slope(objective, quadratic.loc + shift.movedim(-2, 0))
     except InvalidArgument:  # it is NaN
         return None
-    inner = shift @ factor
-    rest = log_p + inner.square().sum(-1).movedim(-1, 0) / 2
-    slopes = slopes.movedim(0, -2) + inner @ factor.mT
-    natural = torch.linalg.solve_triangular(factor.mT, slopes, upper=False, left=False)
-    left = (rest.var(0) + natural.square().sum(-1).mean(-1)) / 2
-    alike = bool((left <= _UNLIKE * z.shape[-1]).all())  # NaN is not
+    pulls = shift @ quadratic.precision
+    rest = log_p + (pulls * shift).sum(-1).movedim(-1, 0) / 2
+    slopes = slopes.movedim(0, -2) + pulls
+    natural = torch.linalg.solve_triangular(quadratic.factor, slopes.mT, upper=True)
+    left = (rest.var(0) + natural.square().sum(-2).mean(-1)) / 2
+    alike = bool((left <= _UNLIKE * shift.shape[-1]).all())  # NaN is not
     return (rest, slopes, left) if alike else None
-
-
-def _estimate(objective: Objective, root: Tensor, rest: Tensor) -> Estimate:
-    """The divergence, from the mean of the remainder, with what the draws may have missed."""
-    size, own = root.shape[-1], rest[: len(rest) // 2]
-    volume = root.diagonal(dim1=-2, dim2=-1).log().sum(-1) + size * math.log(2 * math.pi) / 2
-    value, stderr = -volume - own.mean(0), own.std(0) / len(own) ** 0.5
-    unseen = _RARE / len(own) * (rest - own.mean(0)).abs().amax(0)
-    rounding = _ROUNDING * (size + volume.abs() + rest.abs().amax(0))
-    known = objective.target.normalized
-    return Estimate(
-        value.clamp_min(0.0) if known else value,
-        _DEVIATIONS * stderr + unseen + rounding,
-        "monte_carlo",
-        stderr,
-        len(rest),
-        up_to_constant=not known,
-    )

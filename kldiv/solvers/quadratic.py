@@ -33,7 +33,7 @@ class Quadratic:
     @classmethod
     def of(cls, loc: Tensor, slope: Tensor, bend: Tensor) -> Quadratic:
         """The one that has a slope and a Hessian at a point; negative curvatures change sign."""
-        precision = -(bend + bend.mT) / 2
+        precision = (bend + bend.mT).mul_(-0.5)
         factor, info = torch.linalg.cholesky_ex(precision.flip(-1, -2))
         if bool(info.any()):
             precision = _positive(precision)

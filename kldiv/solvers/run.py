@@ -25,6 +25,9 @@ __all__ = ["Recorder", "Run", "Seen", "Solver", "Step"]
 Seen = tuple[Tensor, dict[str, Tensor], Tensor]
 """Of a step the losses, the free parameters and the norms of the gradients, as it has them."""
 
+Told = Callable[[Sequence[Any]], Iterable[Seen]]
+"""What says of several states of a solver what they were."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -148,11 +151,21 @@ class Recorder:
     _bar: tqdm[Never] | None = None
     _steps: list[Step] = field(default_factory=list)
     _noted: list[tuple[float, int, Any]] = field(default_factory=list)
-    _seen: Callable[[Sequence[Any]], Iterable[Seen]] = field(default=list)
+    _seen: Told = field(default=list)
 
     @property
     def steps(self) -> list[Step]:
         """The steps so far."""
+        self._work_out()
+        return self._steps
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is any step so far."""
+        return bool(self._steps or self._noted)
+
+    def _work_out(self) -> None:
+        """Makes steps of the states that were noted."""
         if self._noted:
             seconds, evaluations, states = zip(*self._noted, strict=True)
             found = zip(self._seen(states), seconds, evaluations, strict=True)
@@ -161,7 +174,6 @@ class Recorder:
                 for index, (seen, *paid) in enumerate(found, self._next_index())
             ]
             self._noted.clear()
-        return self._steps
 
     def record(self, loss: Tensor, parameters: Mapping[str, Tensor], gradient: Tensor) -> None:
         """Takes note of one step; the first one is at the starts."""
@@ -186,7 +198,7 @@ class Recorder:
         self,
         loss: Numbers,
         state: object,
-        seen: Callable[[Sequence[Any]], Iterable[Seen]],
+        seen: Told,
         *,
         at_once: bool = False,
     ) -> None:
@@ -197,13 +209,16 @@ class Recorder:
         Arguments:
             loss: The objective, with shape :math:`(S, *)`.
             state: Whatever tells of the step, which must not change any more.
-            seen: What says of several states what they were; the same for all of them.
+            seen: What says of several states what they were.
             at_once: Whether states are so large that none is to be kept.
         """
-        if self.check is not None and not self._steps and not self._noted:
+        noted = time.perf_counter() - self.began, self.count(), state
+        if self.check is not None and not self.begun:
             self.check(loss)
-        self._seen = seen
-        self._noted.append((time.perf_counter() - self.began, self.count(), state))
+        if seen != self._seen:
+            self._work_out()
+            self._seen = seen
+        self._noted.append(noted)
         if at_once or self.callback is not None or self._bar is not None:
             self._show(self.steps[-1])
 

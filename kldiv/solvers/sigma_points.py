@@ -5,7 +5,8 @@ corners of a simplex,
 
 .. math:: z_0 = -1, \qquad z_i = \sqrt{D + 1}\, e_i + \tfrac1D \bigl(1 - \sqrt{D + 1}\bigr);
 
-fewer gradients do not determine a normal vector. Neither takes a product of matrices.
+fewer gradients do not determine a normal vector of which nothing is known. Neither takes a
+product of matrices.
 
 References:
     A New Extension of the Kalman Filter to Nonlinear Systems (Julier and Uhlmann, 1997),
@@ -54,8 +55,9 @@ def means_of(slopes: Tensor) -> tuple[Tensor, Tensor]:
         ahead, behind = slopes.chunk(2)
         return mean, (ahead - behind).movedim(0, -1) / (2 * size**0.5)
     along, aside = _simplex(size)
-    common = aside * slopes[1:].sum(0) - slopes[0]
-    return mean, (along * slopes[1:].movedim(0, -1) + common.unsqueeze(-1)) / (size + 1)
+    common = (aside * slopes[1:].sum(0) - slopes[0]) / (size + 1)
+    columns = slopes[1:].movedim(0, -1)
+    return mean, torch.add(common.unsqueeze(-1), columns, alpha=along / (size + 1))
 
 
 def may_be_linear(slopes: Tensor) -> bool:
