@@ -35,6 +35,7 @@ from torch.distributions import MultivariateNormal
 
 from kldiv.blocks import BLOCK, Array, arrays_of
 from kldiv.builtin.closed_forms.normal_matrices import write_divergences
+from kldiv.builtin.closed_forms.normal_planes import write_in_single
 from kldiv.builtin.closed_forms.normal_scalars import remainder
 from kldiv.definitions.numbers import broadcast
 
@@ -88,12 +89,18 @@ def kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor,
 
 
 def _write_divergences(sides: list[Array], value: Array, error: Array, eps: float) -> None:
-    """Writes those of all pairs as differences, and anew those of the close ones."""
-    size = sides[0].shape[-1]
-    for start, work in blocks_of_pairs(size, len(value)):
-        pairs = slice(start, start + work.pairs)
+    """Writes those of all pairs as differences, and anew those of the close ones.
+
+    Of many in the plane it does so in float32, and anew what needs more digits.
+    """
+    count, size = sides[0].shape
+    done, near = 0, np.empty(0, int)
+    if size == 2 and value.dtype == np.float32 and count >= BLOCK:
+        done, near = write_in_single(sides, value, error)
+    for start, work in blocks_of_pairs(size, count - done):
+        pairs = slice(done + start, done + start + work.pairs)
         work.write_apart([each[pairs] for each in sides], value[pairs], error[pairs], eps)
-    near = np.flatnonzero(value < NEAR * size)
+    near = np.concatenate([near, done + np.flatnonzero(value[done:] < NEAR * size)])
     for start, work in blocks_of_pairs(size, len(near)):
         some = near[start : start + work.pairs]
         value[some], error[some] = work.close([each.take(some, axis=0) for each in sides], eps)
