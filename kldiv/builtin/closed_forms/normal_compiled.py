@@ -20,6 +20,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, reduce
 
+import numpy as np
 import torch
 
 from torch import Tensor
@@ -27,7 +28,8 @@ from torch.distributions import Distribution, MultivariateNormal, Normal
 
 from kldiv.blocks import arrays_of
 from kldiv.builtin.closed_forms.large_exponentials import logarithm
-from kldiv.builtin.closed_forms.normal_vectors import is_by_factor
+from kldiv.builtin.closed_forms.normal_planes_compiled import kl_in_planes
+from kldiv.builtin.closed_forms.normal_vectors import is_by_factor, write_anew
 from kldiv.compiling import compiled
 from kldiv.definitions.numbers import broadcast
 
@@ -61,8 +63,9 @@ def compiled_kl(
     def found() -> tuple[Tensor, Tensor] | None:
         flat = [each.expand(means).reshape(-1, size) for each in numbers[:2]]
         flat += [each.expand(factors).reshape(-1, size, size) for each in numbers[2:]]
-        value, error = _function()(*flat)
-        if not math.isfinite(value.sum()):
+        plane = size == 2 and flat[0].dtype == torch.float32
+        value, error = (_function_in_planes() if plane else _function())(*flat)
+        if not (math.isfinite(value.sum()) or (plane and _are_done(flat, value, error))):
             return None
         return value.reshape(batch), error.reshape(batch)
 
@@ -155,6 +158,20 @@ def _remainder(share: Tensor, ratio: Tensor, dtype: torch.dtype) -> tuple[Tensor
     whole = ratio if dtype == torch.float32 else torch.where(share > _FAR, 1 + share, ratio)
     close = share.abs() < end
     return torch.where(close, near * share * share, whole - 1), torch.where(close, 1.0, whole)
+
+
+def _are_done(sides: list[Tensor], value: Tensor, error: Tensor) -> bool:
+    """Whether those that need more digits are finite, had in float64 without a compiler."""
+    some = (~value.isfinite()).nonzero().squeeze(-1).numpy()
+    columns, eps = [each.numpy() for each in sides], torch.finfo(value.dtype).eps
+    with np.errstate(all="ignore"):
+        write_anew(some, columns, value.numpy(), error.numpy(), eps)
+    return math.isfinite(value.sum())
+
+
+@cache
+def _function_in_planes() -> Callable[..., tuple[Tensor, ...]]:
+    return compiled(kl_in_planes, varying=1)
 
 
 @cache

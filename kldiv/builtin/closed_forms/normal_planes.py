@@ -90,7 +90,9 @@ class _Work:
         rest -= self._log
         for each in self._terms[:-1]:
             self._sum.addcmul_(each, each, value=0.5)
-        torch.addcmul(self._sum, self._terms[-1], self._terms[-1], value=0.5, out=torch.from_numpy(value))
+        torch.addcmul(
+            self._sum, self._terms[-1], self._terms[-1], value=0.5, out=torch.from_numpy(value)
+        )
         root = np.sqrt(value, out=self._spare)
         root += value
         growth = np.abs(self._entry, out=self._entry)

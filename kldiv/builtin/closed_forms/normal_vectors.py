@@ -43,9 +43,9 @@ __all__ = [
     "NEAR",
     "Work",
     "blocks_of_pairs",
-    "comparison_of_factors",
     "is_by_factor",
     "kl_of_vectors",
+    "write_anew",
 ]
 
 _MOST = 12  # dimensions, above which a library's triangular solve is faster
@@ -101,35 +101,22 @@ def _write_divergences(sides: list[Array], value: Array, error: Array, eps: floa
         pairs = slice(done + start, done + start + work.pairs)
         work.write_apart([each[pairs] for each in sides], value[pairs], error[pairs], eps)
     near = np.concatenate([near, done + np.flatnonzero(value[done:] < NEAR * size)])
-    for start, work in blocks_of_pairs(size, len(near)):
-        some = near[start : start + work.pairs]
-        value[some], error[some] = work.close([each.take(some, axis=0) for each in sides], eps)
+    write_anew(near, sides, value, error, eps)
 
 
-def comparison_of_factors(factor: Tensor) -> Tensor | None:
-    r"""A bound of the largest entry of :math:`|L^{-1}| |L| \mathbf 1` of triangular matrices.
-
-    It is that of the comparison matrix.
+def write_anew(some: Array, sides: list[Array], value: Array, error: Array, eps: float) -> None:
+    """Writes the divergences of some pairs in float64, as sums of terms of one sign.
 
     Arguments:
-        factor: With shape :math:`(*, D, D)`.
-
-    Returns:
-        With shape :math:`(*)`; ``None`` where the ordinary way is the right one.
+        some: Their indices.
+        sides: The means of both sides, and their factors, of all pairs.
+        value: Where the divergences are replaced.
+        error: Where their errors are.
+        eps: The relative error of rounding to their precision.
     """
-    size = factor.shape[-1]
-    arrays = arrays_of([factor])
-    if arrays is None or size > _MOST:
-        return None
-    matrices = arrays[0].reshape(-1, size, size)
-    found = np.empty(len(matrices))
-    with np.errstate(all="ignore"):
-        for start, work in blocks_of_pairs(size, len(matrices)):
-            pairs = slice(start, start + work.pairs)
-            found[pairs] = work.comparison(matrices[pairs])
-        if not np.isfinite(found.sum()):
-            return None
-    return torch.from_numpy(found).reshape(factor.shape[:-2])
+    for start, work in blocks_of_pairs(sides[0].shape[-1], len(some)):
+        pairs = some[start : start + work.pairs]
+        value[pairs], error[pairs] = work.close([each.take(pairs, axis=0) for each in sides], eps)
 
 
 def is_by_factor(normal: MultivariateNormal) -> bool:
