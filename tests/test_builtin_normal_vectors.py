@@ -145,6 +145,18 @@ def test_sides_broadcast(shapes, count):
     torch.testing.assert_close(found.value, expected.value, rtol=1e-10, atol=0)
 
 
+@pytest.mark.parametrize("gap", GAPS.values(), ids=GAPS)
+@pytest.mark.parametrize("spread", [0.3, 3.0])
+@pytest.mark.parametrize("size", [1, 2, 5, 12])
+def test_few_pairs_have_the_divergences_that_they_have_among_many(size, spread, gap):
+    p, q = pair(size, gap, torch.float64, spread=spread, count=1000)
+    value, error = kl_of_vectors(p, q)
+    few = [MultivariateNormal(each.loc[:10], scale_tril=each.scale_tril[:10]) for each in (p, q)]
+    found, bound = kl_of_vectors(*few)
+    assert ((found - value[:10]).abs() <= bound + error[:10]).all()
+    assert (bound <= 1.01 * error[:10] + 1e-13 * found).all()
+
+
 def one(side):
     """The first of a batch."""
     return MultivariateNormal(side.loc[0], scale_tril=side.scale_tril[0])

@@ -50,6 +50,7 @@ __all__ = [
 
 _MOST = 12  # dimensions, above which a library's triangular solve is faster
 _NUMBERS = 8 * BLOCK  # in the matrices of a block
+_FEW = 400  # dimensions of pairs, of which all are as soon had as close ones
 _ALIKE = 1e-13  # the largest error of rounding that is taken for that of all pairs
 NEAR = 0.05
 """Nats for each dimension, below which the terms of both signs lose digits."""
@@ -69,12 +70,12 @@ def kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor,
     """
     size = p.event_shape[0]
     batch = broadcast(p.batch_shape, q.batch_shape)
-    means = arrays_of([each.loc.expand((*batch, size)) for each in (p, q)])
-    factors = arrays_of([each.scale_tril.expand((*batch, size, size)) for each in (p, q)])
-    if means is None or factors is None or means[0].dtype != factors[0].dtype or 0 in batch:
+    tensors = [each.loc.expand((*batch, size)) for each in (p, q)]
+    tensors += [each.scale_tril.expand((*batch, size, size)) for each in (p, q)]
+    arrays = arrays_of(tensors)
+    if arrays is None or 0 in batch:
         return None
-    sides: list[Array] = [each.reshape(-1, size) for each in means]
-    sides += [each.reshape(-1, size, size) for each in factors]
+    sides = [each.reshape(-1, *each.shape[len(batch) :]) for each in arrays]
     value, error = np.empty((2, len(sides[0])), sides[0].dtype)
     eps = float(np.finfo(value.dtype).eps) if value.dtype != np.float64 else 0.0
     with np.errstate(all="ignore"):
@@ -94,6 +95,9 @@ def _write_divergences(sides: list[Array], value: Array, error: Array, eps: floa
     Of many in the plane it does so in float32, and anew what needs more digits.
     """
     count, size = sides[0].shape
+    if count * size <= _FEW:
+        write_anew(np.arange(count), sides, value, error, eps)
+        return
     done, near = 0, np.empty(0, int)
     if size == 2 and value.dtype == np.float32 and count >= BLOCK:
         done, near = write_in_single(sides, value, error)
@@ -204,8 +208,8 @@ class Work:
         self._solve(other)
         found = self._square()
         found *= 0.5
-        for scale, unit in zip(*(_diagonal(each) for each in (own, other)), strict=True):
-            found += remainder(scale.astype(float), unit.astype(float), self.spare)
+        scales, units = (_diagonal(each).astype(float, order="C") for each in (own, other))
+        found += remainder(scales, units, self.entries).sum(0)
         error = self._growth()
         error += eps + _REMAINDER
         error *= found
