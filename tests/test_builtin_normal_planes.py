@@ -39,7 +39,7 @@ def test_what_is_taken_of_float32_is_true_to_its_error(spread, low, gap, unit, w
 
 @pytest.mark.parametrize(("spread", "low", "gap", "unit", "wide"), KINDS[::7])
 def test_divergences_are_true_to_their_errors_and_none_is_negative(spread, low, gap, unit, wide):
-    sides = pairs(spread, low, gap, unit, wide)
+    sides = pairs(spread, low, gap, unit, wide, count=COUNT + 1000)  # in two blocks
     expected, slack = truth(sides)
     mean, centre, own, other = sides
     p = MultivariateNormal(mean, scale_tril=own, validate_args=False)

@@ -38,6 +38,7 @@ __all__ = ["compiled_kl", "kl_by_entries"]
 _MOST = 6  # dimensions, above which a compiler takes minutes over all entries
 _SERIES = {torch.float32: (1e-3, 5), torch.float64: (0.1, 17)}  # up to which s, which power
 _TINY = torch.finfo(torch.float64).tiny
+_FEW, _SHARE = 1000, 0.05  # pairs that are not worth a compilation, that are worth a pass over all
 _FAR = -0.5  # below it 1 + s is had better by dividing
 
 
@@ -64,8 +65,8 @@ def compiled_kl(
         flat = [each.expand(means).reshape(-1, size) for each in numbers[:2]]
         flat += [each.expand(factors).reshape(-1, size, size) for each in numbers[2:]]
         plane = size == 2 and flat[0].dtype == torch.float32
-        value, error = (_function_in_planes() if plane else _function())(*flat)
-        if not (math.isfinite(value.sum()) or (plane and _are_done(flat, value, error))):
+        value, error = _in_planes(flat) if plane else _function()(*flat)
+        if not math.isfinite(value.sum()):
             return None
         return value.reshape(batch), error.reshape(batch)
 
@@ -160,13 +161,21 @@ def _remainder(share: Tensor, ratio: Tensor, dtype: torch.dtype) -> tuple[Tensor
     return torch.where(close, near * share * share, whole - 1), torch.where(close, 1.0, whole)
 
 
-def _are_done(sides: list[Tensor], value: Tensor, error: Tensor) -> bool:
-    """Whether those that need more digits are finite, had in float64 without a compiler."""
-    some = (~value.isfinite()).nonzero().squeeze(-1).numpy()
+def _in_planes(sides: list[Tensor]) -> tuple[Tensor, ...]:
+    """In float32, and in float64 those that need more digits: a few without a compiler."""
+    value, error = found = _function_in_planes()(*sides)
+    if math.isfinite(value.sum()):
+        return found
+    some = np.flatnonzero(~np.isfinite(value.numpy()))
+    if len(some) > _SHARE * len(value):
+        return _function()(*sides)
+    if len(some) > _FEW:
+        value[some], error[some] = _function()(*(each[some] for each in sides))
+        return found
     columns, eps = [each.numpy() for each in sides], torch.finfo(value.dtype).eps
     with np.errstate(all="ignore"):
         write_anew(some, columns, value.numpy(), error.numpy(), eps)
-    return math.isfinite(value.sum())
+    return found
 
 
 @cache
