@@ -53,7 +53,9 @@ def divergence(
 
     Both sides broadcast; the value is differentiable in the parameters of both. It is in nats
     unless the divergence has another unit. An infinite divergence is ``inf`` with a reason.
-    Everything is computed in float64 and returned in the precision of the inputs.
+    Everything is computed in float64 and returned in the precision of the inputs, but for many
+    pairs of normals in the plane in float32, of which those stay in float32 that lose no more than
+    2e-5 of themselves by it; the errors say how much.
 
     Arguments:
         p: A torch distribution, a frozen one of ``scipy.stats``, a module that returns one, a

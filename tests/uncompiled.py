@@ -12,7 +12,11 @@ from kldiv.builtin.closed_forms import large_compiled, normal_compiled
 @contextmanager
 def not_compiled():
     """What would be compiled is run as it is written, and a compiler is there."""
-    caches = (large_compiled._function, normal_compiled._function)
+    caches = (
+        large_compiled._function,
+        normal_compiled._function,
+        normal_compiled._function_in_planes,
+    )
     with (
         mock.patch.object(compiling.torch, "compile", _as_it_is),
         mock.patch.object(compiling, "_is_found", return_value=True),

@@ -40,8 +40,9 @@ class Exact:
 
     Some are compiled, where that is asked for: sums over the categories of two ``Categorical``,
     and ``kl`` between ``Normal``, and between ``MultivariateNormal`` of up to 6 dimensions given
-    by ``scale_tril``. Compiled values carry no gradients. The first of a kind takes many seconds,
-    in which ``torch.compile`` runs a C++ compiler: it is for millions of numbers, and many calls.
+    by ``scale_tril``, in float32 where these are of two dimensions in float32. Compiled values
+    carry no gradients. The first of a kind takes many seconds, in which ``torch.compile`` runs a
+    C++ compiler: it is for millions of numbers, and many calls.
 
     Arguments:
         rules: The closed forms and rules to choose from, besides torch's; where there are none,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from torch import Tensor
 
+from kldiv.blocks import arrays_of
 from kldiv.builtin.closed_forms.normal_matrices import comparison_condition
-from kldiv.builtin.closed_forms.normal_vectors import comparison_of_factors
+from kldiv.builtin.closed_forms.normal_vectors import blocks_of_pairs
 
-__all__ = ["condition", "factor_rounding"]
+__all__ = ["comparison_of_factors", "condition", "factor_rounding"]
 
+_MOST = 12  # dimensions, above which a library's triangular solve is faster
 _SMALL = 100.0  # a bound of a condition number that needs not be sharper
 
 
@@ -44,3 +47,29 @@ def condition(factor: Tensor, bound: Tensor | None = None) -> Tensor:
         inverse = torch.linalg.solve_triangular(factor[coarse], identity, upper=False)
         found = found.masked_scatter(coarse, (inverse.abs() @ rows[coarse]).amax((-2, -1)))
     return found
+
+
+def comparison_of_factors(factor: Tensor) -> Tensor | None:
+    r"""A bound of the largest entry of :math:`|L^{-1}| |L| \mathbf 1` of triangular matrices.
+
+    It is that of the comparison matrix.
+
+    Arguments:
+        factor: With shape :math:`(*, D, D)`.
+
+    Returns:
+        With shape :math:`(*)`; ``None`` where the ordinary way is the right one.
+    """
+    size = factor.shape[-1]
+    arrays = arrays_of([factor])
+    if arrays is None or size > _MOST:
+        return None
+    matrices = arrays[0].reshape(-1, size, size)
+    found = np.empty(len(matrices))
+    with np.errstate(all="ignore"):
+        for start, work in blocks_of_pairs(size, len(matrices)):
+            pairs = slice(start, start + work.pairs)
+            found[pairs] = work.comparison(matrices[pairs])
+        if not np.isfinite(found.sum()):
+            return None
+    return torch.from_numpy(found).reshape(factor.shape[:-2])

@@ -20,6 +20,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, reduce
 
+import numpy as np
 import torch
 
 from torch import Tensor
@@ -27,7 +28,8 @@ from torch.distributions import Distribution, MultivariateNormal, Normal
 
 from kldiv.blocks import arrays_of
 from kldiv.builtin.closed_forms.large_exponentials import logarithm
-from kldiv.builtin.closed_forms.normal_vectors import is_by_factor
+from kldiv.builtin.closed_forms.normal_planes_compiled import kl_in_planes
+from kldiv.builtin.closed_forms.normal_vectors import is_by_factor, write_anew
 from kldiv.compiling import compiled
 from kldiv.definitions.numbers import broadcast
 
@@ -36,6 +38,7 @@ __all__ = ["compiled_kl", "kl_by_entries"]
 _MOST = 6  # dimensions, above which a compiler takes minutes over all entries
 _SERIES = {torch.float32: (1e-3, 5), torch.float64: (0.1, 17)}  # up to which s, which power
 _TINY = torch.finfo(torch.float64).tiny
+_FEW, _SHARE = 1000, 0.05  # pairs that are not worth a compilation, that are worth a pass over all
 _FAR = -0.5  # below it 1 + s is had better by dividing
 
 
@@ -61,7 +64,8 @@ def compiled_kl(
     def found() -> tuple[Tensor, Tensor] | None:
         flat = [each.expand(means).reshape(-1, size) for each in numbers[:2]]
         flat += [each.expand(factors).reshape(-1, size, size) for each in numbers[2:]]
-        value, error = _function()(*flat)
+        plane = size == 2 and flat[0].dtype == torch.float32
+        value, error = _in_planes(flat) if plane else _function()(*flat)
         if not math.isfinite(value.sum()):
             return None
         return value.reshape(batch), error.reshape(batch)
@@ -155,6 +159,28 @@ def _remainder(share: Tensor, ratio: Tensor, dtype: torch.dtype) -> tuple[Tensor
     whole = ratio if dtype == torch.float32 else torch.where(share > _FAR, 1 + share, ratio)
     close = share.abs() < end
     return torch.where(close, near * share * share, whole - 1), torch.where(close, 1.0, whole)
+
+
+def _in_planes(sides: list[Tensor]) -> tuple[Tensor, ...]:
+    """In float32, and in float64 those that need more digits: a few without a compiler."""
+    value, error = found = _function_in_planes()(*sides)
+    if math.isfinite(value.sum()):
+        return found
+    some = np.flatnonzero(~np.isfinite(value.numpy()))
+    if len(some) > _SHARE * len(value):
+        return _function()(*sides)
+    if len(some) > _FEW:
+        value[some], error[some] = _function()(*(each[some] for each in sides))
+        return found
+    columns, eps = [each.numpy() for each in sides], torch.finfo(value.dtype).eps
+    with np.errstate(all="ignore"):
+        write_anew(some, columns, value.numpy(), error.numpy(), eps)
+    return found
+
+
+@cache
+def _function_in_planes() -> Callable[..., tuple[Tensor, ...]]:
+    return compiled(kl_in_planes, varying=1)
 
 
 @cache

@@ -35,6 +35,7 @@ from torch.distributions import MultivariateNormal
 
 from kldiv.blocks import BLOCK, Array, arrays_of
 from kldiv.builtin.closed_forms.normal_matrices import write_divergences
+from kldiv.builtin.closed_forms.normal_planes import write_in_single
 from kldiv.builtin.closed_forms.normal_scalars import remainder
 from kldiv.definitions.numbers import broadcast
 
@@ -42,13 +43,14 @@ __all__ = [
     "NEAR",
     "Work",
     "blocks_of_pairs",
-    "comparison_of_factors",
     "is_by_factor",
     "kl_of_vectors",
+    "write_anew",
 ]
 
 _MOST = 12  # dimensions, above which a library's triangular solve is faster
 _NUMBERS = 8 * BLOCK  # in the matrices of a block
+_FEW = 400  # dimensions of pairs, of which all are as soon had as close ones
 _ALIKE = 1e-13  # the largest error of rounding that is taken for that of all pairs
 NEAR = 0.05
 """Nats for each dimension, below which the terms of both signs lose digits."""
@@ -68,12 +70,12 @@ def kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor,
     """
     size = p.event_shape[0]
     batch = broadcast(p.batch_shape, q.batch_shape)
-    means = arrays_of([each.loc.expand((*batch, size)) for each in (p, q)])
-    factors = arrays_of([each.scale_tril.expand((*batch, size, size)) for each in (p, q)])
-    if means is None or factors is None or means[0].dtype != factors[0].dtype or 0 in batch:
+    tensors = [each.loc.expand((*batch, size)) for each in (p, q)]
+    tensors += [each.scale_tril.expand((*batch, size, size)) for each in (p, q)]
+    arrays = arrays_of(tensors)
+    if arrays is None or 0 in batch:
         return None
-    sides: list[Array] = [each.reshape(-1, size) for each in means]
-    sides += [each.reshape(-1, size, size) for each in factors]
+    sides = [each.reshape(-1, *each.shape[len(batch) :]) for each in arrays]
     value, error = np.empty((2, len(sides[0])), sides[0].dtype)
     eps = float(np.finfo(value.dtype).eps) if value.dtype != np.float64 else 0.0
     with np.errstate(all="ignore"):
@@ -88,41 +90,37 @@ def kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor,
 
 
 def _write_divergences(sides: list[Array], value: Array, error: Array, eps: float) -> None:
-    """Writes those of all pairs as differences, and anew those of the close ones."""
-    size = sides[0].shape[-1]
-    for start, work in blocks_of_pairs(size, len(value)):
-        pairs = slice(start, start + work.pairs)
+    """Writes those of all pairs as differences, and anew those of the close ones.
+
+    Of many in the plane it does so in float32, and anew what needs more digits.
+    """
+    count, size = sides[0].shape
+    if count * size <= _FEW:
+        write_anew(np.arange(count), sides, value, error, eps)
+        return
+    done, near = 0, np.empty(0, int)
+    if size == 2 and value.dtype == np.float32 and count >= BLOCK:
+        done, near = write_in_single(sides, value, error)
+    for start, work in blocks_of_pairs(size, count - done):
+        pairs = slice(done + start, done + start + work.pairs)
         work.write_apart([each[pairs] for each in sides], value[pairs], error[pairs], eps)
-    near = np.flatnonzero(value < NEAR * size)
-    for start, work in blocks_of_pairs(size, len(near)):
-        some = near[start : start + work.pairs]
-        value[some], error[some] = work.close([each.take(some, axis=0) for each in sides], eps)
+    near = np.concatenate([near, done + np.flatnonzero(value[done:] < NEAR * size)])
+    write_anew(near, sides, value, error, eps)
 
 
-def comparison_of_factors(factor: Tensor) -> Tensor | None:
-    r"""A bound of the largest entry of :math:`|L^{-1}| |L| \mathbf 1` of triangular matrices.
-
-    It is that of the comparison matrix.
+def write_anew(some: Array, sides: list[Array], value: Array, error: Array, eps: float) -> None:
+    """Writes the divergences of some pairs in float64, as sums of terms of one sign.
 
     Arguments:
-        factor: With shape :math:`(*, D, D)`.
-
-    Returns:
-        With shape :math:`(*)`; ``None`` where the ordinary way is the right one.
+        some: Their indices.
+        sides: The means of both sides, and their factors, of all pairs.
+        value: Where the divergences are replaced.
+        error: Where their errors are.
+        eps: The relative error of rounding to their precision.
     """
-    size = factor.shape[-1]
-    arrays = arrays_of([factor])
-    if arrays is None or size > _MOST:
-        return None
-    matrices = arrays[0].reshape(-1, size, size)
-    found = np.empty(len(matrices))
-    with np.errstate(all="ignore"):
-        for start, work in blocks_of_pairs(size, len(matrices)):
-            pairs = slice(start, start + work.pairs)
-            found[pairs] = work.comparison(matrices[pairs])
-        if not np.isfinite(found.sum()):
-            return None
-    return torch.from_numpy(found).reshape(factor.shape[:-2])
+    for start, work in blocks_of_pairs(sides[0].shape[-1], len(some)):
+        pairs = some[start : start + work.pairs]
+        value[pairs], error[pairs] = work.close([each.take(pairs, axis=0) for each in sides], eps)
 
 
 def is_by_factor(normal: MultivariateNormal) -> bool:
@@ -210,8 +208,8 @@ class Work:
         self._solve(other)
         found = self._square()
         found *= 0.5
-        for scale, unit in zip(*(_diagonal(each) for each in (own, other)), strict=True):
-            found += remainder(scale.astype(float), unit.astype(float), self.spare)
+        scales, units = (_diagonal(each).astype(float, order="C") for each in (own, other))
+        found += remainder(scales, units, self.entries).sum(0)
         error = self._growth()
         error += eps + _REMAINDER
         error *= found
