@@ -60,11 +60,12 @@ GOAL = Goal(
         ratio("1e6 pairs, d = 2", "torch", 20, prototype="25"),
         ratio("1e4 pairs, d = 10", "torch", 3, prototype="3.2"),
     ],
-    "pairs of ten dimensions are computed in float64, each with an error, as any bound of what "
-    "float32 would do to such random factors is thousands of its units: half of the time goes to "
-    "the 210 products of each solve, a fifth to reading numbers that lie apart, a tenth each to "
-    "the bound of rounding and to the sum of squares, in blocks that leave the nearest cache, of "
-    "which smaller ones cost as much in calls (tiles of a block, copies of it first, the diagonal "
+    "pairs of ten dimensions are computed in float64, each with an error, as the bound of what "
+    "float32 would do to such random factors is thousands of its units: two fifths of the time "
+    "go to the 210 products of each solve, a quarter to reading numbers that lie apart, a tenth "
+    "to the bound of rounding and a seventh to the sum of squares, in blocks that leave the "
+    "nearest cache, of which smaller ones cost as much in calls and four times as large ones "
+    "save a fourteenth (tiles of a block, copies of it first, the diagonal "
     "read with the columns and norms as bounds save nothing). In the plane pairs are computed in "
     "float32, and in float64 where its bound is more than 2e-5 of them: half of the time, "
     "without a compiler, is reading ten numbers of each pair that lie apart; compiled it is four "
