@@ -9,16 +9,20 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.divergence import FDivergence
 from kldiv.definitions.family import Family, Place
 from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.parameters import as_parameter
+from kldiv.definitions.support import box
+from kldiv.definitions.target import DistributionTarget
 from kldiv.definitions.units import is_measured, measured
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite, ShapeMismatch
+from kldiv.estimators.integrands import Densities
 from kldiv.solvers.arrays import Numbers, library_of
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import draws, highest_mode, places
 
-__all__ = ["Starts", "check_finite", "elsewhere", "first_place", "first_points"]
+__all__ = ["Starts", "check_finite", "check_supports", "elsewhere", "first_place", "first_points"]
 
 Starts = int | Mapping[str, object] | Sequence[Mapping[str, object]] | None
 """How many starts, or the starts themselves: parameters by name, or a sequence of these."""
@@ -92,6 +96,27 @@ def check_finite(objective: Objective, loss: Numbers) -> None:
             f"finite at any start ({loss.flatten()[0].item()}): the supports may not fit; try the "
             "other direction, another family or other starts"
         )
+
+
+@torch.no_grad()
+def check_supports(objective: Objective) -> None:
+    """Raises where supports alone make a divergence infinite, of any member: no integral is tried.
+
+    Arguments:
+        objective: What is to be made small.
+
+    Raises:
+        NotFinite: If all members reach beyond the target, or the target beyond them, and that is
+            infinite. Families whose supports move are not looked at.
+    """
+    divergence, problem = objective.divergence, objective.problem()
+    ends = box(DistributionTarget(objective.member).support)
+    fixed = ends is not None and ends.lower.ndim == ends.upper.ndim == 0
+    if not (fixed and objective.by_quadrature and isinstance(divergence, FDivergence)):
+        return
+    nothing = torch.zeros((), dtype=torch.float64, device=objective.target.device)
+    if bool(Densities(problem, nothing, nothing, nothing, measures=False).forced().all()):
+        check_finite(objective, torch.full((1, *problem.batch_shape), torch.inf))
 
 
 @torch.no_grad()
