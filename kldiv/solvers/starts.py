@@ -13,6 +13,7 @@ from kldiv.definitions.divergence import FDivergence
 from kldiv.definitions.family import Family, Place
 from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.parameters import as_parameter
+from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import box
 from kldiv.definitions.target import DistributionTarget
 from kldiv.definitions.units import is_measured, measured
@@ -109,11 +110,14 @@ def check_supports(objective: Objective) -> None:
         NotFinite: If all members reach beyond the target, or the target beyond them, and that is
             infinite. Families whose supports move are not looked at.
     """
-    divergence, problem = objective.divergence, objective.problem()
-    ends = box(DistributionTarget(objective.member).support)
-    fixed = ends is not None and ends.lower.ndim == ends.upper.ndim == 0
-    if not (fixed and objective.by_quadrature and isinstance(divergence, FDivergence)):
+    family, data = objective.family, isinstance(objective.target, SampleTarget)
+    if data or not family.batched or not isinstance(objective.divergence, FDivergence):
         return
+    member = family.at(family.present().unsqueeze(0))
+    ends = box(DistributionTarget(member).support)
+    if ends is None or ends.lower.ndim or ends.upper.ndim:
+        return
+    problem = objective.problem()
     nothing = torch.zeros((), dtype=torch.float64, device=objective.target.device)
     if bool(Densities(problem, nothing, nothing, nothing, measures=False).forced().all()):
         check_finite(objective, torch.full((1, *problem.batch_shape), torch.inf))
