@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from torch.distributions import Normal, Uniform
+from torch.distributions import Normal, Uniform, constraints
 
 import kldiv
 
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite, ShapeMismatch
-from kldiv.solvers.starts import check_finite, first_points
+from kldiv.solvers.starts import check_finite, check_supports, first_points
 from tests.objectives import objective_of
 
 F64 = torch.float64
@@ -162,3 +162,31 @@ def test_starts_of_another_batch_are_refused_in_a_sentence():
         kldiv.ShapeMismatch, match=r"batch shape of the target, \(3,\), got \(2,\)"
     ):
         kldiv.fit(target, "laplace", starts={"loc": torch.zeros(2), "scale": 1.0})
+
+
+def test_supports_that_make_it_infinite_are_told_before_any_integral():
+    """It took minutes to integrate over the plane about a hundred members."""
+
+    def log_prob(x):
+        if x.ndim > 1:
+            pytest.fail("it was integrated")
+        return (2 * x.log() - x).sum(-1)
+
+    support = constraints.independent(constraints.positive, 1)
+    target = kldiv.Target(log_prob, event_shape=(2,), support=support)
+    objective = objective_of(target, "diagonal_normal", forward=False)
+    with pytest.raises(NotFinite, match="the supports may not fit"):
+        check_supports(objective)
+
+
+@pytest.mark.parametrize(
+    ("target", "family", "divergence", "forward"),
+    [
+        (Uniform(0.0, 1.0), "normal", "kl", True),
+        (Uniform(0.0, 1.0), "normal", "jensen_shannon", False),
+        (Uniform(0.0, 1.0), "uniform", "kl", False),
+        (Uniform(0.0, 1.0), "beta", "kl", False),
+    ],
+)
+def test_supports_that_may_fit_are_left_to_the_integrals(target, family, divergence, forward):
+    check_supports(objective_of(target, family, divergence, forward=forward))

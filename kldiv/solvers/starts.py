@@ -9,16 +9,21 @@ import torch
 
 from torch import Tensor
 
+from kldiv.definitions.divergence import FDivergence
 from kldiv.definitions.family import Family, Place
 from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.parameters import as_parameter
+from kldiv.definitions.sample_target import SampleTarget
+from kldiv.definitions.support import box
+from kldiv.definitions.target import DistributionTarget
 from kldiv.definitions.units import is_measured, measured
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite, ShapeMismatch
+from kldiv.estimators.integrands import Densities
 from kldiv.solvers.arrays import Numbers, library_of
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.places import draws, highest_mode, places
 
-__all__ = ["Starts", "check_finite", "elsewhere", "first_place", "first_points"]
+__all__ = ["Starts", "check_finite", "check_supports", "elsewhere", "first_place", "first_points"]
 
 Starts = int | Mapping[str, object] | Sequence[Mapping[str, object]] | None
 """How many starts, or the starts themselves: parameters by name, or a sequence of these."""
@@ -94,6 +99,30 @@ def check_finite(objective: Objective, loss: Numbers) -> None:
             f"finite at any start ({loss.flatten()[0].item()}): {why}; try the other direction, "
             "another family or other starts"
         ) from cause
+
+
+@torch.no_grad()
+def check_supports(objective: Objective) -> None:
+    """Raises where supports alone make a divergence infinite, of any member: no integral is tried.
+
+    Arguments:
+        objective: What is to be made small.
+
+    Raises:
+        NotFinite: If all members reach beyond the target, or the target beyond them, and that is
+            infinite. Families whose supports move are not looked at.
+    """
+    family, data = objective.family, isinstance(objective.target, SampleTarget)
+    if data or not family.batched or not isinstance(objective.divergence, FDivergence):
+        return
+    member = family.at(family.present().unsqueeze(0))
+    ends = box(DistributionTarget(member).support)
+    if ends is None or ends.lower.ndim or ends.upper.ndim:
+        return
+    problem = objective.problem()
+    nothing = torch.zeros((), dtype=torch.float64, device=objective.target.device)
+    if bool(Densities(problem, nothing, nothing, nothing, measures=False).forced().all()):
+        check_finite(objective, torch.full((1, *problem.batch_shape), torch.inf))
 
 
 @torch.no_grad()

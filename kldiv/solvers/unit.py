@@ -20,7 +20,7 @@ from kldiv.solvers.moment_matching import MomentMatching
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.other_draws import on_enough_draws
 from kldiv.solvers.run import Recorder, Run, Solver
-from kldiv.solvers.starts import elsewhere
+from kldiv.solvers.starts import check_supports, elsewhere
 
 __all__ = ["solved"]
 
@@ -47,6 +47,7 @@ def solved(
     Raises:
         NotFinite: If the objective is finite at no start.
     """
+    check_supports(objective)
     try:
         return _solved(objective, solver, starts, recorder)
     except NotFinite:
