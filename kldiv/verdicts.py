@@ -154,8 +154,7 @@ def _why_not_converged(objective: Objective, run: Run, ends: Endpoints, steps: i
     if bool(ends.pick(ends.flat).any()):
         return (
             f"Not converged: after {steps} steps it stands on a plateau{_below(ends, unit)}: the "
-            "objective does not rise nearby in all directions; give other starts or another "
-            "family."
+            "objective does not rise nearby in all directions; give other starts or families."
         )
     left = ends.pick(ends.decrement).square().max() / 2
     norm = ends.pick(run.gradient).norm(dim=-1).max()
