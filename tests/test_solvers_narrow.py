@@ -1,9 +1,10 @@
 """Data of which no member is nearest are refused, and small numbers are not."""
 
+import numpy as np
 import pytest
 import torch
 
-from torch.distributions import Distribution, MultivariateNormal, Normal
+from torch.distributions import Distribution, HalfCauchy, MultivariateNormal, Normal, Pareto
 
 import kldiv
 
@@ -72,3 +73,15 @@ def test_a_covariance_that_is_singular_but_for_rounding_is_too_narrow():
     root = torch.tensor([[1.0, 0.0], [1.0, 1e-15]], dtype=torch.float64)
     flat = MultivariateNormal(torch.zeros(2, dtype=torch.float64), scale_tril=root)
     assert is_too_narrow(flat, points)
+
+
+def test_a_member_without_moments_is_not_narrow():
+    """The likelihood's own equations tell the optima."""
+    points = np.random.default_rng(0).gamma(2.0, size=50)
+    pareto = kldiv.fit(points, kldiv.Family.of(Pareto, scale=0.01))
+    cauchy = kldiv.fit(points, HalfCauchy)
+    assert pareto.converged
+    assert cauchy.converged
+    alpha, scale = float(pareto.parameters["alpha"]), float(cauchy.parameters["scale"])
+    assert alpha == pytest.approx(1 / np.log(points / 0.01).mean(), rel=1e-6)
+    assert np.mean(2 * scale**2 / (scale**2 + points**2)) == pytest.approx(1, abs=1e-6)

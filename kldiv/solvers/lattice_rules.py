@@ -19,6 +19,7 @@ from kldiv.estimators.integrals.landmarks import Landmark, landmarks
 from kldiv.estimators.integrals.search import correlation_factor
 from kldiv.estimators.integrands import densities
 from kldiv.lazy import deferred
+from kldiv.solvers.cell_lattices import cell_lattices, cells_of
 from kldiv.solvers.lattices import Lattice, lattices
 from kldiv.solvers.node_levels import finest_scale
 from kldiv.solvers.rules import NEARLY
@@ -53,6 +54,7 @@ class LatticeRules:
         forward: Whether the target is the first side.
         scores: Whether the divergence is one of scores.
         jumps: Where its integrands have kinks.
+        cells: The edges of the cells in which the target is smooth, where it is not everywhere.
     """
 
     target: Target
@@ -62,6 +64,7 @@ class LatticeRules:
     forward: bool
     scores: bool
     jumps: tuple[Jump, ...]
+    cells: tuple[Tensor, ...] = ()
     _laid: list[SharedRule] = field(default_factory=list)
     _more: Iterator[Lattice] | None = None
 
@@ -130,6 +133,8 @@ class LatticeRules:
         return _with_scores(rule, self.target) if self.scores else rule
 
     def _lattices(self, problem: Problem) -> Iterator[Lattice]:
+        if self.cells:
+            return cell_lattices(self._log_p, self.cells, _MOST[1])
         factor = correlation_factor(self.target, self.target, torch.Size([2]))
         member = problem.q if self.forward else problem.p
         places: Sequence[Landmark] = landmarks(self.target) if self.ground.target else ()
@@ -160,7 +165,9 @@ def lattice_rules(
     if not isinstance(divergence, IntegralDivergence | ScoreDivergence):
         return None
     jumps = _jumps_of(divergence) if getattr(divergence, "kinks", ()) else ()
-    if jumps is None or not (is_whole(target.support) and is_whole(member.support)):
+    cells = cells_of(target.cuts) if target.cuts else ()
+    whole = is_whole(member.support) and (bool(cells) or is_whole(target.support))
+    if jumps is None or not whole:
         return None
     if any(each.sharp for each in (*landmarks(target), *landmarks(member))):
         return None
@@ -169,6 +176,6 @@ def lattice_rules(
     log_mass = sides.log_mass_p if forward else sides.log_mass_q
     scores = isinstance(divergence, ScoreDivergence)
     ground = ground_for(divergence, forward=forward)
-    if jumps and ground.members:
+    if (ground.members and (jumps or cells)) or (cells and (jumps or scores)):
         return None
-    return LatticeRules(target, mass, log_mass, ground, forward, scores, jumps)
+    return LatticeRules(target, mass, log_mass, ground, forward, scores, jumps, cells)

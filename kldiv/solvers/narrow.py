@@ -36,7 +36,7 @@ def is_too_narrow(member: Distribution, target: Target) -> bool:
         return False
     if support is None or unwrap(support).is_discrete:
         return False
-    narrow = variance <= _ROUNDING**2 * mean.square()
+    narrow = mean.isfinite() & (variance <= _ROUNDING**2 * mean.square())
     return bool(narrow.any()) or _is_flat(getattr(member, "scale_tril", None))
 
 
