@@ -135,6 +135,17 @@ def test_the_parameters_that_go_on_for_ever_are_named():
     assert named(lambda t: t[..., 1].abs() + (t[..., 0] - 15).square()) == ()
 
 
+def test_where_it_rises_at_once_nobody_looks_any_farther():
+    farthest = []
+
+    def bowl(theta):
+        farthest.append(float(theta.abs().max()))
+        return theta.square().sum(-1)
+
+    assert endless(Function(bowl), torch.zeros(2, dtype=F64)) == ()
+    assert max(farthest) == 0.5
+
+
 @pytest.mark.slow
 def test_a_minimum_that_is_approached_at_infinity_is_not_taken_for_one():
     locs, scales = torch.tensor([-2.8, -0.4], dtype=F64), torch.ones(2, dtype=F64)

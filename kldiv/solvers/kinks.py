@@ -28,7 +28,7 @@ LEFT = 1e-6
 """What may be left to be gained at a kink, relative to 1 + the objective."""
 
 _PARAMETERS, _ROWS = 6, 3
-_AFAR = (0.0, 0.5, 1.0, 2.0, 4.0)  # in real parameters: a factor of 50 in a scale
+_AFAR = (0.5, 1.0, 2.0, 4.0)  # in real parameters: a factor of 50 in a scale
 _LEVEL = 1e-5  # a change, relative to 1 + the objective, that is not much
 
 
@@ -166,9 +166,12 @@ def endless(objective: Objective, theta: Tensor) -> tuple[str, ...]:
         theta: A real vector, with shape :math:`(P)`.
     """
     axes = torch.eye(len(theta), dtype=theta.dtype, device=theta.device)
-    afar = torch.tensor(_AFAR, dtype=theta.dtype, device=theta.device).reshape(-1, 1, 1)
-    places = theta + afar * torch.cat([axes, -axes])
-    values = objective(places)
-    level = ((values - values[0]).abs() <= _LEVEL * (1 + values[0].abs())).all(0)
-    here, there = (objective.family.space.constrain(places[k, level]) for k in (0, -1))
+    level, value = torch.cat([axes, -axes]), objective(theta.unsqueeze(0))
+    for step in _AFAR:
+        if not len(level):
+            return ()
+        change = (objective(theta + step * level) - value).abs()
+        level = level[change <= _LEVEL * (1 + value.abs())]
+    ends = theta, theta + _AFAR[-1] * level
+    here, there = (objective.family.space.constrain(each) for each in ends)
     return tuple(name for name in here if not torch.allclose(here[name], there[name]))
