@@ -16,8 +16,8 @@ from torch.distributions.transforms import SigmoidTransform, Transform
 
 import kldiv
 
+from kldiv.definitions.composed_support import support_of
 from kldiv.definitions.flow import flow_of, is_learnt
-from kldiv.definitions.support import support_of
 from kldiv.estimators.sampling.quasi_random import cube_map
 
 F64 = torch.float64
