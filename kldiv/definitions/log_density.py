@@ -96,7 +96,8 @@ def _image(distribution: Any) -> LogDensity | None:  # noqa: ANN401 (torch has n
     ends = None if support is None else box(support)
     if ends is None or not transforms or distribution.event_shape:
         return None
-    each = _rule_for(base) or base.log_prob
+    own = None if type(base) is Gumbel else _rule_for(base)  # that of Gumbel's bends far out
+    each = own or base.log_prob
     first = torch.nextafter(ends.lower, ends.upper)
     last = torch.nextafter(ends.upper, ends.lower)
 
