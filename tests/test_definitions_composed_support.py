@@ -16,7 +16,9 @@ from torch.distributions import (
     ExpTransform,
     Gamma,
     Geometric,
+    HalfCauchy,
     Independent,
+    InverseGamma,
     LogNormal,
     MixtureSameFamily,
     MultivariateNormal,
@@ -269,3 +271,29 @@ def test_a_fit_to_an_image_does_not_leave_it():
     )
     for name, value in pareto.parameters.items():
         assert float(image_of.parameters[name]) == pytest.approx(float(value), rel=1e-6)
+
+
+TURNED = image(Beta(2 * ONE, 3 * ONE), AffineTransform(ONE, -ONE))
+LOGARITHMS = image(Gamma(2 * ONE, ONE), ExpTransform().inv)
+
+
+@pytest.mark.parametrize(
+    ("pair", "same"),
+    [
+        ((Beta(2 * ONE, 5 * ONE), TURNED), (Beta(2 * ONE, 5 * ONE), Beta(3 * ONE, 2 * ONE))),
+        ((LOGARITHMS, Normal(0 * ONE, ONE)), (Gamma(2 * ONE, ONE), LogNormal(0 * ONE, ONE))),
+        ((Normal(0 * ONE, ONE), LOGARITHMS), (LogNormal(0 * ONE, ONE), Gamma(2 * ONE, ONE))),
+    ],
+)
+def test_the_way_back_may_round_to_an_end_or_overflow(pair, same):
+    """1 - x is 1 where x is below 1e-16, and e^x is 0 or infinite far out."""
+    expected = kldiv.divergence(*same)
+    found = kldiv.divergence(*pair)
+    assert abs(float(found) - float(expected)) <= float(found.error) + float(expected.error)
+    assert float(found.error) <= 1e-9
+
+
+def test_a_reciprocal_that_has_no_mean_is_infinite():
+    """E 1 / x under a density that is positive at 0; torch's density overflows before that."""
+    for p in (Exponential(ONE), HalfCauchy(ONE)):
+        assert float(kldiv.divergence(p, InverseGamma(3 * ONE, 2 * ONE))) == math.inf

@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from torch.distributions import (
     Categorical,
+    ContinuousBernoulli,
     Distribution,
     Gumbel,
     Independent,
@@ -15,6 +17,7 @@ from torch.distributions import (
     Normal,
     Poisson,
     TransformedDistribution,
+    Uniform,
     Weibull,
     kl,
     transforms,
@@ -118,3 +121,15 @@ def test_a_pair_that_is_registered_with_torch_later_on_is_seen(monkeypatch):
     assert not has_registered_kl(mine, mine)
     kl.register_kl(Mine, Mine)(lambda p, q: torch.zeros(()))
     assert has_registered_kl(mine, mine)
+
+
+@pytest.mark.parametrize("probs", [0.3, 0.5, 0.9])
+def test_a_continuous_bernoulli_is_near_the_uniform_distribution_on_its_interval(probs):
+    """Where torch says that it is infinitely far."""
+    one = torch.ones((), dtype=torch.float64)
+    p, q = ContinuousBernoulli(probs * one), Uniform(0 * one, one)
+    x, weights = (torch.as_tensor(each) for each in np.polynomial.legendre.leggauss(40))
+    logs, weights = p.log_prob((x + 1) / 2), weights / 2
+    forward, reverse = (weights * logs.exp() * logs).sum(), -(weights * logs).sum()
+    assert float(kldiv.divergence(p, q)) == pytest.approx(float(forward), abs=1e-10)
+    assert float(kldiv.divergence(q, p)) == pytest.approx(float(reverse), abs=1e-10)

@@ -34,7 +34,7 @@ from torch.distributions.transforms import _InverseTransform
 from kldiv.definitions.flow import flow_of
 from kldiv.definitions.support import Interval, box, is_box, lattice, unwrap
 
-__all__ = ["support_of"]
+__all__ = ["support_of", "transforms_of"]
 
 
 class _OpenInterval(Constraint):
@@ -116,6 +116,12 @@ def _of_image(distribution: Any) -> Constraint | None:  # noqa: ANN401 (torch ha
     ):
         return None
     return _between(ends, base)
+
+
+def transforms_of(distribution: Any) -> list[Transform]:  # noqa: ANN401 (torch has no types)
+    """The transforms that an image is made by, if each is known and maps numbers one by one."""
+    found = [*_each(distribution.transforms)]
+    return found if all(map(_is_known, found)) else []
 
 
 def _each(transforms: Iterable[Transform]) -> Iterator[Transform]:

@@ -5,6 +5,7 @@ formula is not: those are written here in logarithms,
 
 .. math::
     \text{Gumbel} \quad & y - e^y - \log \sigma, \qquad y = (\mu - x) / \sigma \\
+    \text{inverse gamma} \quad & a \log b - \log \Gamma(a) - (a + 1) \log x - b / x \\
     \text{Kumaraswamy} \quad & \log a b + (a - 1) \log x + (b - 1) \log(1 - x^a) \\
     \text{Weibull} \quad & \log k + k z - e^{k z} - \log x, \qquad z = \log (x / \lambda) \\
     \text{von Mises} \quad & -2 \kappa \sin^2 \tfrac{x - \mu}2 - \log 2 \pi
@@ -31,16 +32,18 @@ from torch.distributions import (
     Distribution,
     Gumbel,
     Independent,
+    InverseGamma,
     Kumaraswamy,
     MixtureSameFamily,
     StudentT,
+    TransformedDistribution,
     Uniform,
     VonMises,
     Weibull,
 )
 from torch.distributions.constraints import Constraint
 
-from kldiv.definitions.composed_support import support_of
+from kldiv.definitions.composed_support import support_of, transforms_of
 from kldiv.definitions.log_probability import LOG_PROBABILITIES, log_probabilities
 from kldiv.definitions.support import box, interior_point, lattice
 from kldiv.numerics import log_gamma_half_step
@@ -71,6 +74,8 @@ def _rule_for(distribution: Distribution) -> LogDensity | None:
         return _independent(distribution)
     if kind is MixtureSameFamily:
         return _mixture(distribution)
+    if kind is TransformedDistribution:
+        return _image(distribution)
     if kind in LOG_PROBABILITIES:
         return lambda x: LOG_PROBABILITIES[kind](distribution, x)
     return None
@@ -82,6 +87,32 @@ def _independent(distribution: Any) -> LogDensity | None:  # noqa: ANN401 (torch
         return None
     axes = tuple(range(-distribution.reinterpreted_batch_ndims, 0))
     return lambda x: each(x).sum(axes) if axes else each(x)
+
+
+def _image(distribution: Any) -> LogDensity | None:  # noqa: ANN401 (torch has no types)
+    """By the way back, none of whose rounded numbers lies on an end of the base or at infinity."""
+    base, transforms = distribution.base_dist, transforms_of(distribution)
+    support = support_of(base)
+    ends = None if support is None else box(support)
+    if ends is None or not transforms or distribution.event_shape:
+        return None
+    own = None if type(base) is Gumbel else _rule_for(base)  # that of Gumbel's bends far out
+    each = own or base.log_prob
+    first = torch.nextafter(ends.lower, ends.upper)
+    last = torch.nextafter(ends.upper, ends.lower)
+
+    def log_density(x: Tensor) -> Tensor:
+        slopes: Tensor | float = 0.0
+        for transform in transforms[:0:-1]:
+            y, x = x, transform.inv(x)
+            slopes = slopes + transform.log_abs_det_jacobian(x, y)
+        y, x = x, transforms[0].inv(x)
+        known = x.isfinite()
+        x = torch.where(known, x, 0.0).clamp(first, last)
+        slopes = slopes + transforms[0].log_abs_det_jacobian(x, y)
+        return torch.where(known, each(x) - slopes, -torch.inf)
+
+    return log_density
 
 
 def _mixture(distribution: Any) -> LogDensity | None:  # noqa: ANN401 (torch has no types)
@@ -116,6 +147,12 @@ def _vary(support: Constraint) -> bool:
 def _gumbel(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
     y = (distribution.loc - x) / distribution.scale
     log_density: Tensor = y - _exp(y) - distribution.scale.log()
+    return log_density
+
+
+def _inverse_gamma(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
+    a, b = distribution.concentration, distribution.rate
+    log_density: Tensor = a * b.log() - a.lgamma() - (a + 1) * x.log() - b / x
     return log_density
 
 
@@ -162,6 +199,7 @@ def _exp(y: Tensor) -> Tensor:
 
 _CONTINUOUS: dict[type[Distribution], Callable[[Distribution, Tensor], Tensor]] = {
     Gumbel: _gumbel,
+    InverseGamma: _inverse_gamma,
     Kumaraswamy: _kumaraswamy,
     StudentT: _student_t,
     Uniform: _uniform,

@@ -172,6 +172,11 @@ class _RegisteredWithTorch:
 
 
 _TORCH = _RegisteredWithTorch()
+_NOT_TAKEN = (
+    kl._kl_transformed_transformed,
+    kl._kl_continuous_bernoulli_uniform,
+    kl._kl_uniform_continuous_bernoulli,
+)
 
 
 def _as_many(p: Distribution, q: Distribution) -> bool:
@@ -184,12 +189,13 @@ def _as_many(p: Distribution, q: Distribution) -> bool:
 def has_registered_kl(p: Distribution, q: Distribution) -> bool:
     """Whether ``torch.distributions.kl_divergence`` has a formula for a pair of types.
 
-    Its two rules for wrappers do not count: `kldiv.estimators.reductions` has better ones.
+    Its two rules for wrappers do not count: `kldiv.estimators.reductions` has better ones. Nor do
+    those between a continuous Bernoulli and a uniform distribution, infinite on equal intervals.
     """
     if Independent in (type(p), type(q)):  # whoever has registered a rule for it
         return False
     function = _dispatched((type(p), type(q)), len(kl._KL_REGISTRY))
-    if function is kl._kl_transformed_transformed:
+    if function in _NOT_TAKEN:
         return False
     if function is kl._kl_expfamily_expfamily:
         return type(p) is type(q) and isinstance(p, ExponentialFamily) and _has_normaliser(p)

@@ -75,7 +75,8 @@ def expectand(problem: Problem, log_mass_p: Tensor, x: Tensor) -> Expectand:
         present = log_p.isfinite() & ~sides.log_q.isposinf()
         infinite = present & (log_p > _VANISHED) & sides.log_q.isneginf()
         overflown = present & ~infinite & ~sides.differentiable
-        infinite = infinite | (overflown & _counts(divergence, log_p, largest, overflown))
+        counts = _counts(divergence, log_p, largest, overflown, endless=sides.endless)
+        infinite = infinite | (overflown & counts)
         used = present & ~infinite & ~overflown & (log_p + log_scale > _VANISHED)
     if torch.is_grad_enabled():
         sides = _Sides.at(problem, _moved(x, used, log_p, len(problem.event_shape)))
@@ -144,6 +145,12 @@ class _Sides:
         return (self.score_p.isfinite() & self.score_q.isfinite()).all(-1)
 
     @property
+    def endless(self) -> Tensor:
+        """Whether a score is infinite, and none NaN."""
+        scores = self.score_p.abs() + self.score_q.abs()
+        return scores.isinf().any(-1) & ~scores.isnan().any(-1)
+
+    @property
     def size(self) -> Tensor:
         """The largest component of both scores, 1 where there is none."""
         largest = torch.maximum(self.score_p.abs(), self.score_q.abs()).amax(-1)
@@ -155,14 +162,18 @@ class _Sides:
         return tuple(torch.where(mask, each, 0.0) / unit for each in (self.score_p, self.score_q))  # type: ignore[return-value]
 
 
-def _counts(divergence: ScoreDivergence, log_p: Tensor, size: Tensor, overflown: Tensor) -> Tensor:
+def _counts(
+    divergence: ScoreDivergence, log_p: Tensor, size: Tensor, overflown: Tensor, *, endless: Tensor
+) -> Tensor:
     """Whether points at which a score has overflown are infinite terms or count for nothing.
 
-    A score s of a power is one over the distance to its pole, about which p has mass p / s.
+    A score s of a power is one over the distance to its pole, about which p has mass p / s. Where
+    no score nearby is finite it is at least as large as any.
     """
     if not overflown.any():
         return overflown
     largest = torch.where(overflown, 1.0, size).log().amax(0)
+    largest = torch.where((overflown & endless).all(0), _HUGE, largest)
     if (overflown.any(0) & (largest < _HUGE)).any():
         raise NotFinite(
             f"{divergence} needs scores, and one is NaN or infinite where p has mass, though not "
