@@ -128,7 +128,8 @@ class Fit:
             seen to fall no more.
         verdict: What to make of it, in one sentence.
         optima: Every distinct local optimum that a start reached, best first; for batched targets
-            a sequence of one tuple a problem.
+            a sequence of one tuple a problem. An end on level ground below all of them is none,
+            and q all the same.
         history: The way of the start that won.
         paths: The ways of all starts, with shapes :math:`(T, S, *)`.
         diagnostics: What speaks for it, by name; the last four are computed when they are first
