@@ -258,11 +258,14 @@ def _moved(
     back = where_true(~fell)
     if len(back):
         trial.put(back, here.pick(back))
+        trial.reach[back] = 1.0
     trial.damping = library.where(damping < _NONE, 0.0, damping)
-    promised = (2 - share) * share * left
-    foreseen = abs(here.loss - trial.loss - promised) <= _UNFORESEEN * promised
-    known = (share < 1) & foreseen & (here.damping == 0)
-    trial.reach = library.where(known, _LONGER * here.reach, library.ones_like(share))
+    cut = share < 1
+    if bool(cut.any()):
+        promised = (2 - share) * share * left
+        foreseen = abs(here.loss - trial.loss - promised) <= _UNFORESEEN * promised
+        known = cut & foreseen & (here.damping == 0)
+        trial.reach = library.where(known, _LONGER * here.reach, library.ones_like(share))
     return trial
 
 

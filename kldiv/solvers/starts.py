@@ -8,13 +8,15 @@ from numbers import Integral
 import torch
 
 from torch import Tensor
+from torch.distributions.constraints import real
 
+from kldiv.definitions.composed_support import support_of
 from kldiv.definitions.divergence import FDivergence
 from kldiv.definitions.family import Family, Place
 from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.parameters import as_parameter
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.support import box
+from kldiv.definitions.support import box, is_whole
 from kldiv.definitions.target import DistributionTarget
 from kldiv.definitions.units import is_measured, measured
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite, ShapeMismatch
@@ -114,6 +116,8 @@ def check_supports(objective: Objective) -> None:
     """
     family, data = objective.family, isinstance(objective.target, SampleTarget)
     if data or not family.batched or not isinstance(objective.divergence, FDivergence):
+        return
+    if is_whole(objective.target.support) and is_whole(support_of(objective.member) or real):
         return
     member = family.at(family.present().unsqueeze(0))
     ends = box(DistributionTarget(member).support)
