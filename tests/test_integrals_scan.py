@@ -92,3 +92,8 @@ def test_what_was_found_holds_as_long_as_the_log_density_does():
 def test_the_width_is_where_a_function_has_fallen_by_one_half():
     found = width_of(lambda u: -u.square().sum(-1) / 8, torch.zeros(1, 2, dtype=F64))
     assert found.squeeze().tolist() == pytest.approx([2, 2], rel=1e-6)
+
+
+def test_steps_of_a_slope_are_no_modes_and_a_level_top_is_one():
+    stairs = kldiv.Target(lambda x: -(x.abs().clamp(max=1e6) / 3).floor())
+    assert len(scan(stairs).centre) == 1

@@ -23,7 +23,7 @@ __all__ = ["Peaks", "scan", "width_of"]
 Height = Callable[[Tensor], Tensor]
 
 _REACH = {1: 46.0, 2: 9.0}  # in u: to 1e20 on a line, to 4000 in a plane
-_POINTS = {1: 1201, 2: 121}
+_POINTS = {1: 2401, 2: 121}
 _MODES = 8
 _CLIMBS = 200
 _SIZES = 12  # of steps that are tried at once, each half of the one before
@@ -172,7 +172,7 @@ def _height(target: Target, chart: Coordinates, u: Tensor) -> Tensor:
 
 
 def _local_maxima(height: Tensor, dimensions: int) -> Tensor:
-    """Which points of the scan are as high as all their neighbours along the axes."""
+    """Which points of the scan end a rise, or a level part after one, along each axis."""
     side = _POINTS[dimensions]
     grid = height.reshape(*(side,) * dimensions, *height.shape[1:])
     peaks = grid.isfinite()
@@ -180,8 +180,16 @@ def _local_maxima(height: Tensor, dimensions: int) -> Tensor:
         edge = torch.full_like(grid.narrow(axis, 0, 1), -torch.inf)
         before = torch.cat([edge, grid.narrow(axis, 0, side - 1)], axis)
         after = torch.cat([grid.narrow(axis, 1, side - 1), edge], axis)
-        peaks = peaks & (grid >= before) & (grid > after)
+        peaks = peaks & _last_risen(grid, before, axis) & (grid > after)
     return peaks.reshape(height.shape)
+
+
+def _last_risen(grid: Tensor, before: Tensor, axis: int) -> Tensor:
+    """Whether the last change up to each point was upwards: rounding makes steps of a slope."""
+    shape = [-1 if each == axis else 1 for each in range(grid.ndim)]
+    number = torch.arange(grid.shape[axis], device=grid.device).reshape(shape)
+    change = torch.where(grid == before, -2, 2 * number + (grid > before))
+    return change.cummax(axis).values % 2 == 1
 
 
 def _climb(height: Height, u: Tensor, step: float) -> Tensor:
@@ -232,17 +240,23 @@ def _newton(fallen: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     there, back = torch.where(known.unsqueeze(-1), fallen, 0.0).unflatten(-1, (-1, 2)).unbind(-1)
     slope, bend = (there - back) / 2, there + back
     if slope.shape[-1] == 1:
-        matrix = bend.unsqueeze(-1)
+        along, curved = slope, bend.abs().clamp_min(_STRAIGHT)
+        step = along / curved
     else:
-        mixed = (bend[..., 2] - bend[..., 3]) / 4
-        matrix = torch.stack([bend[..., 0], mixed, mixed, bend[..., 1]], -1)
-        slope, matrix = slope[..., :2], matrix.unflatten(-1, (2, 2))
-    values, vectors = torch.linalg.eigh(matrix)
-    along = (vectors.mT @ slope.unsqueeze(-1)).squeeze(-1)
-    curved = values.abs().clamp_min(_STRAIGHT)
-    step = (vectors @ (along / curved).unsqueeze(-1)).squeeze(-1) * lengths.unsqueeze(-1)
+        along, curved, step = _in_the_plane(slope, bend)
+    step = step * lengths.unsqueeze(-1)
     steps = torch.cat([step * share for share in (1.0, 0.3, 0.1)])
     return steps, torch.where(known, (along.square() / curved).sum(-1), torch.inf)
+
+
+def _in_the_plane(slope: Tensor, bend: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Slopes and sizes of curvatures along the axes of these, and Newton's step."""
+    mixed = (bend[..., 2] - bend[..., 3]) / 4
+    matrix = torch.stack([bend[..., 0], mixed, mixed, bend[..., 1]], -1)
+    values, vectors = torch.linalg.eigh(matrix.unflatten(-1, (2, 2)))
+    along = (vectors.mT @ slope[..., :2].unsqueeze(-1)).squeeze(-1)
+    curved = values.abs().clamp_min(_STRAIGHT)
+    return along, curved, (vectors @ (along / curved).unsqueeze(-1)).squeeze(-1)
 
 
 def width_of(height: Height, u: Tensor) -> Tensor:
