@@ -25,15 +25,7 @@ from kldiv.estimators import Estimator, Explanation, Ladder
 from kldiv.lazy import deferred
 from kldiv.resolving import as_divergence, as_estimator, as_target, family_for
 from kldiv.results import Fit, History
-from kldiv.solvers import (
-    Descent,
-    MomentMatching,
-    MovingNodes,
-    Objective,
-    Run,
-    Solver,
-    Step,
-)
+from kldiv.solvers import Descent, MomentMatching, MovingNodes, Objective, Run, Solver, Step
 from kldiv.solvers.chunked_objective import ChunkedObjective
 from kldiv.solvers.endpoints import Endpoints
 from kldiv.solvers.narrow import is_too_narrow, why_none_is_nearest
@@ -115,17 +107,20 @@ def fit(  # noqa: PLR0913 (the front door of all fits: eight are options)
     if callback is not None and not callable(callback):
         raise InvalidType(f"callback must be a function of a step, got {callback!r}")
     recorder = Recorder(callback, progress, began=time.perf_counter())
-    objective = _objective(target, family, divergence, direction, estimator, seed)
-    recorder.check, recorder.count = partial(check_finite, objective), objective.paid
-    chosen = _solver(solver, objective)
-    with few_threads(objective.target), tallied(objective.tally):
-        single = isinstance(chosen, Descent | MomentMatching)
-        if not isinstance(chosen, MomentMatching):
-            _measure(objective, chosen, starts)
-        first = first_points(objective, starts, single=single)
-        run, ends = solved(objective, chosen, first, recorder, found=starts is None)
-        how = as_estimator(estimator, objective.divergence)
-        fitted = _result(objective, chosen, run, with_level_ends(objective, ends), how)
+    with few_threads(target):
+        found = as_target(target, "target")
+    with few_threads(found):
+        objective = _objective(found, family, divergence, direction, estimator, seed)
+        recorder.check, recorder.count = partial(check_finite, objective), objective.paid
+        chosen = _solver(solver, objective)
+        with tallied(objective.tally):
+            single = isinstance(chosen, Descent | MomentMatching)
+            if not isinstance(chosen, MomentMatching):
+                _measure(objective, chosen, starts)
+            first = first_points(objective, starts, single=single)
+            run, ends = solved(objective, chosen, first, recorder, found=starts is None)
+            how = as_estimator(estimator, objective.divergence)
+            fitted = _result(objective, chosen, run, with_level_ends(objective, ends), how)
     if not fitted.converged:
         warnings.warn(fitted.verdict, ConvergenceWarning, stacklevel=2)
     return fitted

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from kldiv.certificate.diagnostics import Diagnostics
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.target import DistributionTarget
+from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.lazy import deferred
 from kldiv.solvers.endpoints import Endpoints
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
+from kldiv.solvers.threads import few_threads
 
 __all__ = ["certify"]
 
@@ -44,7 +45,14 @@ def certify(objective: Objective, run: Run, ends: Endpoints) -> Diagnostics:
     }
     if ends.excess is not None:
         found["excess"] = ends.pick(ends.excess)
-    return Diagnostics(found, _later(objective, theta, gradient))
+    later = _later(objective, theta, gradient)
+    small = partial(_on_few_threads, objective.target)
+    return Diagnostics(found, {name: partial(small, each) for name, each in later.items()})
+
+
+def _on_few_threads(target: Target, function: Callable[[], Tensor]) -> Tensor:
+    with few_threads(target):
+        return function()
 
 
 def _later(
