@@ -124,12 +124,13 @@ GOAL = Goal(
         _six_times("float32", "9"),
         _six_times("float64", "14"),
     ],
-    "there is no call for bare arrays of log densities: these are two Categoricals, of which "
-    "both masses are summed in the one pass over them, as a softmax is 1 up to its rounding "
-    "only. In float32 numpy's two exponentials of each number are half of the 4.5 to 5.2 ms of a "
-    "call, and some 0.4 ms are spent beside the pass, as Python's own memory is no longer in the "
-    "cache after 32 MB. So it is with a compiler, where the call takes 1.3 to 2.7 times as long "
-    "as reading. Without one eager torch takes 16 or 38 ms in float32 and 40 to 120 ms in "
-    "float64 for the same, by whether the pages of its memory are had anew for each call: 3.1 to "
-    "3.5 times as long as kldiv or 6 to 9 times in float32, 4 to 5 or 6 to 12 times in float64.",
+    "there is no call for bare arrays of log densities: these are two Categoricals, of which both "
+    "masses are summed in the one pass over them, as a softmax is 1 up to its rounding only. In "
+    "float32 numpy's two exponentials of each number are half of the 4.5 to 5.2 ms of a call, and "
+    "some 0.4 ms are spent beside the pass, as Python's own memory is no longer in the cache "
+    "after 32 MB. So it is with a compiler, where the call takes 1.3 to 3 times as long as "
+    "reading, more where both arrays are still in the cache that cores share. Without one eager "
+    "torch takes 16 or 38 ms in float32 and 40 to 120 ms in float64 for the same, by whether the "
+    "pages of its memory are had anew for each call: 3.1 to 3.5 times as long as kldiv or 6 to 9 "
+    "times in float32, 4 to 5 or 6 to 12 times in float64.",
 )
