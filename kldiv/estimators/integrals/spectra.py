@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import math
 
+from functools import lru_cache
+
 import torch
 
 from torch import Tensor
@@ -48,9 +50,7 @@ def promised_digits(values: Tensor, size: Tensor) -> Tensor:
         values: The integrands at all nodes, with shape :math:`(k, n, C)`.
         size: The sums of their absolute values, with shape :math:`(k, C)`.
     """
-    steps = torch.arange(values.shape[1]) * torch.tensor(_BANDS).reshape(-1, 1)
-    phase = _ANGLES[steps % len(_ANGLES)].to(values)  # as exact for many steps as for few
-    real, imaginary = phase.cos() @ values, phase.sin() @ values
+    real, imaginary = (wave.to(values) @ values for wave in _waves(values.shape[1]))
     heights = torch.hypot(real, imaginary).unflatten(1, (len(_BANDS), -1)).amax(2)
     first, middle, last = digits_of(heights, size.unsqueeze(1)).unbind(1)
     growth = (middle - last).clamp_min(0)
@@ -58,3 +58,11 @@ def promised_digits(values: Tensor, size: Tensor) -> Tensor:
     further = growth * sum(ratio**power for power in range(1, 5))
     promised = torch.maximum(last - _COUNTED * further, _MOST * last) + _MARGIN
     return torch.minimum(promised, last + _EVEN)
+
+
+@lru_cache(maxsize=16)
+def _waves(count: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the bands at so many nodes."""
+    steps = torch.arange(count) * torch.tensor(_BANDS).reshape(-1, 1)
+    phase = _ANGLES[steps % len(_ANGLES)]  # as exact for many steps as for few
+    return phase.cos(), phase.sin()
