@@ -66,7 +66,8 @@ def confirmed(
     loss = ends.pick(ends.loss)
     infinite = estimate.value.isinf() & loss.isfinite()
     if bool(infinite.any()):
-        return replace(ends, loss=torch.where(infinite, torch.inf, ends.loss), proven=False)
+        loss = torch.where(infinite, torch.inf, ends.loss)
+        return replace(ends, loss=loss, proven=False, answer=ends.best)
     plane = objective.target.event_shape.numel() == 2
     if not plane or not objective.on_nodes:
         return ends
