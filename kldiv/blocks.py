@@ -6,6 +6,8 @@ reads it back. Taken block by block, with buffers that are used again, only its 
 
 from __future__ import annotations
 
+import math
+
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
 
-__all__ = ["BLOCK", "LARGE", "Array", "arrays_of", "blocks", "dot", "tensors_of"]
+__all__ = ["BLOCK", "LARGE", "Array", "arrays_of", "blocks", "dot", "even_blocks", "tensors_of"]
 
 Array = NDArray[Any]
 
@@ -72,6 +74,17 @@ def blocks(rows: int, columns: int, *, times: int = 1) -> Iterator[tuple[slice, 
     for row in range(0, rows, high):
         for column in range(0, columns, size):
             yield slice(row, min(row + high, rows)), slice(column, min(column + size, columns))
+
+
+def even_blocks(count: int, most: int) -> tuple[int, list[int]]:
+    """The length of blocks of rows, and where each begins; the last two may overlap.
+
+    Arguments:
+        count: The rows, at least one.
+        most: What a block may have.
+    """
+    length = math.ceil(count / math.ceil(count / most))
+    return length, [min(start, count - length) for start in range(0, count, length)]
 
 
 def dot(first: Array, second: Array) -> Array:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import warnings
 
 from collections.abc import Iterator
 
-from benchmarks.comparison import SHORT, Claim, Goal, Record, Round, called
+from benchmarks.comparison import Claim, Goal, Record, Round, median_seconds
 
 __all__ = ["GOAL"]
 
@@ -29,12 +28,7 @@ def kldiv_side(_: float) -> Iterator[Record]:
         family = "normal" if target == "bimodal" else "isotropic_normal"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fit = lambda: kldiv.fit(target, family, direction="reverse")
-            fit()
-            times = [called(fit)[0] for _ in range(3)]
-            while sum(times) < SHORT:  # a turn of the scheduler is longer than a short fit
-                times.append(called(fit)[0])
-            return statistics.median(times)
+            return median_seconds(lambda: kldiv.fit(target, family, direction="reverse"), 3)
 
     for case, target in CASES.items():
         yield {"case": case, "method": "kldiv in peace", "seconds": seconds(target)}

@@ -222,6 +222,10 @@ def _modes(target: Target) -> list[Place]:
     found = [each for each in landmarks(target) if _resolved(each)]
     if target.event_shape:
         return [Place(each.centre, each.scale.square()) for each in found]
+    return _on_the_line(found)
+
+
+def _on_the_line(found: list[Landmark]) -> list[Place]:
     return [Place(each.centre.squeeze(-1), each.scale.square().squeeze(-1)) for each in found]
 
 
@@ -231,8 +235,7 @@ def _modes_of_counts(target: Target) -> list[Place]:
     if ends is None or not bool(ends.lower.isfinite().all()):
         return []
     if target.distribution is not None:
-        found = landmarks(target)
-        return [Place(each.centre.squeeze(-1), each.scale.square().squeeze(-1)) for each in found]
+        return _on_the_line(landmarks(target))
     first = ends.lower.detach().expand(target.batch_shape)
     tops, widths = peaks(target, first, 1, ends.upper - first + 1)
     centres = first + torch.where(tops > 0, tops, widths / 2)  # at the first, all lies beyond

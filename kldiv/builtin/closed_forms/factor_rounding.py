@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from kldiv.blocks import arrays_of
-from kldiv.builtin.closed_forms.normal_matrices import comparison_condition
+from kldiv.builtin.closed_forms.normal_matrices import MOST, comparison_condition
 from kldiv.builtin.closed_forms.normal_vectors import blocks_of_pairs
 
 __all__ = ["comparison_of_factors", "condition", "factor_rounding"]
 
-_MOST = 12  # dimensions, above which a library's triangular solve is faster
 _SMALL = 100.0  # a bound of a condition number that needs not be sharper
 
 
@@ -62,7 +61,7 @@ def comparison_of_factors(factor: Tensor) -> Tensor | None:
     """
     size = factor.shape[-1]
     arrays = arrays_of([factor])
-    if arrays is None or size > _MOST:
+    if arrays is None or size > MOST:
         return None
     matrices = arrays[0].reshape(-1, size, size)
     found = np.empty(len(matrices))

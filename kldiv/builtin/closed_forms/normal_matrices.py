@@ -18,7 +18,10 @@ from torch import Tensor
 from kldiv.blocks import LARGE, Array
 from kldiv.builtin.closed_forms.normal_scalars import remainder
 
-__all__ = ["comparison_condition", "write_divergences"]
+__all__ = ["MOST", "comparison_condition", "write_divergences"]
+
+MOST = 12
+"""Dimensions, above which a library's triangular solve is faster than one by entries."""
 
 _EPS = float(np.finfo(np.float64).eps)
 

@@ -20,18 +20,20 @@ counts beside that, but for P, whose logarithm would lose digits.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 
-from kldiv.blocks import BLOCK, Array
+from kldiv.blocks import BLOCK, Array, even_blocks
 
-__all__ = ["write_in_single"]
+__all__ = ["RELATIVE", "UNIT", "write_in_single"]
 
-_RELATIVE = np.float32(2e-5)  # of a divergence, the largest error that is taken
+RELATIVE = 2e-5
+"""The largest error that is taken, of a divergence."""
+
+UNIT = 1.01 * float(np.finfo(np.float32).eps) / 2
+"""The unit of rounding, with what is of second order."""
+
 _FEW = 0.25  # of the pairs, above which float64 takes no longer
-_UNIT = 1.01 * float(np.finfo(np.float32).eps) / 2  # with what is of second order
 _LEAST = 2.0**-100  # of products whose logarithm has all its digits
 
 
@@ -48,17 +50,15 @@ def write_in_single(sides: list[Array], value: Array, error: Array) -> tuple[int
         How many pairs were looked at, which are not all where float64 is the better way, and the
         indices of those among them that need more digits.
     """
-    count = len(value)
-    work = _Work(math.ceil(count / math.ceil(count / BLOCK)))
-    rest: list[Array] = []
-    stop = 0
-    while stop < count and (not rest or len(rest[-1]) <= _FEW * work.pairs):
-        start = min(stop, count - work.pairs)  # the last two blocks may overlap
-        stop = start + work.pairs
-        pairs = slice(start, stop)
+    length, starts = even_blocks(len(value), BLOCK)
+    work, rest = _Work(length), []
+    for start in starts:
+        pairs = slice(start, start + length)
         found = work.write([each[pairs] for each in sides], value[pairs], error[pairs])
         rest.append(found + start)
-    return stop, np.concatenate(rest)
+        if len(found) > _FEW * length:
+            break
+    return start + length, np.concatenate(rest)
 
 
 class _Work:
@@ -96,10 +96,10 @@ class _Work:
         root = np.sqrt(value, out=self._spare)
         root += value
         growth = np.abs(self._entry, out=self._entry)
-        growth *= 7 * _UNIT
-        growth += 29 * _UNIT
+        growth *= 7 * UNIT
+        growth += 29 * UNIT
         np.multiply(root, growth, out=error)
-        np.multiply(value, _RELATIVE, out=root)
+        np.multiply(value, np.float32(RELATIVE), out=root)
         return np.flatnonzero(~(error < root))  # so too where one is NaN or infinite
 
     def _solve(self, mean: Array, centre: Array, own: Array, other: Array) -> None:

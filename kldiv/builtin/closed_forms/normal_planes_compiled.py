@@ -20,11 +20,10 @@ import torch
 from torch import Tensor
 
 from kldiv.builtin.closed_forms.large_exponentials import remainder
+from kldiv.builtin.closed_forms.normal_planes import RELATIVE, UNIT
 
 __all__ = ["kl_in_planes"]
 
-_RELATIVE = 2e-5  # of a divergence, the largest error that is taken
-_UNIT = 1.01 * torch.finfo(torch.float32).eps / 2  # with what is of second order
 _LEAST = 1e-30  # below it squares may have underflowed
 _FAR = 83.0  # the logarithm of a product that may have
 
@@ -61,6 +60,6 @@ def kl_in_planes(
     product = (own[:, 0, 0] * upper) * (own[:, 1, 1] * lower)
     rest, log, lost = remainder(first + second + first * second, product)
     value = squares * 0.5 + rest
-    error = (value * (75 + 9 * tilt.abs()) + lost) * _UNIT
-    taken = (error <= _RELATIVE * value) & (log.abs() < _FAR) & ((value > _LEAST) | (value == 0))
+    error = (value * (75 + 9 * tilt.abs()) + lost) * UNIT
+    taken = (error <= RELATIVE * value) & (log.abs() < _FAR) & ((value > _LEAST) | (value == 0))
     return torch.where(taken, value, torch.nan), error

@@ -33,8 +33,8 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from kldiv.blocks import BLOCK, Array, arrays_of
-from kldiv.builtin.closed_forms.normal_matrices import write_divergences
+from kldiv.blocks import BLOCK, Array, arrays_of, even_blocks
+from kldiv.builtin.closed_forms.normal_matrices import MOST, write_divergences
 from kldiv.builtin.closed_forms.normal_planes import write_in_single
 from kldiv.builtin.closed_forms.normal_scalars import remainder
 from kldiv.definitions.numbers import broadcast
@@ -48,7 +48,6 @@ __all__ = [
     "write_anew",
 ]
 
-_MOST = 12  # dimensions, above which a library's triangular solve is faster
 _NUMBERS = 8 * BLOCK  # in the matrices of a block
 _FEW = 400  # dimensions of pairs, of which all are as soon had as close ones
 _ALIKE = 1e-13  # the largest error of rounding that is taken for that of all pairs
@@ -79,7 +78,7 @@ def kl_of_vectors(p: MultivariateNormal, q: MultivariateNormal) -> tuple[Tensor,
     value, error = np.empty((2, len(sides[0])), sides[0].dtype)
     eps = float(np.finfo(value.dtype).eps) if value.dtype != np.float64 else 0.0
     with np.errstate(all="ignore"):
-        if size > _MOST:
+        if size > MOST:
             write_divergences(sides, value, error)
             error += value * value.dtype.type(eps)
         else:
@@ -134,9 +133,10 @@ def blocks_of_pairs(size: int, count: int) -> Iterator[tuple[int, Work]]:
     if not count:
         return
     most = min(BLOCK, _NUMBERS // (size * (size + 1)))
-    work = Work(size, math.ceil(count / math.ceil(count / most)))
-    for start in range(0, count, work.pairs):
-        yield min(start, count - work.pairs), work
+    length, starts = even_blocks(count, most)
+    work = Work(size, length)
+    for start in starts:
+        yield start, work
 
 
 class _Step(NamedTuple):
