@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kldiv.blocks import BLOCK, LARGE, arrays_of, blocks, tensors_of
+from kldiv.blocks import BLOCK, LARGE, arrays_of, blocks, even_blocks, tensors_of
 
 
 @pytest.mark.parametrize("shape", [(1, LARGE + 1), (3, BLOCK), (BLOCK + 7, 3), (5, BLOCK // 3)])
@@ -49,3 +49,11 @@ def test_without_autograd_what_asks_for_gradients_is_plain():
     tensor = torch.zeros(LARGE, requires_grad=True)
     with torch.no_grad():
         assert arrays_of([tensor]) is not None
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 20, 64])
+def test_even_blocks_are_of_one_length_and_cover_all_rows(count):
+    length, starts = even_blocks(count, 8)
+    assert length <= 8
+    rows = {start + k for start in starts for k in range(length)}
+    assert rows == {*range(count)}

@@ -1,5 +1,7 @@
 """The estimate at the end of a fit, and what becomes of ends that it contradicts."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -50,3 +52,13 @@ def test_an_end_that_is_contradicted_stays_the_answer_and_settles_no_more(on_nod
     assert float(found.pick(found.excess)) == pytest.approx(0.04, rel=1e-6)
     assert float(found.gap) == pytest.approx(0.1)
     assert torch.equal(found.counted_in(2.0).best, found.best)
+
+
+def test_an_end_whose_divergence_is_infinite_stays_the_answer(on_nodes):
+    left = torch.tensor([1.0, 1e-9], dtype=F64)
+    ends = replace(two_ends(), decrement=left, signature=SIGNS.flip(0))
+    assert int(ends.best) == 1
+    found = confirmed(on_nodes, ends, estimate_of(torch.inf))
+    assert int(found.best) == 1
+    assert found.pick(found.loss).isposinf()
+    assert not found.settled.any()
