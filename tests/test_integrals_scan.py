@@ -90,7 +90,8 @@ def test_what_was_found_holds_as_long_as_the_log_density_does():
 
 
 def test_the_width_is_where_a_function_has_fallen_by_one_half():
-    found = width_of(lambda u: -u.square().sum(-1) / 8, torch.zeros(1, 2, dtype=F64))
+    peak, top = torch.zeros(1, 2, dtype=F64), torch.zeros(1, dtype=F64)
+    found = width_of(lambda u: -u.square().sum(-1) / 8, peak, top)
     assert found.squeeze().tolist() == pytest.approx([2, 2], rel=1e-6)
 
 

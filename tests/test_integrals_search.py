@@ -42,7 +42,7 @@ def test_nodes_reach_from_limit_to_limit_and_gaps_leave_nothing_out(name):
 def test_there_are_nodes_near_each_place_with_mass(name):
     sides = [target(side) for side in PAIRS[name]]
     found = search(*sides)
-    x = found.coordinates.to_x(found.nodes)[0]
+    x = found.coordinates.to_x(found.nodes)
     for side in sides:
         mean, deviation = side.distribution.mean, side.distribution.variance.sqrt()
         distance = ((x - mean) / deviation).abs().amax(-1).amin()

@@ -175,8 +175,25 @@ class Recorder:
             ]
             self._noted.clear()
 
-    def record(self, loss: Tensor, parameters: Mapping[str, Tensor], gradient: Tensor) -> None:
-        """Takes note of one step; the first one is at the starts."""
+    def clock(self) -> float:
+        """The seconds since the fit began."""
+        return time.perf_counter() - self.began
+
+    def record(
+        self,
+        loss: Tensor,
+        parameters: Mapping[str, Tensor],
+        gradient: Tensor,
+        seconds: float | None = None,
+    ) -> None:
+        """Takes note of one step; the first one is at the starts.
+
+        Arguments:
+            loss: The objective, with shape :math:`(S, *)`.
+            parameters: The free parameters by name.
+            gradient: The gradient, with shape :math:`(S, *, P)`.
+            seconds: What :meth:`clock` said when it was made, where it was judged later.
+        """
         steps = self.steps
         if self.check is not None and not steps:
             self.check(loss.detach())
@@ -188,7 +205,7 @@ class Recorder:
             loss.detach() * self.unit,
             {name: value.detach().clone() for name, value in parameters.items()},
             torch.linalg.vector_norm(gradient.detach(), dim=-1) * self.unit,
-            time.perf_counter() - self.began,
+            self.clock() if seconds is None else seconds,
             self.count(),
         )
         steps.append(step)
@@ -212,7 +229,7 @@ class Recorder:
             seen: What says of several states what they were.
             at_once: Whether states are so large that none is to be kept.
         """
-        noted = time.perf_counter() - self.began, self.count(), state
+        noted = self.clock(), self.count(), state
         if self.check is not None and not self.begun:
             self.check(loss)
         if seen != self._seen:

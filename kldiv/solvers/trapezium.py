@@ -51,7 +51,7 @@ def trapezium_nodes(problem: Problem) -> Iterator[Nodes]:
         first, second = (axis.flatten() for axis in torch.meshgrid(steps, steps, indexing="ij"))
         share = torch.stack([first, second], -1) / (side - 1)
         u = low + (high - low) * share.reshape(-1, *(1,) * (len(shape) - 1), 2)
-        x, slope = chart.to_x(u)
+        x, slope = chart.to_x(u), chart.slope(u)
         weights = slope * ((high - low) / (side - 1)).prod(-1)
         even = ((first % 2 == 0) & (second % 2 == 0)).reshape(-1, *(1,) * (weights.ndim - 1))
         yield x, weights, torch.where(even, 4 * weights, 0.0)

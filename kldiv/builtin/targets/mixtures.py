@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from torch import Tensor
@@ -124,11 +126,15 @@ def normal_sum(loc: object = (-5.0, 10.0), scale: object = (1.0, 1.0)) -> Target
     mean = check_numbers("loc", loc, dimensions=1)
     deviation = check_positive("scale", scale, dimensions=1)
     check_same_length(loc=mean, scale=deviation)
-    parts = Normal(mean, deviation)
-    even = MixtureSameFamily(Categorical(torch.ones_like(mean.detach())), parts)
+    tops = -deviation.log() - math.log(2 * math.pi) / 2
 
     def normal_sum(x: Tensor) -> Tensor:
-        log_parts: Tensor = parts.log_prob(x.unsqueeze(-1))
-        return log_parts.logsumexp(-1)
+        parts = tops - ((x.unsqueeze(-1) - mean) / deviation).square() / 2
+        return parts.logsumexp(-1)
 
-    return Target(normal_sum, sample=even.sample, normalize=False)
+    def sample(shape: torch.Size) -> Tensor:
+        even = Categorical(torch.ones_like(mean.detach()))
+        points: Tensor = MixtureSameFamily(even, Normal(mean, deviation)).sample(shape)
+        return points
+
+    return Target(normal_sum, sample=sample, normalize=False)

@@ -99,7 +99,7 @@ def _summit(sides: Densities) -> Summit:
     scalar = not problem.event_shape
 
     def at(u: Tensor) -> Heights:
-        x = chart.to_x(u.clamp(*chart.limits))[0]
+        x = chart.to_x(u.clamp(*chart.limits))
         return heights(sides, x.squeeze(-1) if scalar else x)
 
     rays = _rays(chart, nodes.shape[-1])
@@ -111,7 +111,7 @@ def _summit(sides: Densities) -> Summit:
     gaps = [start.gaps, between.flatten(0, 1)]
     starts = best_starts(torch.cat([nodes, rays.flatten(0, 1)]), values, torch.cat(gaps))
     top, _, gain, cost = zoom(lambda u: at(u).secured, *starts)
-    x = chart.to_x(top.clamp(*chart.limits))[0]
+    x = chart.to_x(top.clamp(*chart.limits))
     points, value = _with_ends(sides, x.squeeze(-1) if scalar else x)
     error = gain + (limit - value).clamp_min(0.0)
     unbounded = endless | values.isposinf().any(0)

@@ -58,23 +58,30 @@ class Coordinates:
         upper = torch.where(high, torch.where(low, _FULL, _NEAR), _FAR)
         return lower.to(self.centre), upper.to(self.centre)
 
-    def to_x(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        r"""The points x of shape :math:`(N, *, d)` and :math:`|dx/du|` of shape :math:`(N, *)`."""
+    def to_x(self, u: Tensor) -> Tensor:
+        r"""The points x of coordinates u, both with shape :math:`(N, *, d)`."""
         if self.whole:
-            y, slope = self.scale * u.sinh(), self.scale * u.cosh()
-            if self.factor is None:
-                return self.centre + y, slope.prod(-1)
-            area = self.factor.diagonal(dim1=-2, dim2=-1).prod(-1).abs()
-            x = self.centre + (self.factor @ y.unsqueeze(-1)).squeeze(-1)
-            return x, slope.prod(-1) * area
+            y = self.scale * u.sinh()
+            if self.factor is not None:
+                y = (self.factor @ y.unsqueeze(-1)).squeeze(-1)
+            return self.centre + y
         (low, high), (a, b) = self._finite, (self.ends.lower, self.ends.upper)
-        width = torch.where(low & high, b - a, 1.0)
         up, down = self.scale * u.exp(), self.scale * (-u).exp()
         x = torch.where(low, a + up, torch.where(high, b - down, self.centre + (up - down) / 2))
+        return _inside(torch.where(low & high, a + self._width * u.sigmoid(), x), a, b)
+
+    def slope(self, u: Tensor) -> Tensor:
+        r"""How much of x there is to u, :math:`|dx/du|`, with shape :math:`(N, *)`."""
+        if self.whole:
+            slope = (self.scale * u.cosh()).prod(-1)
+            if self.factor is None:
+                return slope
+            return slope * self.factor.diagonal(dim1=-2, dim2=-1).prod(-1).abs()
+        low, high = self._finite
+        up, down = self.scale * u.exp(), self.scale * (-u).exp()
         slope = torch.where(low, up, torch.where(high, down, (up + down) / 2))
-        x = torch.where(low & high, a + width * u.sigmoid(), x)
-        slope = torch.where(low & high, width * u.sigmoid() * (-u).sigmoid(), slope)
-        return _inside(x, a, b), slope.prod(-1)
+        inner = self._width * u.sigmoid() * (-u).sigmoid()
+        return torch.where(low & high, inner, slope).prod(-1)
 
     def to_u(self, x: Tensor) -> Tensor:
         r"""The coordinates of points, clipped to the limits, with shape :math:`(N, *, d)`."""
@@ -87,6 +94,11 @@ class Coordinates:
         from_high = -(torch.where(high, b - x, 1.0).clamp_min(0) / self.scale).log()
         u = torch.where(low, from_low, torch.where(high, from_high, (y / self.scale).asinh()))
         return torch.where(low & high, from_low + from_high, u).clamp(*self.limits)
+
+    @property
+    def _width(self) -> Tensor:
+        low, high = self._finite
+        return torch.where(low & high, self.ends.upper - self.ends.lower, 1.0)
 
     @property
     def _finite(self) -> tuple[Tensor, Tensor]:

@@ -102,7 +102,7 @@ def _summit(problem: Problem, power: PowerIntegral) -> tuple[Tensor, Landmark]:
     chart = start.coordinates
 
     def height(u: Tensor) -> Tensor:
-        x = chart.to_x(u.clamp(*chart.limits))[0]
+        x = chart.to_x(u.clamp(*chart.limits))
         x = x if problem.event_shape else x.squeeze(-1)
         log_p, log_q = torch.broadcast_tensors(problem.p.log_prob(x), problem.q.log_prob(x))
         exponent = power.exponent(log_p, log_q)
@@ -113,8 +113,8 @@ def _summit(problem: Problem, power: PowerIntegral) -> tuple[Tensor, Landmark]:
         starts = best_starts(start.nodes, height(start.nodes), start.gaps)
         u, largest, *_ = zoom(height, *starts)
         u = u.clamp(*chart.limits)
-        centre = chart.to_x(u.unsqueeze(0))[0].squeeze(0)
-        steps = width_of(height, u.unsqueeze(0)).squeeze(0)
-        ends = [chart.to_x((u + sign * steps).unsqueeze(0))[0].squeeze(0) for sign in (1, -1)]
+        centre = chart.to_x(u.unsqueeze(0)).squeeze(0)
+        steps = width_of(height, u.unsqueeze(0), largest.unsqueeze(0)).squeeze(0)
+        ends = [chart.to_x((u + sign * steps).unsqueeze(0)).squeeze(0) for sign in (1, -1)]
         scale = (ends[0] - ends[1]).abs().clamp_min(1e-300) / 2
     return torch.where(largest.isfinite(), largest, 0.0), Landmark(centre, scale)

@@ -28,13 +28,14 @@ _MODES = 8
 _CLIMBS = 200
 _SIZES = 12  # of steps that are tried at once, each half of the one before
 _WIDTHS = -40.0, 3.0  # logarithms of the least and the greatest width,
-_PARTS, _ROUNDS = 200, 4  # which is found within so many parts, of these again, and so on
+_PARTS = 300  # which is found within so many parts, of these again,
+_ROUNDS = {1: 2, 2: 4}  # and so on: in the plane narrow ridges need it
 _FINE = 1e-13  # in u, relative
 _COMPASS = {
     1: ((1.0,), (-1.0,)),
     2: ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)),
 }  # each followed by its opposite
-_LITTLE = 1e-9  # to be gained by climbing on
+_LITTLE = {1: 1e-6, 2: 1e-9}  # to be gained by climbing on
 _STRAIGHT = 1e-14  # times a squared size: less curvature is none
 _BENT = 0.999999  # the greatest correlation
 _DEEP = 40.0  # below the highest mode, where there is hardly any mass
@@ -135,14 +136,14 @@ def _look(target: Target, chart: Coordinates, *, fewest: int = 1) -> _Look:
     index = ranked.argsort(dim=0, descending=True, stable=True)[: max(1, min(count, _MODES))]
     start = torch.take_along_dim(u, index.unsqueeze(-1), 0)
     start = torch.where(torch.take_along_dim(peaks, index, 0).unsqueeze(-1), start, start[:1])
-    top = _climb(height, start, step)
-    centre = chart.to_x(top)[0]
+    top, summit = _climb(height, start, step)
+    centre = chart.to_x(top)
     width, gap = (
-        (chart.to_x(top + each)[0] - centre).abs().clamp_min(1e-300)
-        for each in (width_of(height, top), step)
+        (chart.to_x(top + each) - centre).abs().clamp_min(1e-300)
+        for each in (width_of(height, top, summit), step)
     )
     near = slice(0) if batch else heights > heights.amax() - _DEEP
-    return _Look(centre, width, gap, chart.to_x(u[near])[0], heights[near])
+    return _Look(centre, width, gap, chart.to_x(u[near]), heights[near])
 
 
 def _highest(centre: Tensor, scale: Tensor, height: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -168,7 +169,7 @@ def _log_density(target: Target, x: Tensor) -> Tensor:
 
 
 def _height(target: Target, chart: Coordinates, u: Tensor) -> Tensor:
-    return _log_density(target, chart.to_x(u)[0])
+    return _log_density(target, chart.to_x(u))
 
 
 def _local_maxima(height: Tensor, dimensions: int) -> Tensor:
@@ -192,7 +193,7 @@ def _last_risen(grid: Tensor, before: Tensor, axis: int) -> Tensor:
     return change.cummax(axis).values % 2 == 1
 
 
-def _climb(height: Height, u: Tensor, step: float) -> Tensor:
+def _climb(height: Height, u: Tensor, step: float) -> tuple[Tensor, Tensor]:
     """Compass search and Newton's method, all peaks at once: the step that leads highest.
 
     Gradients and curvatures are differences between the points of the compass, at steps of
@@ -201,7 +202,7 @@ def _climb(height: Height, u: Tensor, step: float) -> Tensor:
     sizes = 0.5 ** torch.arange(_SIZES, dtype=u.dtype, device=u.device)
     compass = u.new_tensor(_COMPASS[u.shape[-1]])
     compass = compass.reshape(-1, *(1,) * (u.ndim - 1), u.shape[-1])
-    best, size = height(u), torch.full_like(u[..., 0], step)
+    best, size, little = height(u), torch.full_like(u[..., 0], step), _LITTLE[u.shape[-1]]
     for _ in range(_CLIMBS):
         lengths = size * sizes.reshape(-1, *(1,) * size.ndim)
         shifts = lengths[:, None, ..., None] * compass
@@ -218,10 +219,10 @@ def _climb(height: Height, u: Tensor, step: float) -> Tensor:
         u = torch.where(higher.unsqueeze(-1), u + chosen, u)
         best = torch.where(higher, top, best)
         size = torch.where(higher, chosen.abs().amax(-1), lengths[-1] / 2)
-        there = (promise.amax(0) < _LITTLE) & ~(gain > _LITTLE)
+        there = (promise.amax(0) < little) & ~(gain > little)
         if bool((there | (size < _FINE * (1 + u.abs().amax(-1)))).all()):
             break
-    return u
+    return u, best
 
 
 def _newton(fallen: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -259,21 +260,22 @@ def _in_the_plane(slope: Tensor, bend: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return along, curved, (vectors @ (along / curved).unsqueeze(-1)).squeeze(-1)
 
 
-def width_of(height: Height, u: Tensor) -> Tensor:
+def width_of(height: Height, u: Tensor, top: Tensor) -> Tensor:
     r"""How far from peaks a function has fallen by one half, along each axis.
 
     Arguments:
         height: From coordinates of shape :math:`(N, *, d)` to values of shape :math:`(N, *)`.
         u: The peaks, with shape :math:`(N, *, d)`.
+        top: The values there, with shape :math:`(N, *)`.
     """
-    fallen_to = height(u) - 0.5
+    fallen_to = top - 0.5
     parts = torch.linspace(0, 1, _PARTS + 1, dtype=u.dtype, device=u.device)[1:]
     axes = torch.eye(u.shape[-1], dtype=u.dtype, device=u.device)
     parts, axes = (each.reshape(-1, *(1,) * u.ndim) for each in (parts, axes))
     axes = axes.reshape(u.shape[-1], *(1,) * (u.ndim - 1), -1)
     low = fallen_to.new_full((u.shape[-1], *fallen_to.shape), _WIDTHS[0])
     wide = _WIDTHS[1] - _WIDTHS[0]
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS[u.shape[-1]]):
         trial = low + wide * parts
         places = u + trial.exp().unsqueeze(-1) * axes
         fallen = height(places.flatten(0, 2)).reshape(trial.shape) < fallen_to

@@ -55,7 +55,7 @@ def promised_digits(values: Tensor, size: Tensor) -> Tensor:
     first, middle, last = digits_of(heights, size.unsqueeze(1)).unbind(1)
     growth = (middle - last).clamp_min(0)
     ratio = (growth / (first - middle).clamp_min(_LEAST)).clamp_max(1)
-    further = growth * sum(ratio**power for power in range(1, 5))
+    further = growth * ratio * (1 + ratio) * (1 + ratio.square())
     promised = torch.maximum(last - _COUNTED * further, _MOST * last) + _MARGIN
     return torch.minimum(promised, last + _EVEN)
 
