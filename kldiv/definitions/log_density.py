@@ -5,7 +5,6 @@ formula is not: those are written here in logarithms,
 
 .. math::
     \text{Gumbel} \quad & y - e^y - \log \sigma, \qquad y = (\mu - x) / \sigma \\
-    \text{inverse gamma} \quad & a \log b - \log \Gamma(a) - (a + 1) \log x - b / x \\
     \text{Kumaraswamy} \quad & \log a b + (a - 1) \log x + (b - 1) \log(1 - x^a) \\
     \text{Weibull} \quad & \log k + k z - e^{k z} - \log x, \qquad z = \log (x / \lambda) \\
     \text{von Mises} \quad & -2 \kappa \sin^2 \tfrac{x - \mu}2 - \log 2 \pi
@@ -15,7 +14,7 @@ formula is not: those are written here in logarithms,
         - \tfrac{\nu + 1}2 \log\bigl(1 + \tfrac{(x - \mu)^2}{\nu \sigma^2}\bigr) \\
     \text{uniform} \quad & -\log (b - a) \quad \text{at both ends too.}
 
-Those of discrete distributions have rules of their own.
+Those of discrete distributions have rules of their own, and those of large concentrations.
 """
 
 from __future__ import annotations
@@ -29,7 +28,9 @@ import torch
 
 from torch import Tensor
 from torch.distributions import (
+    Beta,
     Distribution,
+    Gamma,
     Gumbel,
     Independent,
     InverseGamma,
@@ -44,6 +45,7 @@ from torch.distributions import (
 from torch.distributions.constraints import Constraint
 
 from kldiv.definitions.composed_support import support_of, transforms_of
+from kldiv.definitions.concentrated import log_beta, log_gamma, log_inverse_gamma
 from kldiv.definitions.log_probability import LOG_PROBABILITIES, log_probabilities
 from kldiv.definitions.support import box, interior_point, lattice
 from kldiv.numerics import log_gamma_half_step
@@ -150,12 +152,6 @@ def _gumbel(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has 
     return log_density
 
 
-def _inverse_gamma(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
-    a, b = distribution.concentration, distribution.rate
-    log_density: Tensor = a * b.log() - a.lgamma() - (a + 1) * x.log() - b / x
-    return log_density
-
-
 def _kumaraswamy(distribution: Any, x: Tensor) -> Tensor:  # noqa: ANN401 (torch has no types)
     a, b = distribution.concentration1, distribution.concentration0
     log_x = x.log()
@@ -198,8 +194,10 @@ def _exp(y: Tensor) -> Tensor:
 
 
 _CONTINUOUS: dict[type[Distribution], Callable[[Distribution, Tensor], Tensor]] = {
+    Beta: log_beta,
+    Gamma: log_gamma,
     Gumbel: _gumbel,
-    InverseGamma: _inverse_gamma,
+    InverseGamma: log_inverse_gamma,
     Kumaraswamy: _kumaraswamy,
     StudentT: _student_t,
     Uniform: _uniform,
