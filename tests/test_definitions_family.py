@@ -177,7 +177,7 @@ def test_the_text_of_a_family_is_its_name_with_what_was_given():
         (
             lambda: Family.of(Categorical).fitted_to(torch.Size()),
             kldiv.InvalidArgument,
-            "size of categorical cannot be read off the target; give size=",
+            "tell the size of categorical; give size=",
         ),
         (
             lambda: Family.of(Normal).fitted_to(torch.Size([3])),

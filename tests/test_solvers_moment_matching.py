@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from torch.distributions import (
     Normal,
     Poisson,
     TransformedDistribution,
+    constraints,
 )
 from torch.distributions.transforms import SigmoidTransform
 
@@ -28,6 +30,7 @@ from kldiv import MomentMatching
 from tests.objectives import objective_of
 
 F64 = torch.float64
+EPS = torch.finfo(F64).eps
 
 
 def one(value):
@@ -195,9 +198,56 @@ def test_points_at_an_end_have_no_nearest_member():
 
 
 def test_moments_that_no_member_has_are_told():
-    narrow = kldiv.Target(lambda x: -((1e6 * (x - 1e3)) ** 2) - (1e6 * (x - 1e3)) ** 4)
+    narrow = kldiv.Target(steep(1e9, 0.3), support=constraints.unit_interval)
     with pytest.raises(kldiv.NotAvailable, match="as far as these could be integrated"):
-        kldiv.fit(narrow, "normal")
+        kldiv.fit(narrow, "beta")
+
+
+def steep(factor, middle):
+    """A bare log density as narrow as a factor is large, of variance ``VARIANCE / factor**2``."""
+    return lambda x: -((factor * (x - middle)) ** 2) - (factor * (x - middle)) ** 4
+
+
+VARIANCE = mpmath.quad(lambda z: z**2 * mpmath.exp(-(z**2) - z**4), [-4, 0, 4]) / mpmath.quad(
+    lambda z: mpmath.exp(-(z**2) - z**4), [-4, 0, 4]
+)
+NARROW = [(1e3, 0.0), (1e6, 100.0), (1e6, -1e3), (1e4, 1e6)]
+
+
+@pytest.mark.parametrize(("factor", "middle"), NARROW)
+def test_a_narrow_target_far_away_keeps_its_variance(factor, middle):
+    found = kldiv.fit(kldiv.Target(steep(factor, middle)), "normal")
+    assert found.parameters["loc"].item() == pytest.approx(middle, abs=1e-6 / factor, rel=EPS)
+    assert found.parameters["scale"].item() * factor == pytest.approx(
+        float(mpmath.sqrt(VARIANCE)), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("family", ["full_normal", "diagonal_normal", "isotropic_normal"])
+def test_a_narrow_target_of_the_plane_far_away_keeps_its_variance(family):
+    middle, scale = double(1e4, -3e3), double(1e-3, 1e-2)
+    matrix = torch.diag(scale) @ double([1.0, 0.8], [0.8, 1.0]) @ torch.diag(scale)
+    known = MultivariateNormal(middle, matrix)
+    bare = kldiv.Target(lambda x: known.log_prob(x) + 3, event_shape=(2,))
+    found, exact = (kldiv.fit(each, family).parameters for each in (bare, known))
+    for name, value in exact.items():
+        assert torch.allclose(found[name], value, rtol=1e-7)
+
+
+@pytest.mark.parametrize(("middle", "scale"), [(5.0, 3.0), (1e3, 1e-2), (1e6, 1.0), (1e4, 1e-2)])
+def test_narrow_data_far_away_keep_their_digits(middle, scale):
+    noise = torch.randn(200, generator=torch.Generator().manual_seed(1), dtype=F64)
+    points = (middle + scale * noise).abs()
+    with mpmath.workdps(40):
+        x = [mpmath.mpf(each) for each in points.tolist()]
+        logs = [mpmath.log(each) for each in x]
+        mean, log_mean = (mpmath.fsum(each) / len(x) for each in (x, logs))
+        gap = mpmath.log(mean) - log_mean
+        shape = mpmath.findroot(lambda k: mpmath.log(k) - mpmath.digamma(k) - gap, 0.5 / gap)
+        wide = mpmath.sqrt(mpmath.fsum((each - log_mean) ** 2 for each in logs) / len(x))
+    gamma, lognormal = (kldiv.fit(points, name).parameters for name in ("gamma", "lognormal"))
+    assert gamma["concentration"].item() == pytest.approx(float(shape), rel=1e-8)
+    assert lognormal["scale"].item() == pytest.approx(float(wide), rel=1e-8)
 
 
 CERTAIN = [

@@ -105,6 +105,10 @@ class Family(nn.Module):
         """The optimum of the forward KL, where the statistics have the target's means."""
         raise NotImplementedError(f"{type(self).__name__} does not define from_statistics(*means)")
 
+    def from_means(self, mean: Callable[..., tuple[Tensor, ...]]) -> dict[str, Tensor]:
+        """The same from what takes means under the target, should one ask for one by another."""
+        return self.from_statistics(*mean(self.statistics))
+
     def optimum(self, target: Target) -> dict[str, Tensor] | None:
         """The optimum of the forward KL where it is known by other means than moments."""
         return None
@@ -158,8 +162,7 @@ class Family(nn.Module):
 
     def values_at(self, theta: Tensor) -> dict[str, Tensor]:
         r"""All parameters behind real vectors of shape :math:`(*, P)`, those held fixed too."""
-        values = self.space.constrain(theta)
-        return self._declaration().complete(values, theta.shape[:-1])
+        return self._declaration().complete(self.space.constrain(theta), theta.shape[:-1])
 
     def fitted_to(self, event_shape: torch.Size, categories: int | None = None) -> Self:
         """A copy that fits a target's event shape, with parameters at 0 in the real space.
@@ -179,9 +182,7 @@ class Family(nn.Module):
         twin = self.copy()
         twin.size = self.size if self.size is not None or not self.sized else size
         if twin.sized and twin.size is None:
-            raise InvalidArgument(
-                f"the size of {self!r} cannot be read off the target; give size="
-            )
+            raise InvalidArgument(f"the target does not tell the size of {self!r}; give size=")
         twin._shape()
         twin._declared = twin._declaration()
         return twin
@@ -230,8 +231,7 @@ class Family(nn.Module):
         return None
 
     def __repr__(self) -> str:
-        known = self.sized and self.size is not None and not self.fixed
-        shown = [f"size={self.size}"] if known else []
+        shown = [f"size={self.size}"] if self.sized and self.size and not self.fixed else []
         for name, value in self.fixed.items():
             many = f"tensor of shape {tuple(value.shape)}"
             shown.append(f"{name}={float(value):g}" if value.numel() == 1 else f"{name}={many}")

@@ -16,7 +16,9 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -35,6 +37,8 @@ from kldiv.solvers.run import Recorder, Run
 from kldiv.solvers.starts import check_finite
 
 __all__ = ["MomentMatching"]
+
+Statistics = Callable[[Tensor], tuple[Tensor, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -66,23 +70,24 @@ class MomentMatching:
 
     def solve(self, objective: Objective, starts: Tensor, recorder: Recorder) -> Run:
         """One step, from the first start to the optimum."""
-        known = _known(objective) or _of_place(objective)
+        known, seconds = _known(objective) or _of_place(objective), [recorder.clock()]
         try:
-            values = known or objective.family.from_statistics(*_means(objective))
+            values = known or objective.family.from_means(partial(_means, objective))
             theta = _finite(objective.family.space.unconstrain(values))
         except (NotAvailable, InvalidArgument) as error:
             check_finite(objective, objective(starts).detach())
             if isinstance(error, NotAvailable):
                 raise
             raise NotAvailable(_why_none(objective)) from error
+        seconds.append(recorder.clock())
         theta = theta.expand(1, *objective.target.batch_shape, theta.shape[-1])
         ends = torch.cat([starts[:1], theta])
         estimate, gradients = kl_on_nodes(objective, ends) or _looked_at(objective, ends)
         values = objective.family.space.constrain(ends)
         with recorder.watching():
-            for row, gradient in enumerate(gradients):
+            for row, gradient in enumerate(gradients.split(1)):
                 named = {name: value[row : row + 1] for name, value in values.items()}
-                recorder.record(estimate.value[row : row + 1], named, gradient.unsqueeze(0))
+                recorder.record(estimate.value[row : row + 1], named, gradient, seconds[row])
         return Run(
             theta,
             estimate.value[1:],
@@ -134,11 +139,11 @@ def _known(objective: Objective) -> dict[str, Tensor] | None:
 
 
 def _of_place(objective: Objective) -> dict[str, Tensor] | None:
-    """The optimum where the mean and the variance of a scalar target are all that it needs."""
-    family, target = objective.family, objective.target
-    if not family.matches_moments or target.event_shape or objective.under.place is None:
+    """The optimum where the mean and the covariance of the target are all that it needs."""
+    place = objective.under.place if objective.family.matches_moments else None
+    if place is None or (objective.target.event_shape and place.covariance is None):
         return None
-    return family.from_place(objective.under.place)
+    return objective.family.from_place(place)
 
 
 def _unavailable(target: Target) -> str | None:
@@ -147,23 +152,25 @@ def _unavailable(target: Target) -> str | None:
     return f"the moments of {target!r} cannot be had but by drawing"
 
 
-def _means(objective: Objective) -> tuple[Tensor, ...]:
-    """The means of the sufficient statistics under the target."""
-    target, family = objective.target, objective.family
+def _means(objective: Objective, statistics: Statistics) -> tuple[Tensor, ...]:
+    """The means of statistics under the target."""
+    target = objective.target
 
-    def statistics(x: Tensor) -> tuple[Tensor, ...]:
-        found = family.statistics(x)
+    def known(x: Tensor) -> tuple[Tensor, ...]:
+        found = statistics(x)
         if found is None:
-            raise NotAvailable(f"{family!r} states no sufficient statistics")
+            raise NotAvailable(f"{objective.family!r} states no sufficient statistics")
         return found
 
     if isinstance(target, SampleTarget):
         objective.evaluations += target.number
-        return target.mean(statistics)
-    totals = objective.under.expectations(statistics)
+        return target.mean(known)
+    totals = objective.under.expectations(known)
     if totals is None:
         raise NotAvailable(_unavailable(target))
     mass, *rest = totals
     if not all(each.isfinite().all() for each in rest):
-        raise NotAvailable(f"{family!r} has no optimum: a moment of {target!r} is infinite")
+        raise NotAvailable(
+            f"{objective.family!r} has no optimum: a moment of {target!r} is infinite"
+        )
     return tuple(each / mass for each in rest)

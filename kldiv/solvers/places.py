@@ -15,17 +15,16 @@ from torch.distributions import (
     Multinomial,
     OneHotCategorical,
     VonMises,
-    constraints,
 )
 
 from kldiv.definitions.family import Place
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.support import is_box, is_whole, lattice, unwrap
+from kldiv.definitions.support import is_box, lattice, unwrap
 from kldiv.definitions.target import Target
-from kldiv.errors import InvalidArgument
 from kldiv.estimators import Quadrature, Sum
 from kldiv.estimators.integrals.landmarks import Landmark, landmarks
 from kldiv.estimators.summation.peaks import peaks
+from kldiv.solvers.nowhere import nowhere
 
 __all__ = ["draws", "exact_place", "highest_mode", "places", "rung_for", "whole_place"]
 
@@ -33,9 +32,6 @@ Expectations = Callable[[Callable[[Tensor], tuple[Tensor, ...]]], Tensor | None]
 
 _DRAWS = 512
 _GAPS = 8 * torch.finfo(torch.float64).eps
-_SEEN = 8  # points about 0
-_HALVINGS = 12
-_ABSURD = 1e6  # nats for each coordinate: a normal a thousand times as narrow falls by less
 
 
 @torch.no_grad()
@@ -62,7 +58,7 @@ def places(target: Target, whole: Place | None, *, first_only: bool = False) -> 
     with torch.no_grad():
         modes = _modes(target)
         if whole is None:
-            return modes or [_nowhere(target)]
+            return modes or [nowhere(target)]
         return [whole, *(modes if len(modes) > 1 else [])]
 
 
@@ -175,26 +171,41 @@ def _covariance(distribution: Distribution, mean: Tensor) -> Tensor | None:
 
 
 def _numerical(target: Target, expectations: Expectations) -> Place | None:
-    """The same by sums or quadrature, in at most two dimensions."""
-    size = target.event_shape.numel()
+    r"""The same by sums or quadrature, in at most two dimensions.
+
+    From a place c with mass :math:`\operatorname{Var} X = E (X - c)^2 - (E X - c)^2` loses no
+    digits where a target is narrow and far from 0.
+    """
+    if rung_for(target) is None:
+        return None
+    size, vector, origin = target.event_shape.numel(), bool(target.event_shape), _origin(target)
 
     def statistics(x: Tensor) -> tuple[Tensor, ...]:
-        columns = x.unbind(-1) if target.event_shape else (x,)
-        return (*columns, *(column.square() for column in columns))
+        moved = x - origin
+        columns = moved.unbind(-1) if vector else (moved,)
+        return *columns, *(one * other for one in columns for other in columns)
 
     totals = expectations(statistics)
     if totals is None:
         return None
     mass, *rest = totals
-    mean = torch.stack([each / mass for each in rest[:size]], -1)
-    variance = torch.stack([each / mass for each in rest[size:]], -1) - mean.square()
-    if not (mean.isfinite().all() and variance.isfinite().all() and (variance > 0).all()):
+    moments = torch.stack([each / mass for each in rest], -1)
+    shift, second = moments[..., :size], moments[..., size:].unflatten(-1, (size, size))
+    covariance = second - shift.unsqueeze(-1) * shift.unsqueeze(-2)
+    variance = covariance.diagonal(dim1=-2, dim2=-1)
+    if not (shift.isfinite().all() and variance.isfinite().all() and (variance > 0).all()):
         return None
-    return (
-        Place(mean, variance)
-        if target.event_shape
-        else Place(mean.squeeze(-1), variance.squeeze(-1))
-    )
+    if vector:
+        return Place(origin + shift, variance, covariance)
+    return Place(origin + shift.squeeze(-1), variance.squeeze(-1))
+
+
+def _origin(target: Target) -> Tensor:
+    """A place with mass, with the batch of the target; 0 for counts."""
+    if unwrap(target.support).is_discrete:
+        return torch.zeros((), dtype=torch.float64)
+    centre = landmarks(target)[0].centre.detach().nan_to_num(0.0, 0.0, 0.0)
+    return centre if target.event_shape else centre.squeeze(-1)
 
 
 def _by_coordinates(target: Target) -> Place | None:
@@ -246,44 +257,3 @@ def _modes_of_counts(target: Target) -> list[Place]:
 def _resolved(mode: Landmark) -> bool:
     """Whether a mode is wider than the gaps between numbers there, whose rounding makes modes."""
     return bool((mode.scale > _GAPS * mode.centre.abs()).all(-1).any())
-
-
-def _nowhere(target: Target) -> Place:
-    """The whole space as far as nothing is known of the target.
-
-    A simplex evenly; else about 0, with the variance 1 or, where that is absurd, the largest that
-    is not.
-    """
-    shape = (*target.batch_shape, *target.event_shape)
-    if isinstance(unwrap(target.support), type(constraints.simplex)):
-        ones, parts = torch.ones(shape, dtype=torch.float64), shape[-1]
-        return Place(ones / parts, ones * (parts - 1) / (parts**2 * (parts + 1)))
-    width = _width(target).reshape((*target.batch_shape, *(1,) * len(target.event_shape)))
-    variance = width.to(target.device).square().expand(shape)
-    return Place(torch.zeros_like(variance), variance.clone())
-
-
-def _width(target: Target) -> Tensor:
-    """The largest of 1, 1/2, 1/4, ... that is a fair scale to begin with, 1 where none is.
-
-    A density that overflows, or falls by a factor that is astronomical, within few deviations of 0
-    tells a fit nothing. Densities that are 0 there look alike; from where they are not, a fit
-    sees as it widens that its divergence is infinite.
-    """
-    batch, event = target.batch_shape, target.event_shape
-    found = torch.full(batch, torch.nan, dtype=torch.float64)
-    if not is_whole(target.support):
-        return torch.ones_like(found)
-    generator = torch.Generator().manual_seed(0)
-    z = torch.randn(_SEEN, *(1,) * len(batch), *event, generator=generator, dtype=torch.float64)
-    for halvings in range(_HALVINGS):
-        x = 2.0**-halvings * torch.cat([torch.zeros_like(z[:1]), z]).to(target.device)
-        try:
-            logs = target.log_prob(x.expand(-1, *batch, *event)).double().cpu()
-        except InvalidArgument:  # it is NaN
-            continue
-        fair = (logs[0] - logs).amax(0) <= _ABSURD * event.numel()
-        found = torch.where(fair & found.isnan(), 2.0**-halvings, found)
-        if not bool(found.isnan().any()):
-            break
-    return found.nan_to_num(1.0)

@@ -11,7 +11,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
@@ -32,6 +32,8 @@ __all__ = ["Beta", "Dirichlet", "Exponential", "Gamma"]
 
 _NEWTON_STEPS = 100
 _HALVINGS = 8
+_NEAR = 0.5  # to the mean, relative
+_LARGE = 100.0  # where four terms of Stirling's series are exact
 
 
 class Exponential(Elementary):
@@ -103,6 +105,18 @@ class Gamma(Elementary):
         mean, log_mean = means
         concentration = _gamma_concentration(mean.log() - log_mean)
         return {"concentration": concentration, "rate": concentration / mean}
+
+    def from_means(self, mean: Callable[..., tuple[Tensor, ...]]) -> dict[str, Tensor]:
+        r"""By the mean of :math:`u - \log(1 + u)` with :math:`u = x / E X - 1`, which is exact."""
+        (middle,) = mean(lambda x: (x,))
+
+        def statistic(x: Tensor) -> tuple[Tensor]:
+            u = (x - middle) / middle
+            near = torch.where(u.abs() < _NEAR, u, 0.0).log1p()
+            return (u - torch.where(u.abs() < _NEAR, near, log_inside(x / middle)),)
+
+        concentration = _gamma_concentration(*mean(statistic))
+        return {"concentration": concentration, "rate": concentration / middle}
 
     def from_place(self, place: Place) -> dict[str, Tensor]:
         """The member of the place's mean and variance."""
@@ -208,10 +222,19 @@ def _gamma_concentration(gap: Tensor) -> Tensor:
     r"""The k at which :math:`\log k - \psi(k)` is a positive number, of shape :math:`(*)`."""
     k = (3 - gap + ((gap - 3).square() + 24 * gap).sqrt()) / (12 * gap)
     for _ in range(_NEWTON_STEPS):
-        excess = k.log() - k.digamma() - gap
-        slope = 1 / k - torch.polygamma(1, k)  # negative
-        k = 1 / (1 / k + excess / (k.square() * slope))
+        found, slope = _log_less_digamma(k)
+        k = 1 / (1 / k + (found - gap) / (k.square() * slope))
     return k
+
+
+def _log_less_digamma(k: Tensor) -> tuple[Tensor, Tensor]:
+    r""":math:`\log k - \psi(k)` and its slope, at large k by Stirling's series."""
+    much, far = k > _LARGE, 1 / k.clamp_min(_LARGE)
+    square = far.square()
+    series = far * (1 / 2 + far * (1 / 12 - square * (1 / 120 - square / 252)))
+    falling = -square * (1 / 2 + far * (1 / 6 - square * (1 / 30 - square / 42)))
+    found = torch.where(much, series, k.log() - k.digamma())
+    return found, torch.where(much, falling, 1 / k - torch.polygamma(1, k))
 
 
 def _dirichlet_concentration(log_means: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
@@ -93,6 +93,12 @@ class LogNormal(Elementary):
         """Mean and variance of the logarithm are those of the target."""
         mean, square = means
         return {"loc": mean, "scale": (square - mean.square()).sqrt()}
+
+    def from_means(self, mean: Callable[..., tuple[Tensor, ...]]) -> dict[str, Tensor]:
+        """The variance about the mean: as the difference of two means it would lose digits."""
+        (loc,) = mean(lambda x: (log_inside(x),))
+        (square,) = mean(lambda x: ((log_inside(x) - loc).square(),))
+        return {"loc": loc, "scale": square.sqrt()}
 
     def from_place(self, place: Place) -> dict[str, Tensor]:
         """The member of the place's mean and variance."""
