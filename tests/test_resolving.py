@@ -234,9 +234,13 @@ def test_a_family_takes_its_size_from_the_target():
 
 
 def test_categories_without_an_end_must_be_counted_by_the_user():
-    with pytest.raises(kldiv.InvalidArgument, match="does not tell the size of categorical; give size="):
+    with pytest.raises(
+        kldiv.InvalidArgument, match="does not tell the size of categorical; give size="
+    ):
         family("categorical", "poisson")
-    with pytest.raises(kldiv.InvalidArgument, match="does not tell the size of categorical; give size="):
+    with pytest.raises(
+        kldiv.InvalidArgument, match="does not tell the size of categorical; give size="
+    ):
         family("categorical", [0.5, 2.0])
 
 

@@ -21,12 +21,28 @@ GOAL = Goal(
         for claim in (
             until(case, "JAX", 1.5, prototype="1.9 to 7.5"),
             until(case, "torch loop", 80, prototype="79 to 460"),
-            ratio(case, "JAX: NumPyro", 80, key="call", prototype="79 to 460"),
+            ratio(
+                case,
+                "JAX: NumPyro",
+                80,
+                key="call",
+                own="stay",
+                text=f"{case}: NumPyro, call / kldiv, stay",
+                prototype="79 to 460",
+            ),
+            ratio(
+                case,
+                "JAX: NumPyro",
+                80,
+                key="call",
+                text=f"{case}: NumPyro, call / kldiv, whole call",
+            ),
             no_more(case, "excess", 1e-3),
         )
     ],
-    "some seven steps of eager torch lead there, each of 216 points and some 150 calls, and as "
-    "long as two of them takes the rest of a call: a start, a check that the target is what it "
-    "seems to be, twice the nodes, a result. Of the banana a call counts the mass and the final "
-    "estimate too. The time of JAX excludes compilation.",
+    "more is compared than the goal asks, whole calls with whole calls: some seven steps of eager "
+    "torch lead there, each of 216 points and some 150 calls, and as long as four of them takes "
+    "the rest of a call, a start, a check that the target is what it seems to be, twice the "
+    "nodes, a result; of the banana the mass and the final estimate too. Where *stay* is compared "
+    "with JAX, its time excludes compilation.",
 )
