@@ -18,7 +18,7 @@ from kldiv.definitions.parameters import (
     as_parameter,
     check_names,
 )
-from kldiv.definitions.place import Place
+from kldiv.definitions.place import Means, Place
 from kldiv.definitions.signatures import constraints_of, event_dims_of
 from kldiv.definitions.target import Target
 from kldiv.errors import InvalidArgument, InvalidType, ShapeMismatch
@@ -105,8 +105,8 @@ class Family(nn.Module):
         """The optimum of the forward KL, where the statistics have the target's means."""
         raise NotImplementedError(f"{type(self).__name__} does not define from_statistics(*means)")
 
-    def from_means(self, mean: Callable[..., tuple[Tensor, ...]]) -> dict[str, Tensor]:
-        """The same from what takes means under the target, should one ask for one by another."""
+    def from_means(self, mean: Means, about: Tensor) -> dict[str, Tensor]:
+        """The same from what takes means under the target, which has mass about a place."""
         return self.from_statistics(*mean(self.statistics))
 
     def optimum(self, target: Target) -> dict[str, Tensor] | None:

@@ -1,14 +1,18 @@
-"""Where a target has mass, in as few numbers as a start of a fit needs."""
+"""Where a target has mass, in as few numbers as a start of a fit needs, and means under it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from torch import Tensor
 
-__all__ = ["Place"]
+__all__ = ["Means", "Place"]
+
+Means = Callable[..., tuple[Tensor, ...]]
+"""What takes the means under a target of functions of points that return one or more tensors."""
 
 
 @dataclass(frozen=True)

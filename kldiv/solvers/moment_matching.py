@@ -72,7 +72,7 @@ class MomentMatching:
         """One step, from the first start to the optimum."""
         known, seconds = _known(objective) or _of_place(objective), [recorder.clock()]
         try:
-            values = known or objective.family.from_means(partial(_means, objective))
+            values = known or _of_means(objective)
             theta = _finite(objective.family.space.unconstrain(values))
         except (NotAvailable, InvalidArgument) as error:
             check_finite(objective, objective(starts).detach())
@@ -144,6 +144,13 @@ def _of_place(objective: Objective) -> dict[str, Tensor] | None:
     if place is None or (objective.target.event_shape and place.covariance is None):
         return None
     return objective.family.from_place(place)
+
+
+def _of_means(objective: Objective) -> dict[str, Tensor]:
+    """The optimum by the means of statistics."""
+    place = objective.under.place
+    about = torch.ones((), dtype=torch.float64) if place is None else place.mean
+    return objective.family.from_means(partial(_means, objective), about)
 
 
 def _unavailable(target: Target) -> str | None:

@@ -17,7 +17,7 @@ from torch.distributions import (
     VonMises,
 )
 
-from kldiv.definitions.family import Place
+from kldiv.definitions.place import Place
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import is_box, lattice, unwrap
 from kldiv.definitions.target import Target
@@ -113,14 +113,16 @@ def _spread_over(target: SampleTarget) -> Tensor:
 
 
 def _of_samples(target: SampleTarget) -> Place:
+    """In one pass, from the mean of the points that are held: they may be some of many."""
     size = target.event_shape.numel()
-    (mean,) = target.mean(lambda x: (x.reshape(-1, size),))
+    origin = target.weights @ target.points.double().reshape(-1, size)
 
-    def squares(x: Tensor) -> tuple[Tensor]:
-        centred = x.reshape(-1, size) - mean
-        return (centred.unsqueeze(-1) * centred.unsqueeze(-2),)
+    def statistics(x: Tensor) -> tuple[Tensor, ...]:
+        moved = x.reshape(-1, size) - origin
+        return moved, moved.unsqueeze(-1) * moved.unsqueeze(-2)
 
-    (covariance,) = target.mean(squares)
+    shift, second = target.mean(statistics)
+    mean, covariance = origin + shift, second - shift.unsqueeze(-1) * shift
     if not target.event_shape:
         return Place(mean.squeeze(-1), covariance.squeeze())
     return Place(mean, covariance.diagonal(), covariance)

@@ -18,7 +18,9 @@ from torch.distributions.constraints import Constraint
 from kldiv.definitions.family import Family
 from kldiv.definitions.parameters import Parameter
 
-__all__ = ["TINY", "Elementary", "log_inside"]
+__all__ = ["TINY", "Elementary", "log_inside", "log_ratio_inside"]
+
+_NEAR = 0.5
 
 TINY = 1e-300
 """The least positive value a parameter starts from."""
@@ -51,3 +53,10 @@ def log_inside(x: Tensor) -> Tensor:
     """The logarithm of positive numbers; ``-inf`` for others."""
     inside = x > 0
     return torch.where(inside, torch.where(inside, x, 1.0).log(), -torch.inf)
+
+
+def log_ratio_inside(x: Tensor, other: Tensor) -> Tensor:
+    """The logarithm of ``x / other`` for positive numbers, also of ones close together."""
+    apart = (x - other) / other
+    near = apart.abs() < _NEAR
+    return torch.where(near, torch.where(near, apart, 0.0).log1p(), log_inside(x / other))

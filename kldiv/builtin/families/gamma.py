@@ -11,7 +11,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -23,16 +23,15 @@ from torch.distributions import Distribution, constraints
 from torch.distributions import Exponential as TorchExponential
 from torch.distributions import Gamma as TorchGamma
 
-from kldiv.builtin.families.elementary import TINY, Elementary, log_inside
+from kldiv.builtin.families.elementary import TINY, Elementary, log_inside, log_ratio_inside
 from kldiv.definitions.family import Family
 from kldiv.definitions.parameters import Parameter
-from kldiv.definitions.place import Place
+from kldiv.definitions.place import Means, Place
 
 __all__ = ["Beta", "Dirichlet", "Exponential", "Gamma"]
 
 _NEWTON_STEPS = 100
 _HALVINGS = 8
-_NEAR = 0.5  # to the mean, relative
 _LARGE = 100.0  # where four terms of Stirling's series are exact
 
 
@@ -106,17 +105,19 @@ class Gamma(Elementary):
         concentration = _gamma_concentration(mean.log() - log_mean)
         return {"concentration": concentration, "rate": concentration / mean}
 
-    def from_means(self, mean: Callable[..., tuple[Tensor, ...]]) -> dict[str, Tensor]:
-        r"""By the mean of :math:`u - \log(1 + u)` with :math:`u = x / E X - 1`, which is exact."""
-        (middle,) = mean(lambda x: (x,))
+    def from_means(self, mean: Means, about: Tensor) -> dict[str, Tensor]:
+        r"""Without loss of digits, with :math:`u = x / c - 1` where c is the place.
 
-        def statistic(x: Tensor) -> tuple[Tensor]:
-            u = (x - middle) / middle
-            near = torch.where(u.abs() < _NEAR, u, 0.0).log1p()
-            return (u - torch.where(u.abs() < _NEAR, near, log_inside(x / middle)),)
+        .. math:: \log E X - E \log X = E[u - \log(1 + u)] - (E u - \log(1 + E u)).
+        """
 
-        concentration = _gamma_concentration(*mean(statistic))
-        return {"concentration": concentration, "rate": concentration / middle}
+        def statistics(x: Tensor) -> tuple[Tensor, ...]:
+            u = (x - about) / about
+            return u, u - log_ratio_inside(x, about)
+
+        moved, gap = mean(statistics)
+        concentration = _gamma_concentration(gap - (moved - moved.log1p()))
+        return {"concentration": concentration, "rate": concentration / (about * (1 + moved))}
 
     def from_place(self, place: Place) -> dict[str, Tensor]:
         """The member of the place's mean and variance."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -12,10 +12,10 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, c
 from torch.distributions import LogNormal as TorchLogNormal
 from torch.distributions import Normal as TorchNormal
 
-from kldiv.builtin.families.elementary import TINY, Elementary, log_inside
+from kldiv.builtin.families.elementary import TINY, Elementary, log_inside, log_ratio_inside
 from kldiv.definitions.family import Family
 from kldiv.definitions.parameters import Measured, Parameter
-from kldiv.definitions.place import Place
+from kldiv.definitions.place import Means, Place
 
 __all__ = ["DiagonalNormal", "FullNormal", "IsotropicNormal", "LogNormal", "Normal"]
 
@@ -94,11 +94,15 @@ class LogNormal(Elementary):
         mean, square = means
         return {"loc": mean, "scale": (square - mean.square()).sqrt()}
 
-    def from_means(self, mean: Callable[..., tuple[Tensor, ...]]) -> dict[str, Tensor]:
-        """The variance about the mean: as the difference of two means it would lose digits."""
-        (loc,) = mean(lambda x: (log_inside(x),))
-        (square,) = mean(lambda x: ((log_inside(x) - loc).square(),))
-        return {"loc": loc, "scale": square.sqrt()}
+    def from_means(self, mean: Means, about: Tensor) -> dict[str, Tensor]:
+        """By logarithms of ratios to the place, whose variance loses no digits."""
+
+        def statistics(x: Tensor) -> tuple[Tensor, ...]:
+            log_ratio = log_ratio_inside(x, about)
+            return log_ratio, log_ratio.square()
+
+        moved, square = mean(statistics)
+        return {"loc": about.log() + moved, "scale": (square - moved.square()).sqrt()}
 
     def from_place(self, place: Place) -> dict[str, Tensor]:
         """The member of the place's mean and variance."""
