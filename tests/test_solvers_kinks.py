@@ -111,6 +111,13 @@ def test_ends_beside_a_known_minimum_are_left_alone():
     assert run.kink.isnan().all()
 
 
+@pytest.mark.parametrize("start", [0.0, -1.0, -2.0])
+def test_a_search_along_a_valley_goes_on_where_it_has_not_come_to_rest(start):
+    run = looked_at(MINIMA["a kinked valley, bent"][0], [start, start**2 + 0.01])
+    assert float(run.kink) <= LEFT
+    assert run.theta[0].tolist() == pytest.approx([1.0, 1.0], abs=1e-5)
+
+
 def test_a_minimum_at_a_kink_above_a_known_one_is_told_too():
     def two(t):
         return torch.minimum(t.abs().sum(-1), 0.5 + (t - 3).abs().sum(-1))

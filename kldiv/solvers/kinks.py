@@ -27,7 +27,7 @@ __all__ = ["LEFT", "at_kinks", "endless", "has_kinks", "moved_to_kinks", "rises"
 LEFT = 1e-6
 """What may be left to be gained at a kink, relative to 1 + the objective."""
 
-_PARAMETERS, _PLACES, _ROWS = 6, 6, 3
+_PARAMETERS, _PLACES, _ROWS, _ROUNDS = 6, 6, 3, 4
 _AFAR = (0.5, 1.0, 2.0, 4.0)  # in real parameters: a factor of 50 in a scale
 _LEVEL = 1e-5  # a change, relative to 1 + the objective, that is not much
 
@@ -160,15 +160,20 @@ def _places(theta: Tensor, loss: Tensor, settled: Tensor, sloping: Tensor) -> li
 
 
 def _kink_near(objective: Objective, theta: Tensor, loss: Tensor) -> tuple[Place, float] | None:
-    """The minimum at a kink near the first of some points that is near one, and what is left."""
-    for point, value in zip(theta, loss, strict=False):
-        error = float(_error(objective, point, value))
-        least = LEFT * (1 + abs(float(value)))
-        if error > least:
-            continue
-        found, left = lowest_near(objective, Place(point, float(value)), error)
-        if left <= least:
-            return found, left
+    """The minimum at a kink near the first of some points that is near one, and what is left.
+
+    A search that does not come to rest goes on from where it is: valleys may be long.
+    """
+    for row, value in zip(theta, loss.tolist(), strict=False):
+        error = float(_error(objective, row, loss.new_tensor(value)))
+        least, place = LEFT * (1 + abs(value)), Place(row, value)
+        for _ in range(_ROUNDS if error <= least else 0):
+            found, left = lowest_near(objective, place, error)
+            if left <= least:
+                return found, left
+            if found.loss >= place.loss - NOTICED * objective.resolution * (1 + abs(value)):
+                break
+            place = found
     return None
 
 
