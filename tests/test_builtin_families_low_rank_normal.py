@@ -1,7 +1,9 @@
 """The normal family of low rank: members, fits to full normals, sizes."""
 
 import math
+import warnings
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from torch.distributions import LowRankMultivariateNormal, MultivariateNormal
 
 import kldiv
 
+from kldiv.builtin.families.factor_analysis import nearest_factors
 from kldiv.definitions.place import Place
 from kldiv.errors import InvalidArgument
 
@@ -116,3 +119,32 @@ def test_a_number_of_factors_as_large_as_the_size_is_a_full_normal():
     found = kldiv.fit(p, "low_rank_normal(rank=3)")
     assert float(found.divergence) == pytest.approx(0, abs=1e-9)
     assert math.isfinite(float(found.parameters["cov_diag"].min()))
+
+
+@pytest.mark.parametrize(
+    ("direction", "lowest"), [("forward", 49.6802774), ("reverse", 41.5188973)]
+)
+def test_the_lowest_of_several_minima_is_found_in_fifty_dimensions(direction, lowest):
+    """The lowest of descents of a loop of scipy's from random factors and variances."""
+    random = np.random.default_rng(8801)
+    turn = np.linalg.qr(random.normal(size=(50, 50)))[0]
+    wide = 10 ** random.uniform(1, 4)
+    values = np.exp(random.uniform(-math.log(wide) / 2, math.log(wide) / 2, 50))
+    matrix = (turn * values) @ turn.T * 10 ** (2 * random.uniform(-3, 3))
+    p = MultivariateNormal(torch.zeros(50).double(), torch.from_numpy((matrix + matrix.T) / 2))
+    found = kldiv.fit(p, "low_rank_normal(rank=3)", direction=direction)
+    assert found.converged, found.verdict
+    assert float(found.divergence) == pytest.approx(lowest, abs=2e-6)
+
+
+def test_the_lowest_end_is_the_answer_though_a_variance_goes_to_zero():
+    generator = torch.Generator().manual_seed(5)  # of which another minimum is 0.11 nats higher
+    turn, _ = torch.linalg.qr(torch.randn(10, 10, generator=generator, dtype=torch.float64))
+    matrix = (turn * torch.logspace(-1, 1, 10, dtype=torch.float64)) @ turn.mT
+    p = MultivariateNormal(torch.zeros(10).double(), matrix)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", kldiv.ConvergenceWarning)
+        found = kldiv.fit(p, "low_rank_normal(rank=3)")
+    least = nearest_factors(matrix, 3, forward=True).divergence[0]
+    assert float(found.parameters["cov_diag"].min()) < 1e-6
+    assert float(found.divergence) == pytest.approx(float(least), abs=1e-5)

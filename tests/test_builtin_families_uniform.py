@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from torch.distributions import Beta, Exponential, Normal, Uniform
+from torch.distributions import (
+    Beta,
+    Categorical,
+    Exponential,
+    MixtureSameFamily,
+    Normal,
+    Uniform,
+)
 
 import kldiv
 
@@ -108,3 +115,24 @@ def test_ends_that_are_not_in_their_order_are_refused():
         kldiv.families.create("uniform(low=2, high=1)")
     with pytest.raises(InvalidArgument, match=r"low must be below high, got 2.0 and 1.0"):
         kldiv.fit([0.0, 1.0], "uniform", starts={"low": 2.0, "high": 1.0})
+
+
+@pytest.mark.parametrize("divergence", ["squared_hellinger", "total_variation"])
+@pytest.mark.parametrize("held", [{}, {"low": -3.0}, {"high": 3.0}])
+def test_where_a_target_is_and_how_wide_changes_nothing(divergence, held):
+    far, unit = 40.0, 0.02
+
+    def optima(loc, scale):
+        means, scales = loc + scale * double([-2.0, 2.0]), scale * double([0.5, 0.8])
+        p = MixtureSameFamily(Categorical(double([0.4, 0.6])), Normal(means, scales))
+        held_there = ", ".join(f"{name}={loc + scale * end!r}" for name, end in held.items())
+        family = f"uniform({held_there})"
+        found = kldiv.fit(p, family, divergence)
+        assert found.converged
+        ends = [[float(v) for v in each.parameters.values()] for each in found.optima]
+        return [each.value for each in found.optima], ends
+
+    (near, its), (away, others) = optima(0.0, 1.0), optima(far, unit)
+    assert away == pytest.approx(near, abs=1e-9)
+    for one, other in zip(its, others, strict=True):
+        assert [(end - far) / unit for end in other] == pytest.approx(one, abs=1e-5)

@@ -193,6 +193,11 @@ def test_a_density_of_infinite_mass_cannot_be_normalised():
             "log_prob must return a tensor, got float64",
         ),
         (
+            lambda: Target(lambda x: -(x.numpy() ** 2)).log_prob(torch.ones(3).requires_grad_()),
+            kldiv.InvalidType,
+            "log_prob calls functions of numpy, which have no gradient; compute it with torch",
+        ),
+        (
             lambda: kldiv.divergence(Target(lambda x: bell(x) + 0j), Normal(0.0, 1.0)),
             kldiv.InvalidType,
             r"log_prob must return real numbers, got a tensor of torch\.complex128",

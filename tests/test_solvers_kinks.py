@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from torch.distributions import Categorical, MixtureSameFamily, Normal, Poisson
+from torch.distributions import Binomial, Categorical, MixtureSameFamily, Normal, Poisson
 
 import kldiv
 
@@ -106,9 +106,45 @@ def test_what_is_no_minimum_is_never_told_to_be_one(name, away):
     assert run.theta.tolist() == [[away, 2 * away]]
 
 
-def test_ends_above_a_known_minimum_are_left_alone():
+def test_ends_beside_a_known_minimum_are_left_alone():
     run = looked_at(lambda t: t.abs().sum(-1), [0.0], [1e-3], settled=torch.tensor([True, False]))
     assert run.kink.isnan().all()
+
+
+@pytest.mark.parametrize("start", [0.0, -1.0, -2.0])
+def test_a_search_along_a_valley_goes_on_where_it_has_not_come_to_rest(start):
+    run = looked_at(MINIMA["a kinked valley, bent"][0], [start, start**2 + 0.01])
+    assert float(run.kink) <= LEFT
+    assert run.theta[0].tolist() == pytest.approx([1.0, 1.0], abs=1e-5)
+
+
+def test_a_minimum_at_a_kink_above_a_known_one_is_told_too():
+    def two(t):
+        return torch.minimum(t.abs().sum(-1), 0.5 + (t - 3).abs().sum(-1))
+
+    known = torch.tensor([True, False, False])
+    run = looked_at(two, [0.0], [3.001], [2.999], settled=known)
+    assert run.kink.isfinite().tolist() == [False, True, True]
+    assert run.theta[1:].flatten().tolist() == pytest.approx([3.0, 3.0], abs=1e-6)
+
+
+def test_starts_that_came_together_leave_room_for_other_minima():
+    def two(t):
+        return torch.minimum(t.abs().sum(-1), 0.5 + (t - 3).abs().sum(-1))
+
+    run = looked_at(two, [1e-3], [-1e-3], [2e-3], [-2e-3], [3.001])
+    assert run.kink.isfinite().all()
+    assert run.loss.tolist() == pytest.approx([0.0] * 4 + [0.5], abs=1e-6)
+
+
+def test_every_mode_is_listed_where_total_variation_has_minima_at_kinks():
+    # by sums on integers and golden sections
+    shares, probs = torch.tensor([0.3, 0.7], dtype=F64), torch.tensor([0.08, 0.75], dtype=F64)
+    p = MixtureSameFamily(Categorical(shares), Binomial(40, probs))
+    found = kldiv.fit(p, "binomial(total_count=40)", "total_variation")
+    assert [each.value for each in found.optima] == pytest.approx([0.29999982, 0.69999807])
+    first, second = (float(each.parameters["probs"]) for each in found.optima)
+    assert (first, second) == pytest.approx((0.7433421, 0.1072788), abs=1e-6)
 
 
 def test_only_what_rises_all_around_rises():

@@ -32,6 +32,13 @@ def test_points_that_are_equal_or_on_a_line_are_refused(points, family):
         kldiv.fit(points, family)
 
 
+def test_a_component_at_equal_points_is_refused():
+    with pytest.raises(
+        kldiv.NotAvailable, match=r"some points are equal, .* take fewer components"
+    ):
+        kldiv.fit([0.0] * 5 + [1.0] * 5, "normal_mixture(components=2)")
+
+
 @pytest.mark.parametrize(
     ("points", "family", "scale"),
     [

@@ -1,8 +1,10 @@
-"""Ends on level ground that is lower than every minimum: they are the answer, though no minimum.
+"""Ends that are lower than every minimum: they are the answer, though no minimum.
 
-Total variation is level where a member is above the target wherever that has any mass nearby, for
-a whole range of scales. A loss there is believed only if the divergence made afresh is as low: a
-member between the nodes of a rule looks near as well.
+A divergence in closed form is what it is anywhere: there the lowest end is the answer, certified
+or not, as where a variance goes to 0. Else an end must lie on level ground: total variation is
+level where a member is above the target wherever that has any mass nearby, for a whole range of
+scales. A loss there is believed only if the divergence made afresh is as low: a member between the
+nodes of a rule looks near as well.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import torch
 from torch import Tensor
 
 from kldiv.errors import KldivError
+from kldiv.estimators import Exact
 from kldiv.solvers.endpoints import Endpoints
 from kldiv.solvers.objective import Objective
 
@@ -24,14 +27,16 @@ _LOWER = 1e-6  # relative to 1 + the divergence
 
 @torch.no_grad()
 def with_level_ends(objective: Objective, ends: Endpoints) -> Endpoints:
-    """The ends, of which the lowest level one is the answer where no minimum is as low.
+    """The ends, of which the lowest that may be is the answer where no minimum is as low.
 
     Arguments:
         objective: What was made small.
         ends: What the Hessian says of the ends.
     """
-    level = torch.where(ends.flat & ends.decrement.isfinite(), ends.loss, torch.inf)
-    least, which = level.min(0)
+    level = ends.flat & ends.decrement.isfinite()
+    if isinstance(objective.choice.made, Exact):
+        level = ~ends.settled & ends.loss.isfinite()
+    least, which = torch.where(level, ends.loss, torch.inf).min(0)
     loss = ends.pick(ends.loss)
     lower = ends.settled.any(0) & (least < loss - _LOWER * (ends.unit + loss.abs()))
     if objective.sampled or not bool(lower.any()):

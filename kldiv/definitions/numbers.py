@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -9,7 +11,7 @@ from torch import Tensor
 
 from kldiv.errors import InvalidArgument, InvalidType
 
-__all__ = ["as_numbers", "as_shape", "broadcast", "check_floating"]
+__all__ = ["as_numbers", "as_shape", "broadcast", "check_floating", "log_density_at"]
 
 
 def as_numbers(argument: str, value: object) -> Tensor:
@@ -116,3 +118,19 @@ def check_floating(value: object) -> None:
         )
     if not value.is_floating_point():
         raise InvalidType(f"log_prob must return real numbers, got a tensor of {value.dtype}")
+
+
+def log_density_at(log_prob: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """What a function of a user says of points.
+
+    Raises:
+        InvalidType: If it calls numpy on points that want a gradient.
+    """
+    try:
+        return log_prob(x)
+    except RuntimeError as error:
+        if "numpy() on Tensor" not in str(error):
+            raise
+        raise InvalidType(
+            "log_prob calls functions of numpy, which have no gradient; compute it with torch"
+        ) from error

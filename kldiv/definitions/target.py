@@ -15,7 +15,7 @@ from torch.distributions.constraints import Constraint
 from kldiv.definitions.composed_support import support_of
 from kldiv.definitions.grid import grid_density
 from kldiv.definitions.log_density import log_density_of
-from kldiv.definitions.numbers import as_shape, broadcast, check_floating
+from kldiv.definitions.numbers import as_shape, broadcast, check_floating, log_density_at
 from kldiv.definitions.precision import is_late, place_of, unchecked_double
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.sampler import sampler_of
@@ -167,11 +167,12 @@ class Target:
     def log_prob(self, x: Tensor) -> Tensor:
         r"""The log density, ``-inf`` off the support; differentiable, of shape :math:`(N, *)`."""
         if is_whole(self.support):
-            return self._checked(self._log_prob(x), x)
+            return self._checked(log_density_at(self._log_prob, x), x)
         inside = self.support.check(x)
         mask = inside.reshape(inside.shape + (1,) * len(self.event_shape))
         safe = torch.where(mask, x, self._interior.to(x))
-        return torch.where(inside, self._checked(self._log_prob(safe), safe), -torch.inf)
+        found = log_density_at(self._log_prob, safe)
+        return torch.where(inside, self._checked(found, safe), -torch.inf)
 
     def sample(self, shape: torch.Size, seed: int) -> Tensor:
         r"""Independent points, with shape :math:`(N, *, E)`, the same for the same seed."""

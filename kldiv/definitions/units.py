@@ -21,24 +21,28 @@ __all__ = ["is_measured", "measured", "plain"]
 
 _FAR = 100.0  # widths that a batch of targets may lie apart, and times wider than others
 _REAL = (constraints.real, constraints.real_vector)
+_PLACES = ("loc", "low", "high")  # parameters that move with the whole
 
 
 def measured(family: Family, place: Place) -> Family:
-    """A copy of a family on the whole line or space with parameters measured at a place.
+    """A copy of a family that may be anywhere, with parameters measured at a place.
 
     Arguments:
-        family: The family; it is left as it is, and given back where it has no ``loc``.
+        family: The family; it is left as it is, and given back where it has neither ``loc`` nor
+            the ends of an interval.
         place: Where the target is; of a batch of targets the middle counts if they are alike.
     """
     parameters = dict(family.declare(family.size or 1))
-    its = family.space.parameters.get("loc")
-    if its is None or its.constraint not in _REAL or not _is_on_the_line(family()):
+    places = {name: it for name, it in family.space.parameters.items() if name in _PLACES}
+    if not places or any(it.constraint not in _REAL for it in places.values()):
+        return family
+    if "loc" in places and not _is_on_the_line(family()):
         return family
     mean, width = _of_all(place, family.event_dims)
     batch = mean.ndim - family.event_dims
     if not (mean.isfinite().all() and width.isfinite().all() and (width > 0).all()):
         return family
-    units = {"loc": (mean, width)}
+    units = dict.fromkeys(_PLACES, (mean, width))
     if family.event_dims:
         across, zero = width.unsqueeze(-1), torch.zeros_like(mean).unsqueeze(-1)
         units |= {

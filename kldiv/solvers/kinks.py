@@ -1,9 +1,9 @@
 r"""What is known of the ends of a descent where an objective may have kinks.
 
-At a kink no gradient vanishes: the lowest ends are moved to where touching planes leave nothing to
-be gained (:mod:`kldiv.solvers.touching_planes`). And where a divergence has kinks its Hessian and
-gradient may vanish on plateaus, or on the way to infinity, so that a minimum is only what rises
-all around.
+At a kink no gradient vanishes: ends on a slope are moved, the lowest first, to where touching
+planes leave nothing to be gained (:mod:`kldiv.solvers.touching_planes`). And where a divergence
+has kinks its Hessian and gradient may vanish on plateaus, or on the way to infinity, so that a
+minimum is only what rises all around.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.solvers.endpoints import endpoints
-from kldiv.solvers.groups import distinct_rows
+from kldiv.solvers.groups import distinct_rows, together
 from kldiv.solvers.objective import Objective
 from kldiv.solvers.run import Run
 from kldiv.solvers.touching_planes import NOTICED, RADII, Place, lowest_near, ways
@@ -27,7 +27,7 @@ __all__ = ["LEFT", "at_kinks", "endless", "has_kinks", "moved_to_kinks", "rises"
 LEFT = 1e-6
 """What may be left to be gained at a kink, relative to 1 + the objective."""
 
-_PARAMETERS, _ROWS = 6, 3
+_PARAMETERS, _PLACES, _ROWS, _ROUNDS = 6, 6, 3, 4
 _AFAR = (0.5, 1.0, 2.0, 4.0)  # in real parameters: a factor of 50 in a scale
 _LEVEL = 1e-5  # a change, relative to 1 + the objective, that is not much
 
@@ -38,7 +38,7 @@ def has_kinks(objective: Objective) -> bool:
 
 
 def at_kinks(objective: Objective, run: Run) -> Run:
-    """The same run, with what is known of its ends, the lowest moved to kinks.
+    """The same run, with what is known of its ends, those on slopes moved to kinks.
 
     Of one that lies where the objective does not bend it tells along which parameters that is so.
 
@@ -56,7 +56,10 @@ def at_kinks(objective: Objective, run: Run) -> Run:
     settled, lowest = ends.settled, run.loss.nan_to_num(torch.inf).argmin()
     if bool(settled[lowest]):
         level = bool((ends.signature[lowest] == 0).any())
-        return replace(run, endless=endless(objective, run.theta[lowest])) if level else run
+        if level:
+            return replace(run, endless=endless(objective, run.theta[lowest]))
+        if not has_kinks(objective):
+            return run
     if not _may_have_kinks(objective):
         return run
     run = moved_to_kinks(objective, run, settled)
@@ -114,7 +117,10 @@ def rises(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:
 
 
 def moved_to_kinks(objective: Objective, run: Run, settled: Tensor) -> Run:
-    r"""The same run, its lowest ends moved to the kinks where they are minima.
+    r"""The same run, its ends on slopes moved to the kinks where they are minima.
+
+    Of ends that came together the lowest is moved, and the others go where it went; those beside a
+    known minimum stay.
 
     Arguments:
         objective: An objective of one problem, without noise.
@@ -126,20 +132,13 @@ def moved_to_kinks(objective: Objective, run: Run, settled: Tensor) -> Run:
     """
     theta, loss, gradient = (each.clone() for each in (run.theta, run.loss, run.gradient))
     ends, kink = endpoints(objective, run), torch.full_like(loss, torch.nan)
-    lowest = loss[settled].min() if bool(settled.any()) else torch.inf
-    sloping = ~settled & loss.isfinite() & (loss < lowest) & ~ends.flat
-    open_ends = sloping.nonzero().squeeze(-1)
-    for row in open_ends[loss[open_ends].argsort()][:_ROWS]:
-        place = Place(theta[row], float(loss[row]))
-        error = float(_error(objective, theta[row], loss[row]))
-        least = LEFT * (1 + abs(place.loss))
-        if error > least:
-            continue
-        found, left = lowest_near(objective, place, error)
-        if left <= least:
-            theta[row], kink[row] = found.theta, left
-            values, slopes = objective.value_and_gradient(found.theta.unsqueeze(0))
-            loss[row], gradient[row] = values[0], slopes[0]
+    sloping = ~settled & loss.isfinite() & ~ends.flat
+    for rows in _places(theta, loss, settled, sloping)[:_PLACES]:
+        found = _kink_near(objective, theta[rows[:_ROWS]], loss[rows])
+        if found is not None:
+            theta[rows], kink[rows] = found[0].theta, found[1]
+            values, slopes = objective.value_and_gradient(found[0].theta.unsqueeze(0))
+            loss[rows], gradient[rows] = values[0], slopes[0]
     told = kink.isfinite()
     run = replace(run, theta=theta, loss=loss, gradient=gradient, kink=kink)
     return replace(
@@ -147,6 +146,35 @@ def moved_to_kinks(objective: Objective, run: Run, settled: Tensor) -> Run:
         decrement=torch.where(told, (2 * kink).sqrt(), ends.decrement),
         signature=torch.where(told.unsqueeze(-1), 1, ends.signature),
     )
+
+
+def _places(theta: Tensor, loss: Tensor, settled: Tensor, sloping: Tensor) -> list[Tensor]:
+    """Sloping rows that ended together, the lowest first, and none beside a settled one."""
+    rows = (settled | sloping).nonzero().squeeze(-1)
+    if not len(rows):
+        return []
+    rows = rows[loss[rows].argsort()]
+    groups = together(theta[rows], loss[rows])
+    found = [rows[groups == number] for number in range(int(groups.max()) + 1)]
+    return [each for each in found if not bool(settled[each].any())]
+
+
+def _kink_near(objective: Objective, theta: Tensor, loss: Tensor) -> tuple[Place, float] | None:
+    """The minimum at a kink near the first of some points that is near one, and what is left.
+
+    A search that does not come to rest goes on from where it is: valleys may be long.
+    """
+    for row, value in zip(theta, loss.tolist(), strict=False):
+        error = float(_error(objective, row, loss.new_tensor(value)))
+        least, place = LEFT * (1 + abs(value)), Place(row, value)
+        for _ in range(_ROUNDS if error <= least else 0):
+            found, left = lowest_near(objective, place, error)
+            if left <= least:
+                return found, left
+            if found.loss >= place.loss - NOTICED * objective.resolution * (1 + abs(value)):
+                break
+            place = found
+    return None
 
 
 def _error(objective: Objective, theta: Tensor, loss: Tensor) -> Tensor:

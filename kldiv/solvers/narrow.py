@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, MixtureSameFamily
 
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.support import unwrap
@@ -30,6 +30,8 @@ def is_too_narrow(member: Distribution, target: Target) -> bool:
     """
     if not isinstance(target, SampleTarget):
         return False
+    if isinstance(member, MixtureSameFamily):  # a component at a point, or at several equal ones
+        return is_too_narrow(member.component_distribution, target)
     try:
         support, mean, variance = member.support, member.mean, member.variance
     except NotImplementedError:
@@ -42,6 +44,12 @@ def is_too_narrow(member: Distribution, target: Target) -> bool:
 
 def why_none_is_nearest(family: object, target: Target) -> str:
     """Why a family has no member nearest to data, and what to do about it."""
+    if "components" in vars(family):
+        return (
+            f"no member of {family!r} is nearest to {target!r}: some points are equal, and the "
+            "likelihood grows without end as a component narrows there; hold its scale fixed, or "
+            "take fewer components"
+        )
     return (
         f"no member of {family!r} is nearest to {target!r}: all points are equal, or lie in a "
         "plane of fewer dimensions, and the likelihood grows without end as the member narrows; "

@@ -37,6 +37,7 @@ from kldiv.solvers.objective import Objective
 from kldiv.solvers.plateaus import beyond_plateaus
 from kldiv.solvers.problem_blocks import ProblemBlocks, State
 from kldiv.solvers.run import Recorder, Run
+from kldiv.solvers.steep import Steepness
 
 __all__ = ["QuasiNewton"]
 
@@ -134,6 +135,7 @@ class QuasiNewton:
         settled = ~loss.isfinite() | (gradient.abs().amax(-1) <= (_NEAR if fine else 0.0))
         stalled, inverse = torch.zeros_like(loss), None
         least, reach = _progress(objective), torch.ones_like(loss)
+        steep = Steepness.of(objective.divergence, loss)
         for index in range(self.steps):
             settled = settled | (gradient.abs().amax(-1) <= self.tolerance) | (stalled >= _STALLED)
             if settled.all():
@@ -141,20 +143,23 @@ class QuasiNewton:
             if inverse is None or index % _REFRESH == _REFRESH - 1:
                 if index and not fine and relaid(objective, theta, fine=False):
                     loss, gradient = objective.value_and_gradient(theta)
-                inverse = _fresh(objective, theta, ~settled)
-            direction, share = _direction(inverse, gradient, reach)
+                steep = Steepness.of(objective.divergence, loss)
+                inverse = _fresh(objective, (theta, loss, gradient), ~settled, steep)
+            slope = steep.gradient(loss, gradient)
+            direction, share = _direction(inverse, slope, reach)
             if objective.kept.shared:
                 fall = -(direction * gradient).sum(-1)
                 settled = settled | (fall <= least * (1 + loss.abs()))
                 if settled.all():
                     return
             moved = backtrack(objective, (theta, loss, gradient), direction, ~settled)
-            slope = (direction * gradient).sum(-1)
-            reach = _farther(reach, share, slope, loss - moved.loss)
+            gain = steep.loss(loss) - steep.loss(moved.loss)
+            reach = _farther(reach, share, (direction * slope).sum(-1), gain)
             settled = settled | ~moved.fell
             progress = loss - moved.loss > least * (1 + loss.abs())
             stalled = torch.where(progress, 0.0, stalled + 1)
-            inverse = _updated(inverse, moved.point - theta, moved.gradient - gradient)
+            change = steep.gradient(moved.loss, moved.gradient) - slope
+            inverse = _updated(inverse, moved.point - theta, change)
             theta, loss, gradient = moved.point, moved.loss, moved.gradient
             yield theta, loss, gradient
 
@@ -175,14 +180,17 @@ def _progress(objective: Objective) -> float:
     return _ZIGZAG * objective.resolution if has_kinks(objective) else _ROUNDING
 
 
-def _fresh(objective: Objective, theta: Tensor, moving: Tensor) -> Tensor:
+def _fresh(objective: Objective, state: State, moving: Tensor, steep: Steepness) -> Tensor:
     """An inverse Hessian to begin with, of the rows that move."""
+    theta, loss, gradient = state
     identity = torch.eye(theta.shape[-1], dtype=theta.dtype, device=theta.device)
     inverse = identity.expand(*theta.shape, -1).clone()
     if theta.shape[-1] > _MANY:
         return inverse
     asked = _asked(objective, moving)
-    inverse[asked] = absolute_inverse(hessian(objective, theta[asked]))
+    matrix = hessian(objective, theta[asked])
+    matrix = steep.of_starts(asked).hessian(loss[asked], gradient[asked], matrix)
+    inverse[asked] = absolute_inverse(matrix)
     return inverse
 
 

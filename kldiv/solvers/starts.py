@@ -20,6 +20,7 @@ from kldiv.definitions.support import box, is_whole
 from kldiv.definitions.target import DistributionTarget
 from kldiv.definitions.units import is_measured, measured
 from kldiv.errors import InvalidArgument, InvalidType, NotFinite, ShapeMismatch
+from kldiv.estimators import Exact
 from kldiv.estimators.integrands import Densities
 from kldiv.solvers.arrays import Numbers, library_of
 from kldiv.solvers.objective import Objective
@@ -194,15 +195,24 @@ def _found(objective: Objective, wanted: int | None, *, single: bool) -> list[Te
     plain = type(family).starts is Family.starts  # one for each place, without points
     points = None if plain else draws(target, objective.seed)
     first_only = plain and single and wanted is None
-    known = family.starts(places(target, objective.under.place, first_only=first_only), points)
+    found = places(target, objective.under.place, first_only=first_only)
+    near, known = _nearest(objective, found[0]), family.starts(found, points)
     best = family.optimum(target) if objective.forward else None
-    known = known if best is None else [best, *known]
+    known = [*near, *known] if best is None else [best, *near, *known]
     vectors = [family.space.unconstrain(_inside(family, each), check=False) for each in known]
-    single = single or not family.batched or family.space.size > _MANY
-    count = wanted or (1 if single else max(_STARTS, len(vectors)))
+    single, many = single or not family.batched, family.space.size > _MANY
+    count = wanted or (1 if single else len(near) or 1 if many else max(_STARTS, len(vectors)))
     if len(vectors) < count:
         vectors += _scattered(objective, vectors[0], count)
     return vectors[:count]
+
+
+def _nearest(objective: Objective, place: Place) -> list[dict[str, Tensor]]:
+    """Members that a family knows to be nearest to a normal vector, where it is measured so."""
+    search = getattr(objective.family, "nearest_to_normal", None)
+    if search is None or not isinstance(objective.estimator(), Exact):
+        return []
+    return list(search(place, forward=objective.forward))
 
 
 def _inside(family: Family, values: Mapping[str, Tensor]) -> dict[str, Tensor]:

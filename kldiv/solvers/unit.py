@@ -3,7 +3,8 @@ r"""Solving in what counts as 1 of a divergence whose values have a unit.
 What a solver may leave to be gained, and what curvature it takes for none, is relative to 1. For
 nats and plain numbers that is right. A divergence of degree k in x, with
 :math:`D(cX \parallel cY) = c^k D(X \parallel Y)`, is as small or as large as the unit of x makes
-it: of it 1 is :math:`s^k`, where s is how wide the target is.
+it: of it 1 is :math:`s^k`, where s is how wide the target is. And where one that grows as the
+exponential of another is large at its least, the ends are judged in units of that.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from kldiv.solvers.objective import Objective
 from kldiv.solvers.other_draws import on_enough_draws
 from kldiv.solvers.run import Recorder, Run, Solver
 from kldiv.solvers.starts import check_supports, elsewhere
+from kldiv.solvers.steep import grows
 
 __all__ = ["solved"]
 
@@ -68,9 +70,19 @@ def _solved(
         objective.unit = recorder.unit = unit
         run = solver.solve(objective, starts, recorder)
         run = on_enough_draws(objective, solver, run, recorder)
+    large = _least_of_large(objective, run)
+    run, objective.unit = run.counted_in(1 / large), unit * large
     ends = endpoints(objective, run)
     objective.unit = 1.0
-    return run.counted_in(unit), ends.counted_in(unit)
+    return run.counted_in(unit * large), ends.counted_in(unit * large)
+
+
+def _least_of_large(objective: Objective, run: Run) -> float:
+    """What counts as 1 at the ends of a divergence that grows as an exponential: its least."""
+    finite = run.loss[run.loss.isfinite()]
+    if not grows(objective.divergence) or not len(finite):
+        return 1.0
+    return max(1.0, float(finite.min()))
 
 
 @torch.no_grad()

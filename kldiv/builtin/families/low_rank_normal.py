@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, LowRankMultivariateNormal, constraints
 
 from kldiv.builtin.checks import check_number
+from kldiv.builtin.families.factor_analysis import nearest_factors
 from kldiv.definitions.family import Family
 from kldiv.definitions.parameters import Parameter, as_parameter
 from kldiv.definitions.place import Place
@@ -19,6 +20,7 @@ from kldiv.errors import InvalidArgument
 __all__ = ["LowRankNormal"]
 
 _COMMON = 0.9  # of the variance along the widest axes, at a start
+_NEAREST, _MANY = 5, 128  # members that are near a normal vector of not too many coordinates
 
 
 class LowRankNormal(Family):
@@ -30,8 +32,9 @@ class LowRankNormal(Family):
     a factor analysis, with D(r + 2) numbers instead of D(D + 3)/2. A rotation of the columns of W
     leaves the distribution as it is, so that of W only :math:`W W^\top` is determined. It is no
     exponential family: the optimum of the forward KL has the mean of the target, the rest is
-    searched. At W = 0 the coordinates are independent, from r = D - 1 on it is every normal
-    distribution. Closed forms between members are those of ``full_normal``.
+    searched, for a normal target by factor analysis from many starts; there may be several minima,
+    and variances that go to 0. At W = 0 the coordinates are independent, from r = D - 1 on it is
+    every normal distribution. Closed forms between members are those of ``full_normal``.
 
     Arguments:
         rank: The number r of common factors.
@@ -88,6 +91,20 @@ class LowRankNormal(Family):
             "cov_diag": torch.maximum(place.variance - common, (1 - _COMMON) * place.variance),
         }
         return {name: value for name, value in start.items() if name not in self.fixed}
+
+    def nearest_to_normal(self, place: Place, *, forward: bool) -> list[dict[str, Tensor]]:
+        """The members nearest by ``kl`` to the normal vector of a place, the best first.
+
+        Arguments:
+            place: Where it is.
+            forward: Whether the divergence is from that vector, else it is to it.
+        """
+        if place.mean.shape[-1] > _MANY or self.fixed.keys() & {"cov_factor", "cov_diag"}:
+            return []
+        found = nearest_factors(place.matrix, self.rank, forward=forward)
+        pairs = zip(found.factor[:_NEAREST], found.variance[:_NEAREST], strict=True)
+        near = [{"loc": place.mean, "cov_factor": w, "cov_diag": d} for w, d in pairs]
+        return [{name: each[name] for name in each if name not in self.fixed} for each in near]
 
     def copy(self) -> Self:
         """A family of the same rank."""

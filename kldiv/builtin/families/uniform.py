@@ -62,8 +62,7 @@ class Uniform(Elementary):
     @property
     def space(self) -> ParameterSpace:
         """The middle and the logarithm of the width, or a distance from the end held fixed."""
-        free = {name: item for name, item in self.declare(1).items() if name not in self.fixed}
-        return _Ends(free, self.fixed)
+        return _Ends(super().space.parameters, self.fixed)
 
     def optimum(self, target: Target) -> dict[str, Tensor] | None:
         """The smallest interval that covers a target, if it is bounded."""
@@ -99,7 +98,7 @@ class Uniform(Elementary):
 
 @dataclass(frozen=True)
 class _Ends(ParameterSpace):
-    """Two ends in their order, of which some may be held fixed."""
+    """Two ends in their order, of which some may be held fixed, in the unit of the free ones."""
 
     held: Mapping[str, Tensor]
 
@@ -107,12 +106,16 @@ class _Ends(ParameterSpace):
         """The free ends."""
         if not self.parameters:
             return {}
-        width = theta[..., -1].exp()
-        if "low" in self.held:
-            return {"high": self.held["low"] + width}
-        if "high" in self.held:
-            return {"low": self.held["high"] - width}
-        return {"low": theta[..., 0] - width / 2, "high": theta[..., 0] + width / 2}
+        width, held = theta[..., -1].exp(), self._held_in_units()
+        if "low" in held:
+            ends = {"high": held["low"] + width}
+        elif "high" in held:
+            ends = {"low": held["high"] - width}
+        else:
+            ends = {"low": theta[..., 0] - width / 2, "high": theta[..., 0] + width / 2}
+        return {
+            name: self.parameters[name].constrain(end.unsqueeze(-1)) for name, end in ends.items()
+        }
 
     def unconstrain(self, values: Mapping[str, Tensor], *, check: bool = True) -> Tensor:
         """The vector behind the free ends.
@@ -123,15 +126,20 @@ class _Ends(ParameterSpace):
         plain = super().unconstrain(values, check=check)
         if not self.parameters:
             return plain
-        low = self.held.get("low", plain[..., 0])
-        high = self.held.get("high", plain[..., -1])
-        if not (low < high).all():
+        both = {**values, **self.held}
+        if not (both["low"] < both["high"]).all():
             raise InvalidArgument(
-                f"low must be below high, got {low.tolist()} and {high.tolist()}"
+                f"low must be below high, got {both['low'].tolist()} and {both['high'].tolist()}"
             )
+        held = self._held_in_units()
+        low, high = held.get("low", plain[..., 0]), held.get("high", plain[..., -1])
         log_width = (high - low).log()
-        both = [log_width] if self.held else [(low + high) / 2, log_width]
-        return torch.stack(both, -1)
+        return torch.stack([log_width] if held else [(low + high) / 2, log_width], -1)
+
+    def _held_in_units(self) -> dict[str, Tensor]:
+        """The end held fixed as a real number of the free one, which is where it is measured."""
+        free = next(iter(self.parameters.values()))
+        return {name: free.unconstrain(end).squeeze(-1) for name, end in self.held.items()}
 
 
 def _reach(target: Target) -> Interval | None:
