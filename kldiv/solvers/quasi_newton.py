@@ -131,7 +131,8 @@ class QuasiNewton:
 
     def _descend(self, objective: Objective, state: State, *, fine: bool) -> Iterator[State]:
         theta, loss, gradient = state
-        settled = ~loss.isfinite() | (gradient.abs().amax(-1) <= (_NEAR if fine else 0.0))
+        settled = ~(loss.isfinite() & gradient.isfinite().all(-1))
+        settled = settled | (gradient.abs().amax(-1) <= (_NEAR if fine else 0.0))
         stalled, inverse = torch.zeros_like(loss), None
         least, reach = _progress(objective), torch.ones_like(loss)
         for index in range(self.steps):
