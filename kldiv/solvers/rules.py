@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -29,6 +30,7 @@ from kldiv.estimators.quadrature import Quadrature
 from kldiv.estimators.sums import Sum
 from kldiv.lazy import deferred
 from kldiv.solvers.divergent_integrals import DivergentIntegrals
+from kldiv.solvers.rule_budgets import laid_thriftily, within_budget
 
 if TYPE_CHECKING:
     from kldiv.solvers.trapezium import Nodes
@@ -47,8 +49,6 @@ MASS = 1e-7  # what of a mass may be missing on the nodes
 GAP = {1: 1e-5, 2: 3e-4}  # to the coarser rule, relative: the root of the error, about
 _AFAR = 5.0  # nats worse than the best: a start for which a plane's rule may be rough
 _ROUGH = 2e-2  # relative to what it is worse by
-_PLANE_EVALUATIONS = 150_000  # in two dimensions, where the trapezium rule has failed
-_PLANE_RTOL = 1e-7  # for it
 NEARLY = 30.0  # times too rough: no other rule in the plane is much better
 _NEIGHBOURS = 3.0  # times rougher than where it was made a rule may be elsewhere
 _ABSURD = 1e12  # nats: a sum over nodes as large may stand for an integral that diverges
@@ -235,7 +235,7 @@ class Rule:
 def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) -> Rule:
     """The cheapest rule that is good enough for a problem."""
     if isinstance(estimator, Quadrature) and problem.event_shape.numel() == 2:
-        estimator = _in_plane(estimator)
+        estimator = within_budget(estimator, problem)
     with torch.no_grad():
         target = problem.p if forward else problem.q
         sides = densities(problem, estimator.mass)
@@ -259,15 +259,13 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
 
         if isinstance(estimator, Sum):
             return rule(_sum_nodes(problem, estimator))
+        rough = methodcaller("roughness", problem, forward=forward)
         if problem.event_shape.numel() == 1:
-            whole = rule(*estimator.rule(sides))
+            whole = laid_thriftily(lambda each: rule(*each.rule(sides)), rough, estimator, problem)
             found: Rule = _rule_on_line(problem, whole, log_density, forward=forward)
             return found
-        return _best(
-            (rule(nodes) for nodes in _trapezium_nodes(problem)),
-            lambda: rule(*estimator.rule(sides)),
-            lambda found: found.roughness(problem, forward=forward),
-        )
+        grids = (rule(nodes) for nodes in _trapezium_nodes(problem))
+        return _best(grids, lambda: rule(*estimator.rule(sides)), rough)
 
 
 def _best(
@@ -287,12 +285,6 @@ def _best(
         if best is None or rough < least / _BETTER[1]:
             best, least = found, rough
     return replace(best, slack=max(1.0, _NEIGHBOURS * least))
-
-
-def _in_plane(estimator: Quadrature) -> Quadrature:
-    """The same with the evaluations that a rule, made anew now and then, may cost."""
-    most = min(estimator.max_evaluations or _PLANE_EVALUATIONS, _PLANE_EVALUATIONS)
-    return replace(estimator, rtol=_PLANE_RTOL, max_evaluations=most)
 
 
 def _sum_nodes(problem: Problem, estimator: Sum) -> Nodes:
