@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from torch.distributions import Bernoulli, Categorical, Exponential, Gamma, Normal
+from torch.distributions import Bernoulli, Categorical, Exponential, Gamma, Normal, constraints
 
 import kldiv
 
@@ -157,6 +157,17 @@ def test_of_an_unknown_mass_0_is_a_number_like_others():
         known = {"decrement": torch.full((1,), torch.inf), "signature": torch.zeros(1, 2)}
         run = Run(theta, torch.zeros(1, dtype=F64), 0 * theta, [], **known)
         assert bool(endpoints(target, run).settled) is least
+
+
+@pytest.mark.parametrize("divergence", ["chi2", "renyi(alpha=2)"])
+def test_an_end_at_0_beside_infinite_divergences_is_a_minimum_of_bare_densities_too(divergence):
+    """Lighter tails than the target's make them infinite: no Hessian is known."""
+    target = kldiv.Target(lambda x: x.log() - x.square(), support=constraints.positive)
+    fitted = kldiv.fit(target, "weibull", divergence)
+    assert fitted.converged
+    assert float(fitted.divergence.value) <= 1e-12
+    assert float(fitted.parameters["concentration"]) == pytest.approx(2.0, abs=1e-6)
+    assert float(fitted.parameters["scale"]) == pytest.approx(1.0, abs=1e-6)
 
 
 @pytest.mark.parametrize(("unit", "told"), [(1.0, True), (1e-9, True), (1e-18, False)])

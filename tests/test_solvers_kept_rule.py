@@ -2,13 +2,13 @@
 
 import torch
 
-from torch.distributions import Independent, Laplace, Normal
+from torch.distributions import Independent, Laplace, Normal, Uniform
 
 from kldiv import Quadrature
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators import Problem
 from kldiv.resolving import as_divergence, as_target
-from kldiv.solvers.kept_rule import KeptRule
+from kldiv.solvers.kept_rule import KeptRule, has_moving_edges
 
 F64 = torch.float64
 KL = as_divergence("kl")
@@ -55,3 +55,10 @@ def test_a_target_with_kinks_has_a_rule_of_its_members_own():
     kept.lay(problem(normals(1.0), Laplace), Quadrature(), fine=False)
     assert not kept.shared
     assert len(kept.parts(torch.zeros(3, 1, 4))) == 1
+
+
+def test_edges_move_where_the_support_depends_on_a_parameter():
+    high = torch.tensor(2.0, requires_grad=True)
+    assert has_moving_edges(DistributionTarget(Uniform(0.0, high)))
+    assert not has_moving_edges(DistributionTarget(Uniform(0.0, high.detach())))
+    assert not has_moving_edges(DistributionTarget(Normal(high, 1.0)))

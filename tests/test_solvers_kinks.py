@@ -22,7 +22,10 @@ class Function:
 
     resolution, unit = 5e-11, 1.0
     by_quadrature, stochastic, sampled = True, False, False
-    target, kept = SimpleNamespace(normalized=False), SimpleNamespace(shared=False)
+    target, kept = (
+        SimpleNamespace(normalized=False, normalize=False),
+        SimpleNamespace(shared=False),
+    )
 
     def __init__(self, function):
         self.function = function

@@ -2,19 +2,21 @@
 
 import math
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from torch.distributions import (
     Categorical,
     Cauchy,
+    Gamma,
     Independent,
     Laplace,
     MixtureSameFamily,
     MultivariateNormal,
     Normal,
     Poisson,
-    Uniform,
     kl_divergence,
 )
 
@@ -24,7 +26,7 @@ from kldiv import Quadrature, Sum
 from kldiv.definitions.target import DistributionTarget
 from kldiv.estimators import Problem
 from kldiv.resolving import as_divergence, as_target
-from kldiv.solvers.rules import has_moving_edges, rule_for
+from kldiv.solvers.rules import rule_for
 from kldiv.solvers.trapezium import trapezium_nodes
 
 F64 = torch.float64
@@ -57,9 +59,39 @@ def test_a_sum_over_nodes_is_infinite_where_the_integral_diverges():
     members = Cauchy(one([0.0, 3.0]), one(1.0))
     problem = Problem(as_divergence("kl"), as_target(members, "p"), as_target(target, "q"))
     rule = rule_for(problem, Quadrature(), forward=False)
-    plain, _ = rule.divergence(problem.divergence, problem.p, forward=False)
+    blind = replace(rule, divergent=None)
+    plain, _ = blind.divergence(problem.divergence, problem.p, forward=False)
     assert plain.isfinite().all()  # the nodes end somewhere
-    assert rule.first(problem, Quadrature(rtol=1e-9), forward=False).isinf().all()
+    assert blind.first(problem, Quadrature(rtol=1e-9), forward=False).isinf().all()
+    known, good = rule.divergence(problem.divergence, problem.p, forward=False)
+    assert known.isinf().all()
+    assert good.all()
+
+
+def test_a_rule_knows_of_a_divergent_integral_for_its_members_and_those_beside_them_alone():
+    target = Gamma(one(1.5), one(1.0))
+    concentration = torch.tensor([0.4, 1.3], dtype=F64)  # the first is not square integrable
+    rule = made(target, Gamma(concentration, one(1.0)), "cosine")
+    cosine = as_divergence("cosine")
+
+    def at(first):
+        member = Gamma(torch.tensor([first, 1.3], dtype=F64).requires_grad_(), one(1.0))
+        value, good = rule.divergence(cosine, DistributionTarget(member), forward=True)
+        (slope,) = torch.autograd.grad(value.sum(), member.concentration)
+        return value.detach(), good, slope
+
+    for first in (0.4, 0.4001):
+        value, good, slope = at(first)
+        assert good.all()
+        assert float(value[0]) == 1.0
+        assert float(slope[0]) == 0.0
+        exact = kldiv.divergence(target, Gamma(one(1.3), one(1.0)), "cosine")
+        assert float(value[1]) == pytest.approx(float(exact), rel=1e-6)
+    assert at(0.9)[1].tolist() == [False, True]
+    more = Gamma(concentration.expand(3, 2), one(1.0))
+    value, good = rule.divergence(cosine, DistributionTarget(more), forward=True)
+    assert good.all()
+    assert value[:, 0].tolist() == [1.0] * 3
 
 
 def test_a_rule_serves_the_neighbours_of_its_member_and_says_where_it_does_not():
@@ -200,10 +232,3 @@ def test_a_rule_that_cannot_be_better_serves_the_neighbours_of_its_members():
     assert rule.serves_anyway(torch.Size([4]))
     assert not rule.serves_anyway(torch.Size())
     assert not made(*planes()).serves_anyway(torch.Size([4]))
-
-
-def test_edges_move_where_the_support_depends_on_a_parameter():
-    high = torch.tensor(2.0, requires_grad=True)
-    assert has_moving_edges(DistributionTarget(Uniform(0.0, high)))
-    assert not has_moving_edges(DistributionTarget(Uniform(0.0, high.detach())))
-    assert not has_moving_edges(DistributionTarget(Normal(high, 1.0)))

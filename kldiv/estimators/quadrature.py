@@ -145,15 +145,18 @@ class Quadrature:
             )
         return replace(estimate, reason=_reason(sides, found, estimate.value.isinf(), own))
 
-    def rule(self, sides: Densities) -> tuple[Tensor, Tensor, Tensor]:
+    def rule(self, sides: Densities) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
         r"""Nodes at which the integrals of a divergence, and the masses, are plain sums.
 
         Returns:
             Points of shape :math:`(N, *, E)`, weights of shape :math:`(N, *)`, and those of an
-            embedded coarser rule.
+            embedded coarser rule; and which integrals of the divergence diverge, so that sums
+            say nothing of them, with shape :math:`(K, *)`.
         """
         with torch.no_grad():
-            return self._integrals(sides, (), needs_all=False).rule()
+            found = self._integrals(sides, (), needs_all=False)
+        diverges = found.diverges[: found.formula.count]
+        return found.rule(), diverges.reshape(-1, *sides.problem.batch_shape)
 
     def _integrals(
         self, sides: Densities, places: tuple[Landmark, ...], *, needs_all: bool

@@ -160,7 +160,8 @@ def endpoints(objective: Objective, run: Run) -> Endpoints:
     else:
         left, signs = looked_at(objective, run.theta, run.gradient)
     found = run.theta, run.loss, left, signs, objective.resolution
-    exact = objective.target.normalized and not objective.sampled and excess is None
+    whole = objective.target.normalized or (objective.target.normalize and objective.on_nodes)
+    exact = whole and not objective.sampled and excess is None
     ends = Endpoints(*found, run.proven, excess, run.kink, never_negative=exact)
     return replace(ends, vanishing=_vanishing(objective, run)) if exact else ends
 

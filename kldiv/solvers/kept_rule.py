@@ -12,16 +12,17 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
+from kldiv.definitions.support import box
 from kldiv.definitions.target import Target
 from kldiv.estimators import Problem, Quadrature, Sum
 from kldiv.lazy import deferred
-from kldiv.solvers.rules import NEARLY, Rule, Summed, has_moving_edges, rule_for
+from kldiv.solvers.rules import NEARLY, Rule, Summed, rule_for
 
 if TYPE_CHECKING:
     from kldiv.solvers.lattice_rules import LatticeRules
     from kldiv.solvers.shared_rule import SharedRule
 
-__all__ = ["KeptRule"]
+__all__ = ["KeptRule", "has_moving_edges"]
 
 _lattice_rules = deferred("kldiv.solvers.lattice_rules:lattice_rules")
 
@@ -170,3 +171,9 @@ class KeptRule:
         each = max(1, len(self.rule.points) * theta[0].numel() // theta.shape[-1])
         parts: tuple[Tensor, ...] = theta.split(max(1, _AT_ONCE // each))
         return parts
+
+
+def has_moving_edges(member: Target) -> bool:
+    """Whether the support depends on the parameters: a rule's nodes would stand still."""
+    ends = box(member.support)
+    return ends is not None and (ends.lower.requires_grad or ends.upper.requires_grad)

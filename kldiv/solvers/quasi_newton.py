@@ -132,7 +132,8 @@ class QuasiNewton:
 
     def _descend(self, objective: Objective, state: State, *, fine: bool) -> Iterator[State]:
         theta, loss, gradient = state
-        settled = ~loss.isfinite() | (gradient.abs().amax(-1) <= (_NEAR if fine else 0.0))
+        settled = ~(loss.isfinite() & gradient.isfinite().all(-1))
+        settled = settled | (gradient.abs().amax(-1) <= (_NEAR if fine else 0.0))
         stalled, inverse = torch.zeros_like(loss), None
         least, reach = _progress(objective), torch.ones_like(loss)
         steep = Steepness.of(objective.divergence, loss)
@@ -231,11 +232,13 @@ def _updated(inverse: Tensor, step: Tensor, change: Tensor) -> Tensor:
 def _polish(objective: Objective, state: State) -> Iterator[State]:
     """Newton steps, each kept where it makes the gradient smaller and the loss no larger."""
     theta, loss, gradient = state
+    better = torch.ones_like(loss, dtype=torch.bool)
     for _ in range(_POLISH):
+        # the same step from the same place would be no better another time
         moving = gradient.abs().amax(-1) > _EXACT * objective.resolution * (1 + loss.abs())
-        if not bool(moving.any()):
+        if not bool((moving & better).any()):
             return
-        asked = _asked(objective, moving)
+        asked = _asked(objective, moving & better)
         trial, trial_loss, trial_gradient = theta.clone(), loss.clone(), gradient.clone()
         step = newton_step(hessian(objective, theta[asked]), gradient[asked])
         trial[asked] += step

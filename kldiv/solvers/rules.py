@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -22,18 +23,19 @@ from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.score_divergence import ScoreDivergence
-from kldiv.definitions.support import box
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrands import densities, in_sight, past_poles
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.quadrature import Quadrature
 from kldiv.estimators.sums import Sum
 from kldiv.lazy import deferred
+from kldiv.solvers.divergent_integrals import DivergentIntegrals
+from kldiv.solvers.rule_budgets import laid_thriftily, within_budget
 
 if TYPE_CHECKING:
     from kldiv.solvers.trapezium import Nodes
 
-__all__ = ["GAP", "MASS", "NEARLY", "Rule", "Summed", "has_moving_edges", "rule_for"]
+__all__ = ["GAP", "MASS", "NEARLY", "Rule", "Summed", "rule_for"]
 
 Summed = IntegralDivergence | ScoreDivergence
 """The divergences that are sums over nodes."""
@@ -47,8 +49,6 @@ MASS = 1e-7  # what of a mass may be missing on the nodes
 GAP = {1: 1e-5, 2: 3e-4}  # to the coarser rule, relative: the root of the error, about
 _AFAR = 5.0  # nats worse than the best: a start for which a plane's rule may be rough
 _ROUGH = 2e-2  # relative to what it is worse by
-_PLANE_EVALUATIONS = 150_000  # in two dimensions, where the trapezium rule has failed
-_PLANE_RTOL = 1e-7  # for it
 NEARLY = 30.0  # times too rough: no other rule in the plane is much better
 _NEIGHBOURS = 3.0  # times rougher than where it was made a rule may be elsewhere
 _ABSURD = 1e12  # nats: a sum over nodes as large may stand for an integral that diverges
@@ -72,6 +72,7 @@ class Rule:
         kinked: Whether the members that it was made for have kinks, which are at edges of its
             cells. Inside of a cell, where those of neighbours are, a kink makes the gradient a
             little wrong, and differences of gradients miss what it adds to the Hessian.
+        divergent: Which integrals of these members are infinite; ``None`` where none is known.
     """
 
     points: Tensor
@@ -83,6 +84,7 @@ class Rule:
     problems: int
     slack: float = 1.0
     kinked: bool = False
+    divergent: DivergentIntegrals | None = None
 
     shared: ClassVar[bool] = False
     """Whether it is a :class:`kldiv.solvers.shared_rule.SharedRule`, whose nodes serve all."""
@@ -136,10 +138,12 @@ class Rule:
         if extra > 0:
             return self._widened(extra).judged(divergence, member, forward=forward)
         values, log_q = self._values(divergence, member, forward=forward)
-        integrals = self._integrals(values)
+        integrals, known = self._integrals(values), self.divergent
+        integrals = integrals if known is None else known.told(integrals)
         with torch.no_grad():
-            unseen, gaps = self._doubts(values, integrals, log_q)
-        return self._combined(divergence, integrals, forward=forward), unseen, gaps
+            doubts = self._doubts(values, integrals, log_q)
+            doubts = doubts if known is None else known.doubted(*doubts, log_q)
+        return self._combined(divergence, integrals, forward=forward), *doubts
 
     def first(self, problem: Problem, estimator: Quadrature | Sum, *, forward: bool) -> Tensor:
         """The divergence of those it was made for, infinite also where only the nodes end."""
@@ -147,7 +151,7 @@ class Rule:
         if not isinstance(divergence, Summed):
             return estimator.estimate(problem).value
         loss, _ = self.divergence(divergence, member, forward=forward)
-        if bool((loss.detach() > _ABSURD).any()):
+        if bool(((loss.detach() > _ABSURD) & loss.isfinite()).any()):
             with torch.no_grad():
                 truth = replace(estimator, rtol=None).estimate(problem).value
             loss = torch.where(truth.isinf(), torch.inf, loss)
@@ -161,7 +165,8 @@ class Rule:
         forward: bool,
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """The integrands and the log density of a member at the nodes."""
-        log_q = member.log_prob(self.points)
+        log_q, known = member.log_prob(self.points), self.divergent
+        log_q = log_q if known is None else known.held(log_q)
         first, second = (self.log_p, log_q) if forward else (log_q, self.log_p)
         if self._reaches_far:
             first, second = in_sight(first, second, divergence.integrands)
@@ -216,7 +221,8 @@ class Rule:
             tensor.reshape(tensor.shape[0], *ones, *tensor.shape[1:])
             for tensor in (self.points, self.weights, self.coarse, self.log_p)
         )
-        return replace(self, points=points, weights=weights, coarse=coarse, log_p=log_p)
+        wide = replace(self, points=points, weights=weights, coarse=coarse, log_p=log_p)
+        return replace(wide, divergent=self.divergent and self.divergent.widened(extra))
 
     def _combined(self, divergence: Summed, integrals: list[Tensor], *, forward: bool) -> Tensor:
         if self.mass is None or not isinstance(divergence, IntegralDivergence):
@@ -229,7 +235,7 @@ class Rule:
 def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) -> Rule:
     """The cheapest rule that is good enough for a problem."""
     if isinstance(estimator, Quadrature) and problem.event_shape.numel() == 2:
-        estimator = _in_plane(estimator)
+        estimator = within_budget(estimator, problem)
     with torch.no_grad():
         target = problem.p if forward else problem.q
         sides = densities(problem, estimator.mass)
@@ -239,10 +245,13 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
         def log_density(points: Tensor) -> Tensor:
             return target.log_prob(points) - log_mass
 
-        def rule(nodes: Nodes) -> Rule:
+        def rule(nodes: Nodes, diverges: Tensor | None = None) -> Rule:
             points, weights, coarse = nodes
             log_p, shape = log_density(points), problem.event_shape
             made = Rule(points, weights, coarse, log_p, mass, shape, len(target.batch_shape))
+            if diverges is not None and bool(diverges.any()):
+                log_q = (problem.q if forward else problem.p).log_prob(points)
+                made = replace(made, divergent=DivergentIntegrals(diverges, log_q))
             if not isinstance(problem.divergence, ScoreDivergence):
                 return made
             found: Rule = _rule_of_scores(made, target, sides.log_mass_p, forward=forward)
@@ -250,16 +259,13 @@ def rule_for(problem: Problem, estimator: Quadrature | Sum, *, forward: bool) ->
 
         if isinstance(estimator, Sum):
             return rule(_sum_nodes(problem, estimator))
+        rough = methodcaller("roughness", problem, forward=forward)
         if problem.event_shape.numel() == 1:
-            found: Rule = _rule_on_line(
-                problem, rule(estimator.rule(sides)), log_density, forward=forward
-            )
+            whole = laid_thriftily(lambda each: rule(*each.rule(sides)), rough, estimator, problem)
+            found: Rule = _rule_on_line(problem, whole, log_density, forward=forward)
             return found
-        return _best(
-            (rule(nodes) for nodes in _trapezium_nodes(problem)),
-            lambda: rule(estimator.rule(sides)),
-            lambda found: found.roughness(problem, forward=forward),
-        )
+        grids = (rule(nodes) for nodes in _trapezium_nodes(problem))
+        return _best(grids, lambda: rule(*estimator.rule(sides)), rough)
 
 
 def _best(
@@ -281,18 +287,6 @@ def _best(
     return replace(best, slack=max(1.0, _NEIGHBOURS * least))
 
 
-def _in_plane(estimator: Quadrature) -> Quadrature:
-    """The same with the evaluations that a rule, made anew now and then, may cost."""
-    most = min(estimator.max_evaluations or _PLANE_EVALUATIONS, _PLANE_EVALUATIONS)
-    return replace(estimator, rtol=_PLANE_RTOL, max_evaluations=most)
-
-
 def _sum_nodes(problem: Problem, estimator: Sum) -> Nodes:
     points, weights = estimator.nodes(problem)
     return points, weights, weights
-
-
-def has_moving_edges(member: Target) -> bool:
-    """Whether the support depends on the parameters: a rule's nodes would stand still."""
-    ends = box(member.support)
-    return ends is not None and (ends.lower.requires_grad or ends.upper.requires_grad)
