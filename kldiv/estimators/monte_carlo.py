@@ -36,6 +36,7 @@ from kldiv.errors import InvalidArgument, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Tolerance
+from kldiv.estimators.options import check_count, check_tolerance
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.sampling.proposals import Proposals, proposals, why_none
 from kldiv.lazy import deferred
@@ -69,6 +70,7 @@ class MonteCarlo:
             least noise near q = p; for ``kl`` it is known as sticking the landing.
 
     Raises:
+        InvalidType: If ``samples`` is no integer, or ``rtol`` no number.
         InvalidArgument: If there are fewer than 16 samples, ``rtol`` is not between 0 and 1, or
             ``gradient`` is none of the three.
     """
@@ -80,10 +82,9 @@ class MonteCarlo:
     name = "monte_carlo"
 
     def __post_init__(self) -> None:
-        if self.samples < 16:
-            raise InvalidArgument(f"samples must be at least 16, got {self.samples}")
-        if self.rtol is not None and not 0 < self.rtol < 1:
-            raise InvalidArgument(f"rtol must be between 0 and 1, got {self.rtol}")
+        check_count("samples", self.samples, 16)
+        if self.rtol is not None:
+            check_tolerance("rtol", self.rtol)
         if self.gradient not in _GRADIENTS:
             raise InvalidArgument(
                 f"gradient must be {' or '.join(map(repr, _GRADIENTS))}, got {self.gradient!r}"
