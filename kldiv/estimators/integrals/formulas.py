@@ -62,6 +62,9 @@ class Formula(Protocol):
     def count(self) -> int:
         """How many integrands there are but for the masses."""
 
+    def jumps(self) -> list[Tensor]:
+        """Where the integrand jumps inside of its domain, with shapes that broadcast to (*)."""
+
     def logs(self, x: Tensor, elements: Elements) -> Logs:
         """The log densities at points of shape (N, C, E), each with shape (N, C)."""
 
@@ -76,6 +79,10 @@ class Formula(Protocol):
 
 class _OfLogs:
     """A formula of log densities: their rounding is that of the integrands."""
+
+    def jumps(self) -> list[Tensor]:
+        """None: densities may have kinks, but jump at the edges of their supports alone."""
+        return []
 
     def noise(
         self: Formula,

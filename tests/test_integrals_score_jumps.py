@@ -1,0 +1,71 @@
+"""Where scores jump, gradients have a term of the jump."""
+
+import pytest
+import torch
+
+from torch.distributions import (
+    AffineTransform,
+    Categorical,
+    Independent,
+    Laplace,
+    MixtureSameFamily,
+    Normal,
+    StudentT,
+    TransformedDistribution,
+)
+
+import kldiv
+
+from kldiv.definitions.target import DistributionTarget
+from kldiv.estimators.integrals.score_jumps import jumps_of
+
+
+def one(value):
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def mixture(loc, scale):
+    parts = Laplace(torch.stack([loc, loc + 2]), scale)
+    return MixtureSameFamily(Categorical(one([0.3, 0.7])), parts)
+
+
+def image(loc, scale):
+    return TransformedDistribution(Laplace(loc, scale), [AffineTransform(1.0, 2.0)])
+
+
+PAIRS = {
+    "p jumps": lambda a, b, c: (Laplace(a, b), Normal(c, 1.3)),
+    "q jumps": lambda a, b, c: (Normal(c, 1.3), Laplace(a, b)),
+    "both jump": lambda a, b, c: (Laplace(a, b), Laplace(c, 0.9)),
+    "a mixture": lambda a, b, c: (mixture(a, b), StudentT(5.0, c)),
+    "an image": lambda a, b, c: (image(a, b), Normal(c, 1.3)),
+    "a vector": lambda a, b, c: (
+        Independent(Laplace(a.reshape(1), b), 1),
+        Independent(StudentT(5.0, c.reshape(1), 1.3), 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_gradient_of_a_divergence_of_scores_is_that_of_its_value(name):
+    def value(*parameters):
+        return kldiv.divergence(*PAIRS[name](*parameters), "fisher").value
+
+    parameters = [one(each).requires_grad_() for each in (0.3, 0.6, -0.4)]
+    assert torch.autograd.gradcheck(value, parameters, eps=1e-5, rtol=1e-5)
+
+
+def test_a_batch_has_the_gradients_of_its_elements():
+    locs = one([[0.3], [-1.0]]).requires_grad_()
+    q = Normal(one([0.0, 0.5, 1.0]), 1.5)
+    (found,) = torch.autograd.grad(
+        kldiv.divergence(Laplace(locs, 0.7), q, "fisher").value.sum(), locs
+    )
+    # E_p (s_p - s_q)^2 depends on the location by (a - c)^2 / 1.5^4 alone
+    truth = 2 * (locs.detach() - q.loc).sum(1, keepdim=True) / 1.5**4
+    torch.testing.assert_close(found, truth, rtol=1e-8, atol=0.0)
+
+
+def test_densities_without_kinks_have_no_jumps():
+    assert jumps_of(DistributionTarget(Normal(0.0, 1.0))) == []
+    assert jumps_of(kldiv.Target(lambda x: -x.abs())) == []
