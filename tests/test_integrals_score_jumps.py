@@ -9,6 +9,7 @@ from torch.distributions import (
     Independent,
     Laplace,
     MixtureSameFamily,
+    MultivariateNormal,
     Normal,
     StudentT,
     TransformedDistribution,
@@ -69,3 +70,13 @@ def test_a_batch_has_the_gradients_of_its_elements():
 def test_densities_without_kinks_have_no_jumps():
     assert jumps_of(DistributionTarget(Normal(0.0, 1.0))) == []
     assert jumps_of(kldiv.Target(lambda x: -x.abs())) == []
+
+
+def test_monte_carlo_gives_the_value_but_not_a_gradient_that_lacks_the_jump():
+    loc = one([0.0, 0.3, 0.6]).requires_grad_()
+    p = Independent(Laplace(loc, one(1.0)), 1)
+    q = MultivariateNormal(one([0.0, 0.0, 0.0]), torch.eye(3, dtype=torch.float64) + 0.3)
+    with pytest.raises(kldiv.NotAvailable, match="a score jumps at places that move"):
+        kldiv.divergence(p, q, "fisher")
+    with torch.no_grad():
+        assert kldiv.divergence(p, q, "fisher", seed=0).value.isfinite()

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
+from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.errors import InvalidArgument, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
@@ -49,6 +50,8 @@ __all__ = ["MonteCarlo"]
 _average_of = deferred("kldiv.estimators.sampling.averages:average_of")
 _moving_average = deferred("kldiv.estimators.sampling.reparameterised:moving_average")
 _why_not_moving = deferred("kldiv.estimators.sampling.reparameterised:why_not_moving")
+
+_jumps_of = deferred("kldiv.estimators.integrals.score_jumps:jumps_of")
 
 _GRADIENTS = ("score", "pathwise", "doubly_reparameterised")
 _MANY = 32  # replicates tell an error
@@ -100,6 +103,8 @@ class MonteCarlo:
         reason = why_none(problem)
         if reason is None and self.gradient != "score":
             reason = _why_not_moving(problem)
+        if reason is None and isinstance(problem.divergence, ScoreDivergence):
+            reason = _why_no_gradient(problem)
         return reason
 
     def value(self, problem: Problem) -> Tensor:
@@ -183,3 +188,14 @@ def _reason(
             "floating-point numbers end, and tell nothing of what is closer to it"
         )
     return "so little was met of what counts that no more than the order of the value is known"
+
+
+def _why_no_gradient(problem: Problem) -> str | None:
+    """Why points that stand still do not see all of a gradient, ``None`` where they do."""
+    jumps = (each for side in (problem.p, problem.q) for each in _jumps_of(side))
+    if not (torch.is_grad_enabled() and any(each.requires_grad for each in jumps)):
+        return None
+    return (
+        "a score jumps at places that move with a parameter, and points that stand still do not "
+        "see that in its gradient; detach the location of the Laplace distribution"
+    )

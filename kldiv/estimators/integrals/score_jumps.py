@@ -21,10 +21,13 @@ __all__ = ["jumps_of"]
 
 
 def jumps_of(target: Target) -> list[Tensor]:
-    """The kinks of a density, each with the batch shape of the target; differentiable.
+    """The kinks of a density, differentiable.
 
     Arguments:
-        target: A target of scalars or of vectors of length 1.
+        target: The target.
+
+    Returns:
+        Each with the batch shape of the target; of vectors longer than 1, with their shape.
     """
     if target.distribution is None:
         return []
