@@ -51,7 +51,7 @@ _average_of = deferred("kldiv.estimators.sampling.averages:average_of")
 _moving_average = deferred("kldiv.estimators.sampling.reparameterised:moving_average")
 _why_not_moving = deferred("kldiv.estimators.sampling.reparameterised:why_not_moving")
 
-_jumps_of = deferred("kldiv.estimators.integrals.score_jumps:jumps_of")
+_kinks_in = deferred("kldiv.estimators.integrals.jumps:kinks_in")
 
 _GRADIENTS = ("score", "pathwise", "doubly_reparameterised")
 _MANY = 32  # replicates tell an error
@@ -192,7 +192,7 @@ def _reason(
 
 def _why_no_gradient(problem: Problem) -> str | None:
     """Why points that stand still do not see all of a gradient, ``None`` where they do."""
-    jumps = (each for side in (problem.p, problem.q) for each in _jumps_of(side))
+    jumps = (each for side in (problem.p, problem.q) for each in _kinks_in(side))
     if not (torch.is_grad_enabled() and any(each.requires_grad for each in jumps)):
         return None
     return (

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.elements import Arrangement, Elements, log_density_at
+from kldiv.estimators.integrals.jumps import jumps_of
 from kldiv.estimators.integrals.poles import has_poles
 from kldiv.estimators.integrands import Densities, past_poles
 from kldiv.numerics import product
@@ -80,9 +81,9 @@ class Formula(Protocol):
 class _OfLogs:
     """A formula of log densities: their rounding is that of the integrands."""
 
-    def jumps(self) -> list[Tensor]:
-        """None: densities may have kinks, but jump at the edges of their supports alone."""
-        return []
+    def jumps(self: Formula) -> list[Tensor]:
+        """Where a density jumps: what is a function of densities has no other jumps."""
+        return [each for side in dict.fromkeys(self.targets) for each in jumps_of(side)]
 
     def noise(
         self: Formula,

@@ -1,4 +1,4 @@
-"""Where scores jump, gradients have a term of the jump."""
+"""Where densities and scores jump, gradients have a term of the jump."""
 
 import pytest
 import torch
@@ -13,12 +13,13 @@ from torch.distributions import (
     Normal,
     StudentT,
     TransformedDistribution,
+    Uniform,
 )
 
 import kldiv
 
 from kldiv.definitions.target import DistributionTarget
-from kldiv.estimators.integrals.score_jumps import jumps_of
+from kldiv.estimators.integrals.jumps import jumps_of, kinks_in
 
 
 def one(value):
@@ -67,9 +68,52 @@ def test_a_batch_has_the_gradients_of_its_elements():
     torch.testing.assert_close(found, truth, rtol=1e-8, atol=0.0)
 
 
+def uniforms(low, high):
+    parts = Uniform(torch.stack([low, low + 1]), torch.stack([high, high + 3]))
+    return MixtureSameFamily(Categorical(one([0.4, 0.6])), parts)
+
+
+INSIDE = {
+    "uniforms": lambda a, b, c: (uniforms(a, b), Normal(c, 1.7)),
+    "uniforms as q": lambda a, b, c: (Uniform(a + 0.2, c), uniforms(a, b)),
+    "an image": lambda a, b, c: (
+        TransformedDistribution(uniforms(a, b), [AffineTransform(a, 2.0)]),
+        Normal(c, 1.7),
+    ),
+    "vectors": lambda a, b, c: (
+        Independent(
+            MixtureSameFamily(
+                Categorical(one([[0.4, 0.6]])),
+                Uniform(torch.stack([a, a + 1]).reshape(1, 2), torch.stack([b, b + 3])),
+            ),
+            1,
+        ),
+        Independent(StudentT(5.0, c.reshape(1), 1.3), 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("divergence", ["kl", "total_variation", "renyi(alpha=0.5)", "cosine"])
+@pytest.mark.parametrize("name", INSIDE)
+def test_the_gradient_counts_jumps_inside_of_a_mixture(name, divergence):
+    def value(*parameters):
+        return kldiv.divergence(*INSIDE[name](*parameters), divergence).value
+
+    parameters = [one(each).requires_grad_() for each in (0.3, 1.2, 1.1)]
+    assert torch.autograd.gradcheck(value, parameters, eps=1e-5, atol=1e-4, rtol=1e-4)
+
+
+def test_a_supremum_at_a_kink_moves_with_it():
+    loc, other = (one(each).requires_grad_() for each in (1.3, 1.1))
+    found = kldiv.divergence(Laplace(loc, 1.2), Laplace(other, 1.7), "renyi(alpha=inf)")
+    slopes = torch.autograd.grad(found.value, (loc, other))
+    # the ratio is greatest at loc, where it is log(1.7 / 1.2) + |loc - other| / 1.7
+    assert [float(each) for each in slopes] == pytest.approx([1 / 1.7, -1 / 1.7], rel=1e-9)
+
+
 def test_densities_without_kinks_have_no_jumps():
-    assert jumps_of(DistributionTarget(Normal(0.0, 1.0))) == []
-    assert jumps_of(kldiv.Target(lambda x: -x.abs())) == []
+    for target in (DistributionTarget(Normal(0.0, 1.0)), kldiv.Target(lambda x: -x.abs())):
+        assert jumps_of(target) == kinks_in(target) == []
 
 
 def test_monte_carlo_gives_the_value_but_not_a_gradient_that_lacks_the_jump():
