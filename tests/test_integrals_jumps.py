@@ -124,3 +124,31 @@ def test_monte_carlo_gives_the_value_but_not_a_gradient_that_lacks_the_jump():
         kldiv.divergence(p, q, "fisher")
     with torch.no_grad():
         assert kldiv.divergence(p, q, "fisher", seed=0).value.isfinite()
+
+
+def plane(loc):
+    covariance = one([[1.0, 0.3], [0.3, 1.5]])
+    return MultivariateNormal(torch.stack([loc, loc]), covariance)
+
+
+def test_the_gradient_counts_edges_in_the_plane():
+    low, high, loc = (one(each).requires_grad_() for each in (0.5, 1.2, 0.3))
+    ends = torch.stack([low, low]), torch.stack([high, high + 1])
+    q = plane(loc)
+    found = kldiv.divergence(Independent(Uniform(*ends), 1), q, "kl")
+    width, off = ends[1] - ends[0], (ends[0] + ends[1]) / 2 - q.loc
+    spread = torch.diag(width.square() / 12) + torch.outer(off, off)
+    truth = (q.precision_matrix * spread).sum() / 2 - width.log().sum()
+    slopes, expected = (
+        torch.autograd.grad(each, (low, high, loc)) for each in (found.value, truth)
+    )
+    torch.testing.assert_close(slopes, expected, rtol=1e-6, atol=0.0)
+
+
+def test_the_gradient_counts_jumps_of_scores_in_the_plane():
+    def value(first, second, loc):
+        p = Independent(Laplace(torch.stack([first, second]), 1.0), 1)
+        return kldiv.divergence(p, plane(loc), "fisher").value
+
+    parameters = [one(each).requires_grad_() for each in (0.5, 1.2, 0.3)]
+    assert torch.autograd.gradcheck(value, parameters, eps=1e-4, rtol=1e-4)

@@ -159,10 +159,12 @@ def _cuts(p: Target, q: Target, size: int) -> Tensor:
 
 
 def _moving(formula: Formula, batch: torch.Size) -> list[Tensor]:
-    """The edges of the supports on a line and jumps of the integrand, where any has a gradient."""
+    """The edges of the supports and jumps of the integrand, where any has a gradient.
+
+    They have shape (B) on lines, in the plane (B, 2): an edge across each axis.
+    """
     p, q = formula.targets
-    if p.event_shape.numel() > 1:
-        return []
-    edges = [edge.reshape(-1) for edge in edges_of(p, q)]
-    edges += [jump.expand(batch).reshape(-1) for jump in formula.jumps()]
+    each = (2,) if p.event_shape.numel() == 2 else ()
+    edges = [edge.reshape(-1, *each) for edge in edges_of(p, q)]
+    edges += [jump.expand((*batch, *each)).reshape(-1, *each) for jump in formula.jumps()]
     return edges if any(edge.requires_grad for edge in edges) else []
