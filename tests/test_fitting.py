@@ -522,3 +522,13 @@ def test_no_fit_converges_to_an_infinite_divergence(target, family):
         fitted = kldiv.fit(target, family)
     assert float(fitted.divergence.value) == math.inf
     assert not fitted.converged
+
+
+def test_an_empty_batch_of_targets_is_refused():
+    with pytest.raises(kldiv.InvalidArgument, match=r"target is empty, of batch shape \(0,\)"):
+        kldiv.fit(Normal(torch.zeros(0), 1.0), "laplace")
+
+
+def test_data_with_a_gradient_are_fitted_without_a_warning():
+    points = torch.tensor([0.0, 1.0, 3.0, 4.0], requires_grad=True)
+    assert float(kldiv.fit(points, "normal").parameters["loc"]) == 2.0

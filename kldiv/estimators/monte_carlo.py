@@ -63,7 +63,8 @@ class MonteCarlo:
     r"""Randomised quasi-random points, or independent draws, from p and q, with standard errors.
 
     Arguments:
-        samples: The most points, for each element of the batch.
+        samples: The most points, for each element of the batch; the error of fewer than 50 is
+            infinite.
         rtol: The relative tolerance; where it is given and not reached, ``ToleranceNotMet`` is
             raised.
         gradient: How the value is derived, by an unbiased estimate in any case. ``"score"``:
@@ -176,6 +177,8 @@ def _reason(
         return "no point fell where both densities are, or their ratio is beyond all numbers"
     if not error.isinf().any():
         return ""
+    if average.too_few:
+        return "so few points show no tail of what is averaged; draw 50 at least"
     if (error.isinf() & (shape > average.reliable)).any():
         return (
             f"the tail of what is averaged has the shape {float(shape.max()):.2f}, and above "
