@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from kldiv.definitions.divergence import Divergence
+from kldiv.errors import InvalidType
 
 __all__ = ["ArrayRule", "ClosedForm", "Rule"]
 
@@ -72,6 +73,9 @@ class ClosedForm:
             ``NotImplemented`` where it does not cover these two.
         rounding: The relative error of the function, where it is known. Otherwise it is found by
             moving the parameters by their own rounding.
+
+    Raises:
+        InvalidType: If one of these is of another kind.
     """
 
     divergence: type[Divergence]
@@ -79,6 +83,20 @@ class ClosedForm:
     type_q: type[Distribution]
     function: Callable[..., Tensor]
     rounding: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in (
+            ("divergence", Divergence),
+            ("type_p", Distribution),
+            ("type_q", Distribution),
+        ):
+            given = getattr(self, name)
+            if not (isinstance(given, type) and issubclass(given, kind)):
+                raise InvalidType(f"{name} must be a class of {kind.__name__}, got {given!r}")
+        if not callable(self.function):
+            raise InvalidType(
+                f"function must be one of p, q and divergence, got {self.function!r}"
+            )
 
     def covers(self, divergence: Divergence, p: Distribution, q: Distribution) -> bool:
         """Whether the types fit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import torch
@@ -21,7 +21,7 @@ __all__ = ["Estimate", "Estimates", "finished"]
 _HEADERS = ("divergence", "value", "error", "method")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Estimate:
     r"""A divergence, by default in nats, with its error and its origin.
 
@@ -85,6 +85,20 @@ class Estimate:
     def detach(self) -> Estimate:
         """The same estimate, cut off from the graph of gradients."""
         return replace(self, value=self.value.detach(), error=self.error.detach())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Estimate):
+            return NotImplemented
+        pairs = ((getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
+        return all(
+            torch.equal(a, b)
+            if isinstance(a, Tensor) and isinstance(b, Tensor)
+            else a is b or a == b
+            for a, b in pairs
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.value.shape, self.method, self.evaluations, self.reason))
 
     def __float__(self) -> float:
         if self.value.numel() != 1:

@@ -20,6 +20,7 @@ from kldiv.resolving import as_divergence, as_estimator, as_target, ladder
 
 __all__ = ["divergence", "explain"]
 
+_BY_CHANCE = ("monte_carlo", "samples")
 Wanted: TypeAlias = str | Divergence | type[Divergence]
 
 
@@ -91,7 +92,7 @@ def divergence(
         >>> print(f"{float(found['hellinger']):.4f}")
         0.3428
     """
-    if isinstance(divergence, Sequence) and not isinstance(divergence, str):
+    if isinstance(divergence, Sequence) and not isinstance(divergence, str | bytes):
         return _together(p, q, divergence, estimator, as_seed(seed))
     problem = _problem(p, q, divergence, as_seed(seed))
     return _estimated(as_estimator(estimator, problem.divergence), problem)
@@ -137,7 +138,7 @@ def _by_name(divergences: Sequence[Wanted]) -> dict[str, Divergence]:
 def _estimated(chosen: Estimator | Ladder, problem: Problem) -> Estimate:
     """What an estimator or the ladder gives, in the precision of the inputs."""
     if 0 in problem.batch_shape:
-        return _of_nothing(problem)
+        return _of_nothing(chosen, problem)
     found = chosen.estimate(problem) if isinstance(chosen, Ladder) else _by(chosen, problem)
     if found.undefined:
         raise NotFinite(
@@ -174,10 +175,13 @@ def explain(
     return ladder(problem.divergence).explain(problem)
 
 
-def _of_nothing(problem: Problem) -> Estimate:
+def _of_nothing(chosen: Estimator | Ladder, problem: Problem) -> Estimate:
     """The divergences of an empty batch."""
     none = torch.zeros(problem.batch_shape, dtype=problem.dtype, device=problem.p.device)
-    return Estimate(none, none, "exact", unit=problem.divergence.unit)
+    rungs = chosen if isinstance(chosen, Ladder) else Ladder((chosen,))
+    method = rungs.explain(problem).method or rungs.select(problem).name
+    stderr = none if method in _BY_CHANCE else None
+    return Estimate(none, none, method, stderr, unit=problem.divergence.unit)
 
 
 def _by(estimator: Estimator, problem: Problem) -> Estimate:

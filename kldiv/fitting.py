@@ -168,6 +168,8 @@ def _objective(
     if direction not in ("forward", "reverse"):
         raise InvalidArgument(f"direction must be 'forward' or 'reverse', got {direction!r}")
     found, small = as_target(target, "target"), as_divergence(divergence)
+    if 0 in found.batch_shape:
+        raise InvalidArgument(f"target is empty, of batch shape {tuple(found.batch_shape)}")
     kind = ChunkedObjective if isinstance(found, ChunkedTarget) else Objective
     objective = kind(
         found,

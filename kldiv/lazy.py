@@ -54,6 +54,8 @@ class Lazy:
     types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.target, str):
+            raise InvalidType(f"a Lazy takes 'package.module:Name', got {self.target!r}")
         module, colon, name = self.target.partition(":")
         if not (colon and name.isidentifier() and all(map(str.isidentifier, module.split(".")))):
             raise InvalidArgument(f"{self.target!r} must have the form 'package.module:Name'")

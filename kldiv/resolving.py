@@ -28,7 +28,7 @@ from kldiv.definitions.target import DistributionTarget, Target
 from kldiv.errors import AmbiguousName, InvalidArgument, InvalidType, UnknownName
 from kldiv.estimators import Estimator, Exact, Ladder, MonteCarlo, Quadrature, Samples, Sum
 from kldiv.registries import closed_forms, divergences, families, targets
-from kldiv.specs import parse
+from kldiv.specs import Spec, parse
 
 __all__ = ["as_divergence", "as_estimator", "as_target", "family_for", "ladder"]
 
@@ -41,7 +41,7 @@ def as_divergence(divergence: str | Divergence | type[Divergence]) -> Divergence
     if isinstance(divergence, str):
         divergence = divergences.shared(divergence)
     if isinstance(divergence, type) and issubclass(divergence, Divergence):
-        divergence = divergence()
+        divergence = Spec(None, snake_case(divergence.__name__)).call(divergence)
     if not isinstance(divergence, Divergence):
         raise InvalidType(
             "divergence must be a name such as 'kl' or 'renyi(alpha=0.5)', "

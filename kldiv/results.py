@@ -30,7 +30,7 @@ _html_summary = deferred("kldiv.summaries:html_summary")
 _text_summary = deferred("kldiv.summaries:text_summary")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class History:
     r"""The way of a fit, step by step; ``T`` steps.
 
@@ -110,7 +110,7 @@ class Later:
         instance.__dict__[self._name] = value
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Fit:
     r"""A fitted member of a family, with what is known of its quality.
 

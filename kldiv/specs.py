@@ -57,6 +57,7 @@ class Spec:
 
         Raises:
             InvalidArgument: If one is not taken, or one that is needed is missing.
+            InvalidType: If the item is an abstract class.
         """
         allowed = _parameters(item)
         for given in self.arguments:
@@ -72,6 +73,8 @@ class Spec:
         if missing:
             call = f"{self.name}({', '.join(f'{name}=…' for name in required)})"
             raise InvalidArgument(f"{self.name!r} needs {', '.join(missing)}: write {call!r}")
+        if lacking := getattr(item, "__abstractmethods__", ()):
+            raise InvalidType(f"{self.name!r} is abstract: define {', '.join(sorted(lacking))}")
         return item(**self.arguments)
 
     def __str__(self) -> str:
@@ -85,7 +88,13 @@ def normalise_name(name: str) -> str:
 
 
 def normalise_distribution(name: str) -> str:
-    """The form in which names of distributions are compared (PEP 503)."""
+    """The form in which names of distributions are compared (PEP 503).
+
+    Raises:
+        InvalidType: If it is not text.
+    """
+    if not isinstance(name, str):
+        raise InvalidType(f"the name of a distribution must be text, got {name!r}")
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 

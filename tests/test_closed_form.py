@@ -11,6 +11,7 @@ from kldiv import ClosedForm
 from kldiv.builtin.divergences.kl import KL
 from kldiv.builtin.divergences.total_variation import TotalVariation
 from kldiv.closed_form import ArrayRule
+from kldiv.errors import InvalidType
 
 ZERO, ONE = torch.tensor([0.0, 1.0], dtype=torch.float64)
 
@@ -59,3 +60,17 @@ def test_a_rule_for_arrays_compiles_nothing_unless_it_says_so():
     p, rule = Normal(0.0, 1.0), Seven()
     assert rule.compiled(p, p, [KL()]) is None
     assert rule.together(p, p, [KL(), KL()]) == [rule.of_arrays(p, p, KL())] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("divergence", "kl"), ("divergence", KL()), ("type_p", Normal(0.0, 1.0)), ("type_q", int)],
+)
+def test_its_types_are_classes(name, wrong):
+    with pytest.raises(InvalidType, match=f"{name} must be a class of"):
+        dataclasses.replace(FORM, **{name: wrong})
+
+
+def test_its_function_can_be_called():
+    with pytest.raises(InvalidType, match="function must be one of p, q and divergence"):
+        ClosedForm(KL, Normal, Laplace, 3)

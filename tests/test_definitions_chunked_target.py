@@ -112,3 +112,8 @@ def test_chunks_must_be_alike_finite_and_not_empty():
         ChunkedTarget([torch.zeros(3), torch.tensor([torch.nan])])
     with pytest.raises(kldiv.InvalidArgument, match="a point at least"):
         ChunkedTarget([torch.zeros(0)])
+
+
+def test_numbers_one_by_one_are_no_chunks():
+    with pytest.raises(kldiv.ShapeMismatch, match="got the number 0 as one; make a list"):
+        ChunkedTarget(range(10))

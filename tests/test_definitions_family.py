@@ -338,3 +338,8 @@ def test_a_parameter_whose_constraint_depends_on_others_must_be_given():
 
     with pytest.raises(kldiv.InvalidArgument, match="Ordered must be given low=, it cannot be"):
         Family.of(Ordered)
+
+
+def test_a_fixed_parameter_with_a_gradient_is_shown_without_a_warning():
+    scale = torch.tensor(2.0, requires_grad=True)
+    assert repr(kldiv.Family.of(torch.distributions.Normal, scale=scale)) == "normal(scale=2)"

@@ -222,3 +222,8 @@ def test_a_place_does_not_move_a_module():
     family = ModuleFamily(Bell())
     start = family.from_place(Place(torch.ones((), dtype=F64), torch.ones((), dtype=F64)))
     assert {name: float(value) for name, value in start.items()} == {"middle": 0, "log_width": 0}
+
+
+def test_a_module_that_needs_a_context_is_refused_with_the_remedy():
+    with pytest.raises(kldiv.InvalidType, match=r"Linear does not return .* holds its context"):
+        kldiv.fit("normal", nn.Linear(1, 1))

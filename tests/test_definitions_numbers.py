@@ -122,3 +122,10 @@ def test_what_is_no_log_density_is_refused(value):
     with pytest.raises(kldiv.InvalidType, match="log_prob must return"):
         check_floating(value)
     check_floating(torch.tensor(1.0))
+
+
+def test_masked_entries_are_refused_and_an_empty_mask_is_none():
+    values = np.ma.masked_array([1.0, 2.0, 9.0], mask=[False, False, True])
+    with pytest.raises(kldiv.InvalidType, match=r"has masked entries; give \.compressed\(\)"):
+        as_numbers("samples", values)
+    assert as_numbers("samples", values[:2]).tolist() == [1.0, 2.0]

@@ -292,3 +292,14 @@ def test_densities_with_an_end_where_they_are_infinite_are_normalised():
     found = kldiv.divergence(target, Gamma(double(0.5), double(1.0)))
     assert abs(float(found)) <= float(found.error) + 1e-12
     assert float(kldiv.divergence(target, Exponential(double(1.0)))) > 0.1
+
+
+def test_what_a_sampler_returns_is_a_tensor_of_the_shape_asked_for():
+    lists = Target(bell, sample=lambda shape: [0.0] * shape.numel())
+    with pytest.raises(kldiv.InvalidType, match="must return a tensor, got list"):
+        lists.sample(torch.Size((3,)), seed=0)
+    short = Target(
+        lambda x: bell(x).sum(-1), event_shape=(2,), sample=lambda shape: torch.zeros(shape)
+    )
+    with pytest.raises(kldiv.ShapeMismatch, match=r"shape \(3, 2\) here, got \(3,\)"):
+        short.sample(torch.Size((3,)), seed=0)

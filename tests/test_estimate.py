@@ -97,3 +97,16 @@ def test_several_estimates_are_shown_as_a_table():
         "chi2        0.5 + constant  0.0e+00  exact",
     ]
     assert "<td>[0, 2] nats</td>" in several._repr_html_()
+
+
+def test_estimates_of_a_batch_are_the_same_if_all_that_they_hold_is():
+    one, same = (estimate([0.0, 1.0], [0.0, 0.1]) for _ in range(2))
+    assert one == same
+    assert len({one, same}) == 1
+    for other in (
+        estimate([0.0, 1.0], [0.0, 0.2]),
+        estimate([0.0, 1.0], [0.0, 0.1], method="sum"),
+        estimate([0.0, 1.0], [0.0, 0.1], stderr=torch.zeros(2)),
+        0.5,
+    ):
+        assert one != other

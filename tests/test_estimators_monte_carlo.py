@@ -432,3 +432,11 @@ def test_an_error_of_a_smooth_problem_stays_small_beside_that_of_independent_poi
     spread = float(found.value.std())
     assert float(found.error.median()) < 7 * spread
     assert float(found.error.median()) < 5e-3  # of independent ones a single standard deviation
+
+
+@pytest.mark.parametrize(("samples", "known"), [(16, False), (33, False), (64, True)])
+def test_so_few_points_that_they_show_no_tail_have_no_error(samples, known):
+    p, q = Normal(one(0.0), one(1.0)), Normal(one(0.3), one(1.0))
+    found = kldiv.divergence(p, q, "total_variation", estimator=MonteCarlo(samples), seed=0)
+    assert math.isfinite(float(found.error)) == known
+    assert ("draw 50 at least" in found.reason) != known

@@ -213,10 +213,10 @@ def test_no_more_is_spent_than_allowed_and_the_error_covers_what_is_missing(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rtol": 0.0}, "rtol must be between 0 and 1 and atol not negative, got 0.0, 0.0"),
+        ({"rtol": 0.0}, "rtol must be between 0 and 1, got 0.0"),
         ({"rtol": 1.0}, "rtol must be between 0 and 1"),
-        ({"atol": -1.0}, "atol not negative, got None, -1.0"),
-        ({"atol": math.nan}, "atol not negative, got None, nan"),
+        ({"atol": -1.0}, "atol must not be negative, got -1.0"),
+        ({"atol": math.nan}, "atol must not be negative, got nan"),
         ({"max_evaluations": 0}, "max_evaluations must be positive, got 0"),
     ],
 )

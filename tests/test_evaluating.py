@@ -340,3 +340,25 @@ def test_vectors_with_independent_parts_are_one_event():
     p = Independent(Normal(torch.zeros(4, 3, dtype=F64), 1.0), 1)
     q = Independent(Normal(torch.ones(3, dtype=F64), 1.0), 1)
     assert kldiv.divergence(p, q).value.tolist() == pytest.approx([1.5] * 4)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "method"),
+    [("auto", "exact"), ("quadrature", "quadrature"), ("monte_carlo", "monte_carlo")],
+)
+def test_an_empty_batch_says_which_estimator_it_would_be(estimator, method):
+    p, q = Normal(torch.zeros(2, 0), 1.0), Normal(1.0, 2.0)
+    found = kldiv.divergence(p, q, estimator=estimator)
+    assert found.value.shape == found.error.shape == (2, 0)
+    assert found.method == method
+    assert (found.stderr is not None) == (method == "monte_carlo")
+
+
+def test_an_empty_batch_is_refused_by_an_estimator_that_does_not_apply():
+    with pytest.raises(kldiv.NotAvailable, match="the support is continuous"):
+        kldiv.divergence(Normal(torch.zeros(0), 1.0), Normal(1.0, 2.0), estimator="sum")
+
+
+def test_bytes_are_no_list_of_divergences():
+    with pytest.raises(kldiv.InvalidType, match="got b'kl'"):
+        kldiv.divergence(Normal(0.0, 1.0), Normal(1.0, 1.0), b"kl")

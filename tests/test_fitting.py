@@ -535,3 +535,13 @@ def test_starts_whose_integrals_diverge_are_left_and_no_lower_than_the_answer():
     concentration, rate = (fitted.parameters[name] for name in ("concentration", "rate"))
     assert float(concentration) == pytest.approx(1.208337, abs=1e-6)  # scipy's optimize and quad
     assert float(rate) == pytest.approx(1.2729261, abs=1e-6)
+
+
+def test_an_empty_batch_of_targets_is_refused():
+    with pytest.raises(kldiv.InvalidArgument, match=r"target is empty, of batch shape \(0,\)"):
+        kldiv.fit(Normal(torch.zeros(0), 1.0), "laplace")
+
+
+def test_data_with_a_gradient_are_fitted_without_a_warning():
+    points = torch.tensor([0.0, 1.0, 3.0, 4.0], requires_grad=True)
+    assert float(kldiv.fit(points, "normal").parameters["loc"]) == 2.0

@@ -98,3 +98,10 @@ def test_the_width_is_where_a_function_has_fallen_by_one_half():
 def test_steps_of_a_slope_are_no_modes_and_a_level_top_is_one():
     stairs = kldiv.Target(lambda x: -(x.abs().clamp(max=1e6) / 3).floor())
     assert len(scan(stairs).centre) == 1
+
+
+@pytest.mark.parametrize("height", [float("inf"), -float("inf")])
+def test_a_density_that_is_finite_nowhere_is_refused(height):
+    target = kldiv.Target(lambda x: torch.full_like(x, height))
+    with pytest.raises(kldiv.InvalidArgument, match="infinite at all points"):
+        scan(target)

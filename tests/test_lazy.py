@@ -154,3 +154,8 @@ def test_what_is_deferred_is_imported_when_it_is_called(tmp_path, monkeypatch):
     assert "deferred_module" not in sys.modules
     assert (double(3), made(3, times=3)) == (6, 9)
     assert sys.modules.pop("deferred_module")
+
+
+def test_what_is_no_text_names_nothing():
+    with pytest.raises(InvalidType, match=r"takes 'package\.module:Name', got 3"):
+        Lazy(3)

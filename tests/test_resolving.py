@@ -290,3 +290,10 @@ def test_a_class_that_only_shares_its_name_with_a_family_is_itself():
 
     found = family_for(Gumbel, as_target("normal", "target"))
     assert found.distribution_class is Gumbel
+
+
+def test_a_class_lacks_what_it_must_be_given_or_must_define():
+    with pytest.raises(kldiv.InvalidArgument, match=r"needs alpha: write 'renyi\(alpha=…\)'"):
+        as_divergence(kldiv.divergences["renyi"].load())
+    with pytest.raises(kldiv.InvalidType, match="'fdivergence' is abstract: define generator"):
+        as_divergence(kldiv.FDivergence)

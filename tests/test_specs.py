@@ -140,3 +140,8 @@ def test_what_takes_any_name_is_given_any_name():
 def test_what_an_item_must_be_given_is_known():
     assert required_parameters(lambda a, b=1, *, c: None) == ["a", "c"]
     assert required_parameters(dict) == []
+
+
+def test_the_name_of_a_distribution_is_text():
+    with pytest.raises(InvalidType, match="must be text, got None"):
+        normalise_distribution(None)

@@ -67,7 +67,12 @@ class ChunkedTarget(SampleTarget):
         for chunk in self._source:
             points = as_numbers("chunk", chunk)
             shape = points.shape[1:] if shape is None else shape
-            if points.ndim == 0 or points.shape[1:] != shape:
+            if points.ndim == 0:
+                raise ShapeMismatch(
+                    "an iterable gives chunks, each an array of points, got the number "
+                    f"{float(points):g} as one; make a list or an array of the numbers"
+                )
+            if points.shape[1:] != shape:
                 raise ShapeMismatch(
                     f"all chunks must have shape (n, *{tuple(shape)}), got {tuple(points.shape)}"
                 )

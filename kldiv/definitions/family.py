@@ -234,7 +234,7 @@ class Family(nn.Module):
         shown = [f"size={self.size}"] if self.sized and self.size and not self.fixed else []
         for name, value in self.fixed.items():
             many = f"tensor of shape {tuple(value.shape)}"
-            shown.append(f"{name}={float(value):g}" if value.numel() == 1 else f"{name}={many}")
+            shown.append(f"{name}={value.item():g}" if value.numel() == 1 else f"{name}={many}")
         return f"{self.name}({', '.join(shown)})" if shown else self.name
 
 

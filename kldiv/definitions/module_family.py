@@ -36,7 +36,13 @@ class ModuleFamily(Family):
 
     def __init__(self, module: nn.Module) -> None:
         self.shapes = {name: tuple(value.shape) for name, value in module.named_parameters()}
-        member = module()
+        try:
+            member = module()
+        except TypeError as error:
+            raise InvalidType(
+                f"{type(module).__name__} does not return a distribution when called without "
+                f"arguments ({error}); a module that holds its context and calls it does"
+            ) from error
         if not isinstance(member, Distribution):
             raise InvalidType(
                 f"{type(module).__name__}.forward() must return a torch distribution, "

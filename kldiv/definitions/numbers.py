@@ -9,9 +9,16 @@ import torch
 
 from torch import Tensor
 
-from kldiv.errors import InvalidArgument, InvalidType
+from kldiv.errors import InvalidArgument, InvalidType, ShapeMismatch
 
-__all__ = ["as_numbers", "as_shape", "broadcast", "check_floating", "log_density_at"]
+__all__ = [
+    "as_numbers",
+    "as_shape",
+    "broadcast",
+    "check_floating",
+    "check_points_drawn",
+    "log_density_at",
+]
 
 
 def as_numbers(argument: str, value: object) -> Tensor:
@@ -22,7 +29,8 @@ def as_numbers(argument: str, value: object) -> Tensor:
         value: A number, a tensor, an array, a nested list, or anything with ``to_numpy()``.
 
     Raises:
-        InvalidType: If they are no real numbers, or parts of a list are of several shapes.
+        InvalidType: If they are no real numbers, some are masked, or parts of a list are of
+            several shapes.
     """
     if not isinstance(value, Tensor):
         value = _as_tensor(argument, value)
@@ -39,6 +47,8 @@ def _as_tensor(argument: str, value: object) -> Tensor:
     kind = type(value).__name__
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
+    if np.ma.is_masked(value):  # numpy hands out what is behind the mask
+        raise InvalidType(f"{argument} has masked entries; give .compressed(), without them")
     try:
         array = np.asarray(value)
         if array.dtype == object and not any(isinstance(each, str) for each in array.flat):
@@ -134,3 +144,19 @@ def log_density_at(log_prob: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         raise InvalidType(
             "log_prob calls functions of numpy, which have no gradient; compute it with torch"
         ) from error
+
+
+def check_points_drawn(points: object, shape: tuple[int, ...]) -> None:
+    """Refuses what a sampler of a user returns and is no sample of a shape.
+
+    Raises:
+        InvalidType: If it is no tensor.
+        ShapeMismatch: If it is one of another shape.
+    """
+    if not isinstance(points, Tensor):
+        raise InvalidType(f"sample must return a tensor, got {type(points).__name__}")
+    if tuple(points.shape) != shape:
+        raise ShapeMismatch(
+            f"sample must return points of shape {shape} here, got {tuple(points.shape)}; it "
+            "takes a shape (N) and returns one point for each, and for each element of the batch"
+        )

@@ -75,7 +75,7 @@ class SampleTarget(Target):
     @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
         """The smallest and the largest number of each coordinate, where there is weight."""
-        kept = self.points[self.weights > 0].double()
+        kept = self.points[self.weights > 0].detach().double()
         return kept.amin(0), kept.amax(0)
 
     def mean(self, function: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:

@@ -15,7 +15,13 @@ from torch.distributions.constraints import Constraint
 from kldiv.definitions.composed_support import support_of
 from kldiv.definitions.grid import grid_density
 from kldiv.definitions.log_density import log_density_of
-from kldiv.definitions.numbers import as_shape, broadcast, check_floating, log_density_at
+from kldiv.definitions.numbers import (
+    as_shape,
+    broadcast,
+    check_floating,
+    check_points_drawn,
+    log_density_at,
+)
 from kldiv.definitions.precision import is_late, place_of, unchecked_double
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.sampler import sampler_of
@@ -182,7 +188,9 @@ class Target:
                 "or use an estimator that needs none"
             )
         with seeded(seed), torch.no_grad():
-            return self._sample(shape).double()
+            found = self._sample(shape)
+        check_points_drawn(found, (*shape, *self.batch_shape, *self.event_shape))
+        return found.double()
 
     @property
     def has_sampler(self) -> bool:

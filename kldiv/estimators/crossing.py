@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import math
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -36,14 +35,13 @@ from kldiv.definitions.chunked_target import ChunkedTarget
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.power_norm import PowerNorm
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.target import Target
 from kldiv.estimate import Estimate
+from kldiv.estimators.data_means import mean_over
 from kldiv.estimators.ladder import Ladder
 from kldiv.estimators.problem import Problem
 
 __all__ = ["Crossing", "crossing_of", "why_not_crossed"]
 
-_CONFIDENCE = 3.0
 _LARGEST = 600.0  # of a logarithm whose exponential is finite
 
 
@@ -104,16 +102,18 @@ class Crossing:
             integrator: What computes the integrals of q.
         """
         q = problem.q
-        mean, deviation = mean_over(p, q, self.statistic)
-        value, slope = self.of_mean(mean)
-        stderr = torch.where(value.isfinite(), slope.abs() * deviation, 0)
-        error = _CONFIDENCE * stderr
+        mean = mean_over(p, q, self.statistic)
+        value, slope = self.of_mean(mean.value)
+        stderr, error = (
+            torch.where(value.isfinite(), slope.abs() * each, 0)
+            for each in (mean.stderr, mean.error)
+        )
         for weight, power in self.norms:
             sought = PowerNorm(power, self.log_unit)
             norm = integrator.estimate(Problem(sought, q, q, problem.seed))
             added, slope = self.of_norm(weight, power, norm.value)
             value, error = value + added, error + slope.abs() * norm.error
-        reason = "q has no mass at some of the samples" if mean.isinf().any() else ""
+        reason = "q has no mass at some of the samples" if mean.value.isinf().any() else ""
         return Estimate(
             value,
             error.detach(),
@@ -156,28 +156,3 @@ def why_not_crossed(problem: Problem, integrator: Ladder) -> str | None:
         if found.method is None:
             return f"the integral of q to the power of {power:g} cannot be had: {found}"
     return None
-
-
-def mean_over(p: SampleTarget, q: Target, of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """The mean of a function of log q over the points, with its standard error."""
-    value, pivot = torch.zeros(q.batch_shape, dtype=torch.float64, device=p.device), None
-    first, second, shares = value.clone(), value.clone(), value.clone()
-    for points, weights in p.chunks():
-        count, ones = len(points), (1,) * len(q.batch_shape)
-        x = points.double().reshape(count, *ones, *p.event_shape)
-        found = of(q.log_prob(x.expand(count, *q.batch_shape, *p.event_shape)))
-        weights = weights.reshape(count, *(1,) * (found.ndim - 1))
-        mean = (torch.where(weights > 0, found, 0.0) * weights).sum(0)
-        value = value + mean
-        with torch.no_grad():
-            pivot = mean / weights.sum(0) if pivot is None else pivot
-            off, squares = found - pivot, weights.square()
-            first, second = (
-                first + (squares * off).sum(0),
-                second + (squares * off.square()).sum(0),
-            )
-            shares = shares + squares.sum(0)
-    with torch.no_grad():
-        moved = value - (0.0 if pivot is None else pivot)
-        stderr = (second - 2 * moved * first + moved.square() * shares).clamp_min(0.0).sqrt()
-    return value, torch.where(value.isfinite(), stderr, 0.0)

@@ -239,8 +239,8 @@ def _log_mass(target: Target, mass: Mass) -> tuple[Tensor, Tensor]:
     value, error = mass(target)
     if not (value.isfinite() & (value > 0) & error.isfinite()).all():
         raise NotFinite(
-            f"{target!r} cannot be normalised, the integral of its density is {value.tolist()}; "
-            "normalize=False takes it as a measure, as it stands"
+            f"{target!r} cannot be normalised, the integral of its density is {value.tolist()} "
+            f"± {error.tolist()}; normalize=False takes it as a measure, as it stands"
         )
     return value.log(), error.detach() / value.detach()
 

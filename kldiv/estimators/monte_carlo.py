@@ -31,11 +31,13 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
+from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.errors import InvalidArgument, NotAvailable, NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Tolerance
+from kldiv.estimators.options import check_count, check_tolerance
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.sampling.proposals import Proposals, proposals, why_none
 from kldiv.lazy import deferred
@@ -49,6 +51,8 @@ _average_of = deferred("kldiv.estimators.sampling.averages:average_of")
 _moving_average = deferred("kldiv.estimators.sampling.reparameterised:moving_average")
 _why_not_moving = deferred("kldiv.estimators.sampling.reparameterised:why_not_moving")
 
+_kinks_in = deferred("kldiv.estimators.integrals.jumps:kinks_in")
+
 _GRADIENTS = ("score", "pathwise", "doubly_reparameterised")
 _MANY = 32  # replicates tell an error
 _FEW = 8  # are enough for the slope of a control variate
@@ -59,7 +63,8 @@ class MonteCarlo:
     r"""Randomised quasi-random points, or independent draws, from p and q, with standard errors.
 
     Arguments:
-        samples: The most points, for each element of the batch.
+        samples: The most points, for each element of the batch; the error of fewer than 50 is
+            infinite.
         rtol: The relative tolerance; where it is given and not reached, ``ToleranceNotMet`` is
             raised.
         gradient: How the value is derived, by an unbiased estimate in any case. ``"score"``:
@@ -69,6 +74,7 @@ class MonteCarlo:
             least noise near q = p; for ``kl`` it is known as sticking the landing.
 
     Raises:
+        InvalidType: If ``samples`` is no integer, or ``rtol`` no number.
         InvalidArgument: If there are fewer than 16 samples, ``rtol`` is not between 0 and 1, or
             ``gradient`` is none of the three.
     """
@@ -80,10 +86,9 @@ class MonteCarlo:
     name = "monte_carlo"
 
     def __post_init__(self) -> None:
-        if self.samples < 16:
-            raise InvalidArgument(f"samples must be at least 16, got {self.samples}")
-        if self.rtol is not None and not 0 < self.rtol < 1:
-            raise InvalidArgument(f"rtol must be between 0 and 1, got {self.rtol}")
+        check_count("samples", self.samples, 16)
+        if self.rtol is not None:
+            check_tolerance("rtol", self.rtol)
         if self.gradient not in _GRADIENTS:
             raise InvalidArgument(
                 f"gradient must be {' or '.join(map(repr, _GRADIENTS))}, got {self.gradient!r}"
@@ -99,6 +104,8 @@ class MonteCarlo:
         reason = why_none(problem)
         if reason is None and self.gradient != "score":
             reason = _why_not_moving(problem)
+        if reason is None and isinstance(problem.divergence, ScoreDivergence):
+            reason = _why_no_gradient(problem)
         return reason
 
     def value(self, problem: Problem) -> Tensor:
@@ -170,6 +177,8 @@ def _reason(
         return "no point fell where both densities are, or their ratio is beyond all numbers"
     if not error.isinf().any():
         return ""
+    if average.too_few:
+        return "so few points show no tail of what is averaged; draw 50 at least"
     if (error.isinf() & (shape > average.reliable)).any():
         return (
             f"the tail of what is averaged has the shape {float(shape.max()):.2f}, and above "
@@ -182,3 +191,14 @@ def _reason(
             "floating-point numbers end, and tell nothing of what is closer to it"
         )
     return "so little was met of what counts that no more than the order of the value is known"
+
+
+def _why_no_gradient(problem: Problem) -> str | None:
+    """Why points that stand still do not see all of a gradient, ``None`` where they do."""
+    jumps = (each for side in (problem.p, problem.q) for each in _kinks_in(side))
+    if not (torch.is_grad_enabled() and any(each.requires_grad for each in jumps)):
+        return None
+    return (
+        "a score jumps at places that move with a parameter, and points that stand still do not "
+        "see that in its gradient; detach the location of the Laplace distribution"
+    )

@@ -17,10 +17,10 @@ from kldiv.definitions.kinks import kinks_of
 from kldiv.definitions.support import is_box
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
-from kldiv.errors import InvalidArgument
 from kldiv.estimate import Estimate
 from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Densities, Tolerance, densities, finish, unsuited
+from kldiv.estimators.options import check_count, check_tolerance
 from kldiv.estimators.problem import Problem
 from kldiv.lazy import deferred
 
@@ -71,6 +71,7 @@ class Quadrature:
             states none, are found apart from this.
 
     Raises:
+        InvalidType: If an option is no number.
         InvalidArgument: If a tolerance is out of range or no evaluation is allowed.
     """
 
@@ -81,12 +82,11 @@ class Quadrature:
     name = "quadrature"
 
     def __post_init__(self) -> None:
-        if (self.rtol is not None and not 0 < self.rtol < 1) or not self.atol >= 0:
-            raise InvalidArgument(
-                f"rtol must be between 0 and 1 and atol not negative, got {self.rtol}, {self.atol}"
-            )
-        if self.max_evaluations is not None and self.max_evaluations < 1:
-            raise InvalidArgument(f"max_evaluations must be positive, got {self.max_evaluations}")
+        if self.rtol is not None:
+            check_tolerance("rtol", self.rtol)
+        check_tolerance("atol", self.atol, relative=False)
+        if self.max_evaluations is not None:
+            check_count("max_evaluations", self.max_evaluations)
 
     def why_not(self, problem: Problem) -> str | None:
         """Continuous densities in at most two dimensions, each coordinate on an interval."""

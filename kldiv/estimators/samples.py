@@ -21,10 +21,11 @@ from kldiv.closed_form import Rule
 from kldiv.definitions.divergence import IntegralDivergence
 from kldiv.definitions.sample_divergence import DrawnDivergence
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.errors import InvalidArgument, NotAvailable
+from kldiv.errors import NotAvailable
 from kldiv.estimate import Estimate
 from kldiv.estimators.exact import Exact
 from kldiv.estimators.ladder import Ladder
+from kldiv.estimators.options import check_count
 from kldiv.estimators.problem import Problem
 from kldiv.estimators.quadrature import Quadrature
 from kldiv.estimators.sums import Sum
@@ -79,6 +80,7 @@ class Samples:
         rules: The closed forms to choose from for integrals of powers of q.
 
     Raises:
+        InvalidType: If ``points`` or ``neighbours`` is no integer.
         InvalidArgument: If ``points`` is less than 20, or ``neighbours`` less than 3.
     """
 
@@ -89,12 +91,10 @@ class Samples:
     name = "samples"
 
     def __post_init__(self) -> None:
-        if self.points is not None and self.points < _FEWEST:
-            raise InvalidArgument(f"points must be at least {_FEWEST}, got {self.points}")
-        if self.neighbours is not None and self.neighbours < _FEWEST_NEIGHBOURS:
-            raise InvalidArgument(
-                f"neighbours must be at least {_FEWEST_NEIGHBOURS}, got {self.neighbours}"
-            )
+        if self.points is not None:
+            check_count("points", self.points, _FEWEST)
+        if self.neighbours is not None:
+            check_count("neighbours", self.neighbours, _FEWEST_NEIGHBOURS)
 
     def why_not(self, problem: Problem) -> str | None:
         """Two samples, or p is one and q a normalised density."""

@@ -18,10 +18,11 @@ from torch import Tensor
 from kldiv.definitions.envelope_divergence import EnvelopeDivergence
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
-from kldiv.errors import InvalidArgument, NotFinite
+from kldiv.errors import NotFinite
 from kldiv.estimate import Estimate
 from kldiv.estimators.envelope import upper_envelope
 from kldiv.estimators.integrands import Densities, Tolerance, finish, unsuited
+from kldiv.estimators.options import check_count, check_tolerance
 from kldiv.estimators.problem import Problem
 from kldiv.lazy import deferred
 
@@ -66,10 +67,9 @@ class Sum:
     name = "sum"
 
     def __post_init__(self) -> None:
-        if self.rtol is not None and not 0 < self.rtol < 1:
-            raise InvalidArgument(f"rtol must be between 0 and 1, got {self.rtol}")
-        if self.max_terms < 1:
-            raise InvalidArgument(f"max_terms must be positive, got {self.max_terms}")
+        if self.rtol is not None:
+            check_tolerance("rtol", self.rtol)
+        check_count("max_terms", self.max_terms)
 
     def why_not(self, problem: Problem) -> str | None:
         """Discrete supports that can be listed."""

@@ -20,6 +20,7 @@ from kldiv.estimate import Estimate
 from kldiv.estimators.extrema.heights import Heights, beyond_rays, heights
 from kldiv.estimators.extrema.zooming import best_starts, zoom
 from kldiv.estimators.integrals.coordinates import Coordinates
+from kldiv.estimators.integrals.jumps import jumps_of, kinks_in
 from kldiv.estimators.integrals.layout import edges_of
 from kldiv.estimators.integrals.moving_edges import move_with_edges
 from kldiv.estimators.integrals.search import search
@@ -56,8 +57,10 @@ def supremum(sides: Densities, tolerance: Tolerance, made_by: str) -> Estimate:
         summit = _summit(sides)
     p, q = sides.problem.p, sides.problem.q
     if not p.event_shape and torch.is_grad_enabled():
-        edges = edges_of(p, q)
-        finite = [edge.squeeze(-1) for edge in edges if bool(edge.isfinite().all())]
+        inner = [each for side in (p, q) for of in (jumps_of, kinks_in) for each in of(side)]
+        inner = [each.expand(sides.problem.batch_shape) for each in inner]
+        edges = [edge.squeeze(-1) for edge in edges_of(p, q)] + inner
+        finite = [edge for edge in edges if bool(edge.isfinite().all())]
         if any(edge.requires_grad for edge in finite):
             points = move_with_edges(summit.points.unsqueeze(0), finite)[0].squeeze(0)
             summit = replace(summit, points=points)

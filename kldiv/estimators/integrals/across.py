@@ -24,6 +24,7 @@ from kldiv.estimators.integrals.landmarks import Landmark
 from kldiv.estimators.integrals.layout import lines_of
 from kldiv.estimators.integrals.line_integrals import Kinks, LineIntegrals, line_integrals
 from kldiv.estimators.integrals.lines import Places, Sample
+from kldiv.estimators.integrals.moving_edges import move_with_edges
 from kldiv.estimators.integrals.narrowing import narrowed
 from kldiv.estimators.integrals.on_lines import Across, OnLines, Verdicts
 from kldiv.estimators.integrals.tails import Ends, ends_of
@@ -133,10 +134,23 @@ class Inner:
         self, x: Tensor, logs: tuple[Tensor, ...], log_slope: Tensor, line: Tensor
     ) -> Tensor:
         """The integrals across lines, times a slope, with shape (k, N, C) and a graph if any."""
+        return self.moving(x, log_slope, line, [])
+
+    def moving(self, x: Tensor, log_slope: Tensor, line: Tensor, edges: list[Tensor]) -> Tensor:
+        """The same, at points that move with edges across each axis, of shape (B, 2)."""
         with torch.no_grad():
             found = self.across(x, log_slope, line)
-        values = found.differentiable([]) if torch.is_grad_enabled() else found.values
-        return values.reshape(-1, *x.shape)
+        if not torch.is_grad_enabled():
+            return found.values.reshape(-1, *x.shape)
+        if not edges:
+            return found.differentiable([]).reshape(-1, *x.shape)
+        element, column = self._element(line), found.function.column
+        moved, stretch = move_with_edges(x, [edge[element, 0] for edge in edges])
+        slopes = (log_slope + stretch.log()).reshape(-1)
+        across = Across(moved.reshape(-1)[column], slopes[column])
+        found = replace(found, function=replace(found.function, across=across))
+        element = element.expand(x.shape).reshape(-1)
+        return found.differentiable([edge[element, 1] for edge in edges]).reshape(-1, *x.shape)
 
     def unrounded(self, places: Places, line: Tensor) -> tuple[Tensor, Tensor]:
         """What was made good of the rounding of places, by which factors of shape (k, N, C)."""

@@ -71,7 +71,7 @@ class DomainIntegrals:
 
     def differentiable(self) -> Tensor:
         """The same integrals with a graph, where there is any."""
-        edges = _moving(*self.formula.targets)
+        edges = _moving(self.formula, self.batch)
         if not edges and not self._depends():
             return self.values
         return self.found.differentiable(edges)
@@ -158,9 +158,13 @@ def _cuts(p: Target, q: Target, size: int) -> Tensor:
     return torch.stack(found).to(torch.float64)
 
 
-def _moving(p: Target, q: Target) -> list[Tensor]:
-    """The edges of the supports on a line, where they have gradients."""
-    edges = edges_of(p, q)
-    if p.event_shape.numel() > 1 or not any(edge.requires_grad for edge in edges):
-        return []
-    return [edge.reshape(-1) for edge in edges]
+def _moving(formula: Formula, batch: torch.Size) -> list[Tensor]:
+    """The edges of the supports and jumps of the integrand, where any has a gradient.
+
+    They have shape (B) on lines, in the plane (B, 2): an edge across each axis.
+    """
+    p, q = formula.targets
+    each = (2,) if p.event_shape.numel() == 2 else ()
+    edges = [edge.reshape(-1, *each) for edge in edges_of(p, q)]
+    edges += [jump.expand((*batch, *each)).reshape(-1, *each) for jump in formula.jumps()]
+    return edges if any(edge.requires_grad for edge in edges) else []

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.elements import Arrangement, Elements, log_density_at
+from kldiv.estimators.integrals.jumps import jumps_of
 from kldiv.estimators.integrals.poles import has_poles
 from kldiv.estimators.integrands import Densities, past_poles
 from kldiv.numerics import product
@@ -62,6 +63,9 @@ class Formula(Protocol):
     def count(self) -> int:
         """How many integrands there are but for the masses."""
 
+    def jumps(self) -> list[Tensor]:
+        """Where the integrand jumps inside of its domain, with shapes that broadcast to (*)."""
+
     def logs(self, x: Tensor, elements: Elements) -> Logs:
         """The log densities at points of shape (N, C, E), each with shape (N, C)."""
 
@@ -76,6 +80,10 @@ class Formula(Protocol):
 
 class _OfLogs:
     """A formula of log densities: their rounding is that of the integrands."""
+
+    def jumps(self: Formula) -> list[Tensor]:
+        """Where a density jumps: what is a function of densities has no other jumps."""
+        return [each for side in dict.fromkeys(self.targets) for each in jumps_of(side)]
 
     def noise(
         self: Formula,

@@ -58,9 +58,13 @@ class PlaneIntegrals:
         return self.budget.group
 
     def differentiable(self, edges: list[Tensor]) -> Tensor:
-        r"""The same integrals with a graph, with shape :math:`(k, B)`."""
+        r"""The same integrals with a graph, with shape :math:`(k, B)`.
+
+        Arguments:
+            edges: Edges across each axis that nodes are to move with, with shape :math:`(B, 2)`.
+        """
         inner = self._again
-        at_nodes = ((nodes, _values(inner, nodes)) for nodes in self.nodes)
+        at_nodes = ((nodes, _values(inner, nodes, edges)) for nodes in self.nodes)
         beyond = ((tail.line, tail.integrals(inner)) for tail in self.beyond)
         return added_up(self.values, self.group, at_nodes, beyond)
 
@@ -125,9 +129,9 @@ def plane_integrals(formula: Formula, plane: Plane, demand: Demand) -> PlaneInte
     )
 
 
-def _values(inner: Inner, nodes: Nodes) -> Tensor:
+def _values(inner: Inner, nodes: Nodes, edges: list[Tensor]) -> Tensor:
     places = inner.chart.pick(nodes.line).places(nodes.w)
-    values = inner.densities(places.x, (), places.log_slope, nodes.line)
+    values = inner.moving(places.x, places.log_slope, nodes.line, edges)
     return values * inner.unrounded(places, nodes.line)[1]
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from kldiv.definitions.support import Interval, coordinate_ends
 from kldiv.definitions.target import Target
+from kldiv.errors import InvalidArgument
 from kldiv.estimators.integrals.coordinates import Coordinates
 
 __all__ = ["Peaks", "scan", "width_of"]
@@ -67,11 +68,16 @@ class Peaks:
 
 
 def scan(target: Target) -> Peaks:
-    """The modes of a log density, up to eight for each element of its batch."""
+    """The modes of a log density that is finite somewhere, up to eight for each of its batch."""
     ends = coordinate_ends(target.support, target.batch_shape, target.event_shape)
     dimensions = ends.lower.shape[-1]
     chart = Coordinates(ends, torch.zeros_like(ends.lower), torch.ones_like(ends.lower))
     looks = [_look(target, chart)]
+    if not len(looks[0].centre):
+        raise InvalidArgument(
+            f"the log density of {target!r} is infinite at all points that were looked at; "
+            "state by support= where it is finite"
+        )
     looks += [_look(target, each, fewest=2) for each in looks[0].blurred(dimensions)]
     centre, scale = _distinct(
         *(torch.cat(each) for each in zip(*map(_places, looks), strict=True))

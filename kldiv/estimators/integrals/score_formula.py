@@ -12,6 +12,7 @@ from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.target import Target
 from kldiv.estimators.integrals.elements import Arrangement, Elements
 from kldiv.estimators.integrals.formulas import DivergenceFormula, Logs
+from kldiv.estimators.integrals.jumps import jumps_of, kinks_in
 from kldiv.estimators.integrands import Densities
 from kldiv.estimators.scores import expectand, within
 from kldiv.numerics import product
@@ -37,6 +38,10 @@ class ScoreFormula:
         """Both sides, as far as p reaches."""
         p, q = self.sides.problem.p, self.sides.problem.q
         return p, within(p, q)
+
+    def jumps(self) -> list[Tensor]:
+        """Where a density or a score jumps."""
+        return [each for side in self.targets for of in (jumps_of, kinks_in) for each in of(side)]
 
     def logs(self, x: Tensor, elements: Elements) -> Logs:
         """The log density of p, and what it is the mean of: the exponent and the value."""

@@ -24,11 +24,10 @@ from torch.distributions import constraints
 
 from kldiv.definitions.support import box, coordinate_ends, unwrap
 from kldiv.definitions.target import Target
+from kldiv.estimators.confidence import RARE
 
-__all__ = ["RARE", "at_ends", "beyond_largest", "by_lost_draws"]
+__all__ = ["at_ends", "beyond_largest", "by_lost_draws"]
 
-RARE = 5.3
-"""Over the number of points: a probability that is missed in 1 of 200 cases."""
 _MANY = 0.05  # of all draws: if more are lost, nothing is known of what they would have shown
 _MARGIN = 4.0
 _ULPS = 2.0
