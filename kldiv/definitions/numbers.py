@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
 from torch import Tensor
 
-from kldiv.errors import InvalidArgument, InvalidType, ShapeMismatch
+from kldiv.errors import InvalidArgument, InvalidType
 
-__all__ = [
-    "as_numbers",
-    "as_shape",
-    "broadcast",
-    "check_floating",
-    "check_points_drawn",
-    "log_density_at",
-]
+__all__ = ["as_numbers", "as_shape", "broadcast"]
 
 
 def as_numbers(argument: str, value: object) -> Tensor:
@@ -113,50 +104,3 @@ def broadcast(*shapes: torch.Size | tuple[int, ...]) -> torch.Size:
     if any(len(each) > 1 for each in sizes):
         raise RuntimeError(f"shapes {', '.join(str(tuple(each)) for each in shapes)} do not match")
     return torch.Size([each.pop() for each in sizes])
-
-
-def check_floating(value: object) -> None:
-    """Refuses what a function of a user returns as a log density and is none.
-
-    Raises:
-        InvalidType: If it is no tensor of real numbers.
-    """
-    if not isinstance(value, Tensor):
-        raise InvalidType(
-            f"log_prob must return a tensor, got {type(value).__name__}: {value!r}; "
-            "compute it with torch"
-        )
-    if not value.is_floating_point():
-        raise InvalidType(f"log_prob must return real numbers, got a tensor of {value.dtype}")
-
-
-def log_density_at(log_prob: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """What a function of a user says of points.
-
-    Raises:
-        InvalidType: If it calls numpy on points that want a gradient.
-    """
-    try:
-        return log_prob(x)
-    except RuntimeError as error:
-        if "numpy() on Tensor" not in str(error):
-            raise
-        raise InvalidType(
-            "log_prob calls functions of numpy, which have no gradient; compute it with torch"
-        ) from error
-
-
-def check_points_drawn(points: object, shape: tuple[int, ...]) -> None:
-    """Refuses what a sampler of a user returns and is no sample of a shape.
-
-    Raises:
-        InvalidType: If it is no tensor.
-        ShapeMismatch: If it is one of another shape.
-    """
-    if not isinstance(points, Tensor):
-        raise InvalidType(f"sample must return a tensor, got {type(points).__name__}")
-    if tuple(points.shape) != shape:
-        raise ShapeMismatch(
-            f"sample must return points of shape {shape} here, got {tuple(points.shape)}; it "
-            "takes a shape (N) and returns one point for each, and for each element of the batch"
-        )

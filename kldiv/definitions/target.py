@@ -12,16 +12,11 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
+from kldiv.definitions.answers import log_density_from, points_from
 from kldiv.definitions.composed_support import support_of
 from kldiv.definitions.grid import grid_density
 from kldiv.definitions.log_density import log_density_of
-from kldiv.definitions.numbers import (
-    as_shape,
-    broadcast,
-    check_floating,
-    check_points_drawn,
-    log_density_at,
-)
+from kldiv.definitions.numbers import as_shape, broadcast
 from kldiv.definitions.precision import is_late, place_of, unchecked_double
 from kldiv.definitions.randomness import seeded
 from kldiv.definitions.sampler import sampler_of
@@ -173,12 +168,11 @@ class Target:
     def log_prob(self, x: Tensor) -> Tensor:
         r"""The log density, ``-inf`` off the support; differentiable, of shape :math:`(N, *)`."""
         if is_whole(self.support):
-            return self._checked(log_density_at(self._log_prob, x), x)
+            return self._checked(x)
         inside = self.support.check(x)
         mask = inside.reshape(inside.shape + (1,) * len(self.event_shape))
         safe = torch.where(mask, x, self._interior.to(x))
-        found = log_density_at(self._log_prob, safe)
-        return torch.where(inside, self._checked(found, safe), -torch.inf)
+        return torch.where(inside, self._checked(safe), -torch.inf)
 
     def sample(self, shape: torch.Size, seed: int) -> Tensor:
         r"""Independent points, with shape :math:`(N, *, E)`, the same for the same seed."""
@@ -188,9 +182,8 @@ class Target:
                 "or use an estimator that needs none"
             )
         with seeded(seed), torch.no_grad():
-            found = self._sample(shape)
-        check_points_drawn(found, (*shape, *self.batch_shape, *self.event_shape))
-        return found.double()
+            each = (*self.batch_shape, *self.event_shape)
+            return points_from(self._sample, shape, each).double()
 
     @property
     def has_sampler(self) -> bool:
@@ -205,13 +198,11 @@ class Target:
                 else self._interior
             )
             with torch.no_grad():
-                value = self._log_prob(point)
-            check_floating(value)
-            self._probe = value
+                self._probe = log_density_from(self._log_prob, point)
         return self._probe
 
-    def _checked(self, value: Tensor, x: Tensor) -> Tensor:
-        check_floating(value)
+    def _checked(self, x: Tensor) -> Tensor:
+        value = log_density_from(self._log_prob, x)
         points, batch = x.shape[: x.ndim - len(self.event_shape)], self.batch_shape
         try:
             expected = broadcast(points, batch) if batch else points
