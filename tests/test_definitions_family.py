@@ -343,3 +343,8 @@ def test_a_parameter_whose_constraint_depends_on_others_must_be_given():
 def test_a_fixed_parameter_with_a_gradient_is_shown_without_a_warning():
     scale = torch.tensor(2.0, requires_grad=True)
     assert repr(kldiv.Family.of(torch.distributions.Normal, scale=scale)) == "normal(scale=2)"
+
+
+def test_a_family_that_defines_nothing_says_what_it_must():
+    with pytest.raises(kldiv.NotAvailable, match=r"Nothing must define declare\(size\)"):
+        kldiv.fit("normal", type("Nothing", (kldiv.Family,), {}))

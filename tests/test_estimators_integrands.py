@@ -109,3 +109,16 @@ def test_samples_and_what_is_no_integral_do_not_suit():
     assert unsuited(Problem(KL(), normal(0.0), points)) == ("q is only samples and has no density")
     assert "no integral" in unsuited(Problem(Divergence(), normal(0.0), normal(1.0)))
     assert unsuited(Problem(KL(), normal(0.0), normal(1.0))) is None
+
+
+WRONG = {"a tensor": lambda logs: logs, "a number": lambda logs: (1.0,), "none": lambda logs: ()}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_integrands_are_a_tuple_of_tensors(kind):
+    class Wrong(kldiv.IntegralDivergence):
+        def integrands(self, log_p, log_q):
+            return WRONG[kind](log_p)
+
+    with pytest.raises(kldiv.InvalidType, match="integrands of wrong must return a tuple"):
+        kldiv.divergence(Normal(0.0, 1.0), Normal(1.0, 1.0), Wrong())

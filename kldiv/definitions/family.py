@@ -21,7 +21,7 @@ from kldiv.definitions.parameters import (
 from kldiv.definitions.place import Means, Place
 from kldiv.definitions.signatures import constraints_of, event_dims_of
 from kldiv.definitions.target import Target
-from kldiv.errors import InvalidArgument, InvalidType, ShapeMismatch
+from kldiv.errors import InvalidArgument, InvalidType, NotAvailable, ShapeMismatch
 from kldiv.specs import Spec
 
 __all__ = ["Family", "Place", "TorchFamily", "as_family"]
@@ -87,11 +87,11 @@ class Family(nn.Module):
 
     def declare(self, size: int) -> Mapping[str, Parameter]:
         """All parameters by name, for a number of coordinates or categories."""
-        raise NotImplementedError(f"{type(self).__name__} must define declare(size)")
+        raise NotAvailable(f"{type(self).__name__} must define declare(size)")
 
     def distribution(self, **parameters: Tensor) -> Distribution:
         r"""The member with given parameters, each of shape :math:`(*, \text{shape})`."""
-        raise NotImplementedError(f"{type(self).__name__} must define distribution(**parameters)")
+        raise NotAvailable(f"{type(self).__name__} must define distribution(**parameters)")
 
     def statistics(self, x: Tensor) -> tuple[Tensor, ...] | None:
         r"""The sufficient statistics, each with shape :math:`(N, *)`, or ``None`` if unknown.
@@ -103,7 +103,7 @@ class Family(nn.Module):
 
     def from_statistics(self, *means: Tensor) -> dict[str, Tensor]:
         """The optimum of the forward KL, where the statistics have the target's means."""
-        raise NotImplementedError(f"{type(self).__name__} does not define from_statistics(*means)")
+        raise NotAvailable(f"{type(self).__name__} does not define from_statistics(*means)")
 
     def from_means(self, mean: Means, about: Tensor) -> dict[str, Tensor]:
         """The same from what takes means under the target, which has mass about a place."""

@@ -19,7 +19,7 @@ from kldiv.definitions.sample_target import SampleTarget
 from kldiv.definitions.score_divergence import ScoreDivergence
 from kldiv.definitions.supremum_divergence import SupremumDivergence
 from kldiv.definitions.target import Target
-from kldiv.errors import NotFinite, ToleranceNotMet
+from kldiv.errors import InvalidType, NotFinite, ToleranceNotMet
 from kldiv.estimate import Estimate
 from kldiv.estimators.problem import Problem
 from kldiv.lazy import deferred
@@ -79,8 +79,18 @@ class Densities:
         return self.checked(self.raw(log_p, log_q))
 
     def raw(self, log_p: Tensor, log_q: Tensor) -> Tensor:
-        r"""The same, which may be NaN, with shape :math:`(k, N, *)`."""
-        values = list(self.problem.divergence.integrands(log_p, log_q))  # type: ignore[attr-defined]
+        r"""The same, which may be NaN, with shape :math:`(k, N, *)`.
+
+        Raises:
+            InvalidType: If the divergence gives no tuple of tensors.
+        """
+        found = self.problem.divergence.integrands(log_p, log_q)  # type: ignore[attr-defined]
+        values = list(found) if isinstance(found, tuple | list) else [None]
+        if not values or not all(isinstance(each, Tensor) for each in values):
+            raise InvalidType(
+                f"integrands of {self.problem.divergence} must return a tuple of tensors, one for "
+                f"each integral, got {type(found).__name__}: {found!r}"
+            )
         if self.measures:
             values += [log_p.exp(), log_q.exp()]
         return torch.stack(torch.broadcast_tensors(*values))
