@@ -23,7 +23,7 @@ from torch.distributions.transforms import SigmoidTransform
 import kldiv
 
 from kldiv.definitions.target import DistributionTarget
-from kldiv.estimators.integrals.landmarks import landmarks
+from kldiv.estimators.integrals.landmarks import landmarks, whereabouts
 from kldiv.resolving import as_target
 
 F64 = torch.float64
@@ -41,6 +41,30 @@ def of(target):
 
 def numbers(places):
     return sorted((float(centre), float(scale)) for centre, scale in places)
+
+
+def test_a_target_may_say_what_has_mass_in_the_same_places():
+    def never(x):
+        raise AssertionError("it was looked for")
+
+    target = kldiv.Target(never)
+    target.alike = MixtureSameFamily(
+        Categorical(double(0.5, 0.5)), Normal(double(-5.0, 10.0), double(1.0, 2.0))
+    )
+    assert numbers(of(target)) == [(-5, 1), (10, 2)]
+    places, spread = whereabouts(target)
+    assert len(places) == 2
+    assert spread.shape == (0, 1)
+
+
+def test_a_sum_of_normals_says_where_its_parts_are():
+    target = kldiv.targets.create("normal_sum", loc=[0.0, 7.0], scale=[2.0, 1e-6])
+    assert numbers(of(target)) == [(0, 2), (7, 1e-6)]
+    loc = double(0.0, 7.0).requires_grad_()
+    (value, slope) = kldiv.targets.create("normal_sum", loc=loc).log_prob(loc.detach())
+    (value + slope).backward()
+    assert loc.grad.isfinite().all()
+    assert not any(place.centre.requires_grad for place in landmarks(target))
 
 
 def test_a_distribution_is_told_by_mean_and_deviation():

@@ -87,6 +87,7 @@ class Target:
         self._sample = sample
         self._probe: Tensor | None = None
         self.cuts: tuple[Tensor, ...] = ()
+        self.alike: Distribution | None = None  # what has mass in the same places
         self.spec: Spec | None = None  # the registered name that it was made by, if it was
 
     @staticmethod

@@ -126,15 +126,14 @@ def normal_sum(loc: object = (-5.0, 10.0), scale: object = (1.0, 1.0)) -> Target
     mean = check_numbers("loc", loc, dimensions=1)
     deviation = check_positive("scale", scale, dimensions=1)
     check_same_length(loc=mean, scale=deviation)
+    parts = Normal(mean.detach(), deviation.detach())
+    even = MixtureSameFamily(Categorical(torch.ones_like(parts.loc)), parts)
     tops = -deviation.log() - math.log(2 * math.pi) / 2
 
     def normal_sum(x: Tensor) -> Tensor:
-        parts = tops - ((x.unsqueeze(-1) - mean) / deviation).square() / 2
-        return parts.logsumexp(-1)
+        logs = tops - ((x.unsqueeze(-1) - mean) / deviation).square() / 2
+        return logs.logsumexp(-1)
 
-    def sample(shape: torch.Size) -> Tensor:
-        even = Categorical(torch.ones_like(mean.detach()))
-        points: Tensor = MixtureSameFamily(even, Normal(mean, deviation)).sample(shape)
-        return points
-
-    return Target(normal_sum, sample=sample, normalize=False)
+    made = Target(normal_sum, sample=even.sample, normalize=False)
+    made.alike = even
+    return made

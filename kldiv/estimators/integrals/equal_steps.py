@@ -24,7 +24,7 @@ from torch import Tensor
 
 from kldiv.definitions.support import is_whole
 from kldiv.definitions.target import Target
-from kldiv.estimators.integrals.landmarks import Landmark, peaks_of, places_at
+from kldiv.estimators.integrals.landmarks import Landmark, whereabouts
 from kldiv.estimators.integrals.lines import Integrals
 from kldiv.estimators.integrals.spectra import promised_digits
 from kldiv.estimators.integrals.trapezium import Sums
@@ -147,9 +147,7 @@ def equal_steps(target: Target) -> EqualSteps | None:
         return None
     if size > 2 or len(target.event_shape) > 1 or not is_whole(target.support):
         return None
-    with torch.no_grad():
-        peaks = peaks_of(target)
-    box = _Box.about(places_at(peaks), peaks.spread)
+    box = _Box.about(*whereabouts(target))
     for spacing in _SPACINGS[size]:
         filled = _filled(box, target, spacing)
         if filled is None:

@@ -31,7 +31,7 @@ from kldiv.numerics import is_finite
 if TYPE_CHECKING:
     from kldiv.estimators.integrals.scan import Peaks
 
-__all__ = ["Landmark", "landmarks", "peaks_of", "places_at"]
+__all__ = ["Landmark", "landmarks", "whereabouts"]
 
 _scan = deferred("kldiv.estimators.integrals.scan:scan")
 
@@ -80,13 +80,21 @@ class Landmark:
 
 def landmarks(target: Target) -> list[Landmark]:
     """The places where a target has mass, with the target's own batch shape."""
-    with torch.no_grad():
-        if target.distribution is None:
-            return places_at(peaks_of(target))
+    return whereabouts(target)[0]
+
+
+@torch.no_grad()
+def whereabouts(target: Target) -> tuple[list[Landmark], Tensor]:
+    """The landmarks, and points (M, d) with mass around them where they had to be looked for."""
+    law = target.alike if target.distribution is None else target.distribution
+    if law is not None:
         try:
-            return [_as_event(item, target) for item in _of_distribution(target.distribution)]
+            found = [_as_event(item, target) for item in _of_distribution(law)]
+            return found, found[0].centre.new_empty(0, found[0].centre.shape[-1])
         except NotImplementedError:  # it states no moments and cannot be sampled from
-            return places_at(peaks_of(target))
+            pass
+    peaks = _peaks_of(target)
+    return _places_at(peaks), peaks.spread
 
 
 def _as_event(landmark: Landmark, target: Target) -> Landmark:
@@ -183,7 +191,7 @@ def _by_quantiles(distribution: Distribution) -> list[Landmark]:
     ]
 
 
-def peaks_of(target: Target) -> Peaks:
+def _peaks_of(target: Target) -> Peaks:
     """The modes of a log density, looked for once as long as it does not change."""
     known = _KNOWN.get(target)
     if known is not None and known.still_there(target):
@@ -193,7 +201,7 @@ def peaks_of(target: Target) -> Peaks:
     return peaks
 
 
-def places_at(peaks: Peaks) -> list[Landmark]:
+def _places_at(peaks: Peaks) -> list[Landmark]:
     """A place at each mode."""
     correlations = [None] * len(peaks.centre) if peaks.correlation is None else peaks.correlation
     return [Landmark(*each) for each in zip(peaks.centre, peaks.scale, correlations, strict=True)]
