@@ -81,8 +81,7 @@ class EqualSteps:
         inner = values[:, :count]
         with torch.no_grad():
             grid = inner.unflatten(1, self.sides)
-            known = 1 + self.logs[:count].abs().nan_to_num(posinf=0.0)
-            floors = _ROUNDING * (inner.abs() @ known)
+            floors = inner.abs() @ self._rounding
             for axis, loose in enumerate(self.loose, 1):
                 floors = floors + loose * grid.diff(dim=axis).abs().flatten(1).sum(1)
             cut_off = _BESIDE * _borders(grid).sum((1, 2))
@@ -124,20 +123,22 @@ class EqualSteps:
 
         The spectrum along an axis is that of the sums across it.
         """
-        axes = range(1, 1 + len(self.sides))
-        every = [(slice(None), *[slice(None, None, n) for _ in axes]) for n in (4, 2, 1)]
-        sums = torch.stack([grid[each].flatten(1).sum(1) for each in every])
-        cells = sums.new_tensor([[4.0], [2.0], [1.0]]) ** len(axes) * self.cell
+        axes = len(self.sides)
+        every = [(n, (slice(None), *[slice(None, None, n)] * axes)) for n in (4, 2, 1)]
+        sums = [grid[each].flatten(1).sum(1) * (n**axes * self.cell) for n, each in every]
         size = grid.abs().flatten(1).sum(1)
-        promised = torch.stack(
-            [
-                promised_digits(_across(grid, axis).unsqueeze(-1), size.unsqueeze(-1))
-                for axis in axes
-            ]
-        )
-        digits = promised.amax(0).squeeze(-1)
-        size = size * self.cell
-        return Sums(sums * cells, size, digits, torch.zeros_like(size).bool())
+        promised = [
+            promised_digits(_across(grid, axis).unsqueeze(-1), size.unsqueeze(-1)).squeeze(-1)
+            for axis in range(1, 1 + axes)
+        ]
+        digits = promised[0] if axes == 1 else torch.maximum(*promised)
+        return Sums(torch.stack(sums), size * self.cell, digits)
+
+    @cached_property
+    def _rounding(self) -> Tensor:
+        """That of the density at each node, relative."""
+        logs = self.logs[: math.prod(self.sides)].detach().abs().nan_to_num(posinf=0.0)
+        return _ROUNDING * (1 + logs)
 
 
 def equal_steps(target: Target) -> EqualSteps | None:

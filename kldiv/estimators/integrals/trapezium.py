@@ -191,13 +191,13 @@ class Sums:
         totals: The sums, with shape :math:`(3, k, C)`.
         size: The finest sum of the absolute values, with shape :math:`(k, C)`.
         digits: The logarithm of the relative error of the finest, likewise.
-        rough: Lines of which no more digits are right than have stayed the same.
+        rough: Lines of which no more digits are right than have stayed the same; none of all.
     """
 
     totals: Tensor
     size: Tensor
     digits: Tensor
-    rough: Tensor
+    rough: Tensor | None = None
 
     @classmethod
     def of(cls, values: Tensor, spacing: Tensor, rough: Tensor) -> Sums:
@@ -214,9 +214,11 @@ class Sums:
     @cached_property
     def error(self) -> Tensor:
         """The error of the finest level."""
-        unchanged = _MARGIN * 10 ** torch.maximum(self._both, self._last)
-        error = self.size * torch.where(self.rough, unchanged, 10**self.digits)
-        return torch.where(self.totals[2].isfinite(), error, 0.0)
+        share = 10**self.digits
+        if self.rough is not None:
+            unchanged = _MARGIN * 10 ** torch.maximum(self._both, self._last)
+            share = torch.where(self.rough, unchanged, share)
+        return torch.where(self.totals[2].isfinite(), self.size * share, 0.0)
 
     @cached_property
     def steady(self) -> Tensor:
