@@ -18,9 +18,17 @@ __all__ = ["as_seed", "seeded"]
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Draws inside the block follow the seed; torch's own generators are put back afterwards."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    if torch.cuda.is_available():
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            yield
+        return
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed asks for every kind of device
+    try:
         yield
+    finally:
+        torch.set_rng_state(state)
 
 
 def as_seed(seed: int | torch.Generator | None) -> int:
