@@ -36,7 +36,7 @@ class Estimate:
             ``None``.
         evaluations: How many points the log densities were evaluated at, for each element of the
             batch.
-        reason: Why this method was used, or why the value is infinite.
+        reason: Why this method was used, or why the value or its error is infinite.
         up_to_constant: Whether an unknown constant (a log normaliser, an entropy) is missing from
             the value.
         pareto_k: The shape of the tail of what was averaged, with shape :math:`(*)`, where
@@ -123,7 +123,8 @@ class Estimate:
         origin = (
             f"{self.method}, {self.evaluations} evaluations" if self.evaluations else self.method
         )
-        because = f": {self.reason}" if self.reason and not self.value.isfinite().all() else ""
+        known = math.isfinite(error) and bool(self.value.isfinite().all())
+        because = "" if known or not self.reason else f": {self.reason}"
         return f"Estimate({text}, {origin}{because})"
 
 

@@ -46,6 +46,7 @@ def test_the_error_holds_for_few_points_too(name, count):
 def test_points_that_are_all_the_same_do_not_show_how_they_vary():
     normal = kldiv.divergence([1.0, 1.0, 1.0, 1.0, 1.0, 1.0], Normal(one(0.0), one(1.0)))
     assert float(normal.error) == math.inf
+    assert repr(normal).endswith("so few points, or all equal, do not show how they vary)")
     counts = kldiv.divergence(torch.zeros(100), Poisson(one(1.0)))
     assert float(counts.error) == math.inf
     coins = kldiv.divergence(torch.zeros(100), Bernoulli(one(0.1)))

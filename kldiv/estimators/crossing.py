@@ -36,7 +36,7 @@ from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.power_norm import PowerNorm
 from kldiv.definitions.sample_target import SampleTarget
 from kldiv.estimate import Estimate
-from kldiv.estimators.data_means import mean_over
+from kldiv.estimators.data_means import DataMean, mean_over
 from kldiv.estimators.ladder import Ladder
 from kldiv.estimators.problem import Problem
 
@@ -113,16 +113,16 @@ class Crossing:
             norm = integrator.estimate(Problem(sought, q, q, problem.seed))
             added, slope = self.of_norm(weight, power, norm.value)
             value, error = value + added, error + slope.abs() * norm.error
-        reason = "q has no mass at some of the samples" if mean.value.isinf().any() else ""
-        return Estimate(
-            value,
-            error.detach(),
-            "samples",
-            stderr.detach(),
-            p.number,
-            reason,
-            up_to_constant=True,
-        )
+        about = error.detach(), "samples", stderr.detach(), p.number, _reason(mean)
+        return Estimate(value, *about, up_to_constant=True)
+
+
+def _reason(mean: DataMean) -> str:
+    """Why a value or an error is infinite."""
+    if mean.value.isinf().any():
+        return "q has no mass at some of the samples"
+    few = "so few points, or all equal, do not show how they vary"
+    return few if mean.error.isinf().any() else ""
 
 
 def crossing_of(divergence: Divergence) -> Crossing | None:
