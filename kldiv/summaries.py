@@ -127,7 +127,7 @@ def _converged(fit: Fit) -> int:
 
 def _worst(divergence: Estimate) -> str:
     """The largest divergence of a batch, and whose it is."""
-    values = divergence.value
+    values = divergence.value.detach().cpu()
     place = torch.unravel_index(values.nan_to_num(torch.inf).argmax(), values.shape)
     index = ", ".join(str(int(each)) for each in place)
     return f"{with_unit(f'{float(values[place]):.6g}', divergence.unit)}, of fit [{index}]"

@@ -33,6 +33,10 @@ class Interval:
     lower: Tensor
     upper: Tensor
 
+    def to(self, device: torch.device) -> Interval:
+        """The same on a device."""
+        return Interval(self.lower.to(device), self.upper.to(device))
+
 
 def unwrap(support: Constraint) -> Constraint:
     """The constraint on one coordinate, without wrappers of independent parts and of mixtures."""

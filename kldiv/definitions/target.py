@@ -40,6 +40,7 @@ class Target:
             :math:`(N, *, E)`, if there is one.
         normalize: Whether the density is to be divided by its mass. ``False`` takes it as it
             stands, as a measure of any mass.
+        device: Where the log density and the sampler compute.
 
     Raises:
         InvalidType: If ``log_prob`` or ``sample`` cannot be called, or ``support`` is no
@@ -65,6 +66,7 @@ class Target:
         support: Constraint = constraints.real,
         sample: Callable[[torch.Size], Tensor] | None = None,
         normalize: bool = True,
+        device: torch.device | str = "cpu",
     ) -> None:
         if not callable(log_prob):
             raise InvalidType(f"log_prob must be a function of points, got {log_prob!r}")
@@ -84,7 +86,7 @@ class Target:
         self.support = constraints.independent(support, extra) if extra else support
         self.normalize = normalize
         self._log_prob = log_prob
-        self._sample = sample
+        self._sample, self._home = sample, torch.device(device)
         self._probe: Tensor | None = None
         self.cuts: tuple[Tensor, ...] = ()
         self.alike: Distribution | None = None  # what has mass in the same places
@@ -134,7 +136,7 @@ class Target:
 
     @cached_property
     def _interior(self) -> Tensor:
-        return interior_point(self.support, self.event_shape)
+        return interior_point(self.support, self.event_shape).to(self._home)
 
     @property
     def distribution(self) -> Distribution | None:
@@ -193,11 +195,7 @@ class Target:
 
     def _one(self) -> Tensor:
         if self._probe is None:
-            point = (
-                self._interior.expand(self.event_shape)
-                if self._interior.ndim == 0
-                else self._interior
-            )
+            point = self._interior.expand(broadcast(self._interior.shape, self.event_shape))
             with torch.no_grad():
                 self._probe = log_density_from(self._log_prob, point)
         return self._probe
@@ -250,6 +248,7 @@ class DistributionTarget(Target):
             event_shape=distribution.event_shape,
             support=support,
             sample=lambda shape: sampler_of(self.distribution)(shape),
+            device=self._device,
         )
         self.cuts = getattr(seen, "cuts", ())
 

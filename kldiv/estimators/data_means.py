@@ -30,8 +30,8 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.support import lattice
 from kldiv.definitions.target import Target
+from kldiv.definitions.target_ends import lattice_of
 from kldiv.estimators.confidence import DEVIATIONS, RARE, students_quantile
 
 __all__ = ["DataMean", "mean_over"]
@@ -144,7 +144,7 @@ def _of_the_unseen(
     q: Target, of: Callable[[Tensor], Tensor], shares: Tensor, like: Tensor
 ) -> Tensor:
     """The error of a mean whose points do not show how they vary, with shape (*)."""
-    ends = lattice(q.support)
+    ends = lattice_of(q)
     if ends is None or float((ends.upper - ends.lower).max()) > _MOST:
         return torch.full_like(like, torch.inf)
     outcomes = torch.arange(float(ends.lower.min()), float(ends.upper.max()) + 1).to(like)

@@ -12,8 +12,9 @@ from torch import Tensor
 from kldiv.definitions.divergence import Divergence
 from kldiv.definitions.numbers import broadcast
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.support import Interval, box, coordinate_ends, lattice, unwrap
+from kldiv.definitions.support import Interval, box, unwrap
 from kldiv.definitions.target import Target
+from kldiv.definitions.target_ends import ends_of, lattice_of
 from kldiv.errors import InvalidArgument, ShapeMismatch, SupportMismatch
 from kldiv.estimate import Estimate
 
@@ -131,14 +132,14 @@ def _check_kinds(p: Target, q: Target) -> None:
 
 def _ends(side: Target, batch: torch.Size) -> Interval | None:
     if _discrete(side) and not side.event_shape:
-        found = lattice(side.support)
+        found = lattice_of(side)
         if found is None:
             return None
         lower, upper = (end.expand(batch).unsqueeze(-1) for end in (found.lower, found.upper))
         return Interval(lower, upper)
     if box(side.support) is None:
         return None
-    return coordinate_ends(side.support, batch, side.event_shape)
+    return ends_of(side, batch)
 
 
 def _broadcast(first: torch.Size, second: torch.Size) -> torch.Size:

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.divergence import IntegralDivergence
-from kldiv.definitions.support import coordinate_ends
 from kldiv.definitions.target import Target
+from kldiv.definitions.target_ends import ends_of
 from kldiv.estimators.integrals.kronrod import CELL, Cells, nodes_of
 from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.estimators.integrals.layout import domain_of
@@ -179,7 +179,7 @@ def _line(rule: Rule, target: Target, member: Target) -> tuple[Line, Tensor]:
 
 def _kinks_of(target: Target, lower: Tensor, upper: Tensor) -> list[Tensor]:
     """Where a target has kinks and ends, between those of a domain."""
-    ends = coordinate_ends(target.support, target.batch_shape, target.event_shape)
+    ends = ends_of(target)
     found = [each.centre for each in landmarks(target) if each.sharp]
     found = [each.squeeze(-1) for each in (ends.lower, ends.upper, *found)]
     found += [each.reshape(()) for each in target.cuts]

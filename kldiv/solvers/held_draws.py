@@ -109,7 +109,7 @@ def held_draws(
     first_only = is_seen_by_the_first(divergence)
     cube = points = None
     if not (first_only and forward):
-        cube = points_of(member, count, seed)
+        cube = points_of(member, count, seed).to(target.device)
     own = serves(target, divergence, forward=forward)
     if own and (forward or not first_only):
         alone = Problem(divergence, target, target, seed)

@@ -105,7 +105,8 @@ class NormalChart:
         return found if isinstance(step, Tensor) else tuple(map(as_array, found))
 
     def _moved(self, loc: Tensor, root: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        shifts, basis = basis_of(self.size, self.shape, *self._free)
+        tables = basis_of(self.size, self.shape, *self._free)
+        shifts, basis = (table.to(root.device) for table in tables)
         shift, change = step[..., : len(shifts)], step[..., len(shifts) :]
         if len(shifts):
             loc = loc + (root @ shift.unsqueeze(-1)).squeeze(-1)

@@ -19,8 +19,9 @@ from torch.distributions import (
 
 from kldiv.definitions.place import Place
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.support import is_box, lattice, unwrap
+from kldiv.definitions.support import is_box, unwrap
 from kldiv.definitions.target import Target
+from kldiv.definitions.target_ends import lattice_of
 from kldiv.estimators import Quadrature, Sum
 from kldiv.estimators.integrals.landmarks import Landmark, landmarks
 from kldiv.estimators.summation.peaks import peaks
@@ -244,7 +245,7 @@ def _on_the_line(found: list[Landmark]) -> list[Place]:
 
 def _modes_of_counts(target: Target) -> list[Place]:
     """Its components; of a bare log density the highest integers about, from the first on."""
-    ends = None if target.event_shape else lattice(target.support)
+    ends = None if target.event_shape else lattice_of(target)
     if ends is None or not bool(ends.lower.isfinite().all()):
         return []
     if target.distribution is not None:

@@ -120,7 +120,7 @@ def check_supports(objective: Objective) -> None:
         return
     if is_whole(objective.target.support) and is_whole(support_of(objective.member) or real):
         return
-    member = family.at(family.present().unsqueeze(0))
+    member = family.at(family.present().unsqueeze(0).to(objective.target.device))
     ends = box(DistributionTarget(member).support)
     if ends is None or ends.lower.ndim or ends.upper.ndim:
         return

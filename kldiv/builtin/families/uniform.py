@@ -16,8 +16,9 @@ from kldiv.builtin.families.elementary import TINY, Elementary
 from kldiv.definitions.parameters import ParameterSpace
 from kldiv.definitions.place import Place
 from kldiv.definitions.sample_target import SampleTarget
-from kldiv.definitions.support import Interval, box, coordinate_ends
+from kldiv.definitions.support import Interval, box
 from kldiv.definitions.target import Target
+from kldiv.definitions.target_ends import ends_of
 from kldiv.errors import InvalidArgument
 
 __all__ = ["Uniform"]
@@ -148,5 +149,5 @@ def _reach(target: Target) -> Interval | None:
         return Interval(*target.ends)
     if box(target.support) is None:
         return None
-    ends = coordinate_ends(target.support, target.batch_shape, target.event_shape)
+    ends = ends_of(target)
     return Interval(ends.lower.squeeze(-1), ends.upper.squeeze(-1))

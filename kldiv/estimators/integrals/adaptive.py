@@ -42,7 +42,7 @@ class Demand:
     def allowed(self, size: Tensor) -> Tensor:
         """The error allowed to integrals with absolute values of these sizes, of shape (k, B)."""
         least = (self.of_first * size[:1]).clamp_min(self.atol)
-        return torch.maximum(self.rtol.unsqueeze(-1) * size, least)
+        return torch.maximum(self.rtol.to(size.device).unsqueeze(-1) * size, least)
 
 
 @dataclass(frozen=True)

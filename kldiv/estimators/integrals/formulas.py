@@ -194,8 +194,8 @@ class DivergenceFormula(_OfLogs):
     @cached_property
     def _degrees(self) -> tuple[float | None, ...]:
         """The degree of homogeneity of each integrand in the two densities, where it has one."""
-        batch = self.sides.problem.batch_shape
-        shifts = torch.tensor([[0.0], [0.5], [1.0]], dtype=torch.float64)
+        batch, device = self.sides.problem.batch_shape, self.sides.problem.p.device
+        shifts = torch.tensor([[0.0], [0.5], [1.0]], dtype=torch.float64, device=device)
         with torch.no_grad():
             log_p, log_q = (
                 (shifts + shifts.new_tensor(pair)).reshape(-1, *(1,) * len(batch))
@@ -207,7 +207,8 @@ class DivergenceFormula(_OfLogs):
     @cached_property
     def has_poles(self) -> bool:
         """Whether the integrands have poles beside the real values of the log ratio."""
-        return has_poles(self.sides.raw, self.sides.problem.batch_shape)
+        problem = self.sides.problem
+        return has_poles(self.sides.raw, problem.batch_shape, problem.p.device)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from kldiv.definitions.numbers import broadcast
-from kldiv.definitions.support import Interval, coordinate_ends
+from kldiv.definitions.support import Interval
 from kldiv.definitions.target import Target
+from kldiv.definitions.target_ends import ends_of
 from kldiv.estimators.integrals.charts import Chart, chart_of
 from kldiv.estimators.integrals.elements import Elements
 from kldiv.estimators.integrals.landmarks import Landmark, landmarks
@@ -74,6 +75,6 @@ def edges_of(p: Target, q: Target) -> list[Tensor]:
     batch = broadcast(p.batch_shape, q.batch_shape)
     edges = []
     for side in (p, q):
-        ends = coordinate_ends(side.support, batch, side.event_shape)
+        ends = ends_of(side, batch)
         edges += [ends.lower, ends.upper]
     return edges

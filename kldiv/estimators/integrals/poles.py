@@ -28,7 +28,11 @@ _NEAR = 2.0  # as log ratios, from where on integrands do not feel the crossing
 _SHARE = 10.0  # of the last change, at most, was that part of the error before: it oscillates
 
 
-def has_poles(integrands: Callable[[Tensor, Tensor], Tensor], batch_shape: torch.Size) -> bool:
+def has_poles(
+    integrands: Callable[[Tensor, Tensor], Tensor],
+    batch_shape: torch.Size,
+    device: torch.device | None = None,
+) -> bool:
     r"""Whether integrands have poles or kinks beside the real values of the log ratio t.
 
     The rule with the weight :math:`e^{-t^2/8}` and a spacing of 1.5 is off by :math:`10^{-15}` for
@@ -39,9 +43,10 @@ def has_poles(integrands: Callable[[Tensor, Tensor], Tensor], batch_shape: torch
         integrands: Both log densities, with shape :math:`(N, *)`, to values of shape
             :math:`(k, N, *)`.
         batch_shape: The shape :math:`(*)`.
+        device: Where they compute.
     """
     with torch.no_grad():
-        t = torch.arange(-120, 121, dtype=torch.float64) * (_SPACING / 2)
+        t = torch.arange(-120, 121, dtype=torch.float64, device=device) * (_SPACING / 2)
         t = t.reshape(-1, *(1 for _ in batch_shape)).expand(-1, *batch_shape)
         parts = integrands(t / 2, -t / 2) * (-t.square() / 8).exp()
     change = parts[:, ::2].sum(1) - parts[:, 1::2].sum(1)

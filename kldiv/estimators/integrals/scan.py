@@ -14,8 +14,9 @@ import torch
 
 from torch import Tensor
 
-from kldiv.definitions.support import Interval, coordinate_ends
+from kldiv.definitions.support import Interval
 from kldiv.definitions.target import Target
+from kldiv.definitions.target_ends import ends_of
 from kldiv.errors import InvalidArgument
 from kldiv.estimators.integrals.coordinates import Coordinates
 
@@ -69,7 +70,7 @@ class Peaks:
 
 def scan(target: Target) -> Peaks:
     """The modes of a log density that is finite somewhere, up to eight for each of its batch."""
-    ends = coordinate_ends(target.support, target.batch_shape, target.event_shape)
+    ends = ends_of(target)
     dimensions = ends.lower.shape[-1]
     chart = Coordinates(ends, torch.zeros_like(ends.lower), torch.ones_like(ends.lower))
     looks = [_look(target, chart)]
@@ -79,9 +80,8 @@ def scan(target: Target) -> Peaks:
             "state by support= where it is finite"
         )
     looks += [_look(target, each, fewest=2) for each in looks[0].blurred(dimensions)]
-    centre, scale = _distinct(
-        *(torch.cat(each) for each in zip(*map(_places, looks), strict=True))
-    )
+    centres, scales = [each.centre for each in looks], [each.scale for each in looks]
+    centre, scale = _distinct(torch.cat(centres), torch.cat(scales))
     found = _log_density(target, centre)
     if len(looks) > 1:
         centre, scale, found = _highest(centre, scale, found)
@@ -119,10 +119,6 @@ class _Look:
         whole = torch.full_like(self.centre[0], torch.inf)
         for mode in blurred.flatten(1).any(1).nonzero().squeeze(-1).tolist():
             yield Coordinates(Interval(-whole, whole), self.centre[mode], self.scale[mode])
-
-
-def _places(look: _Look) -> tuple[Tensor, Tensor]:
-    return look.centre, look.scale
 
 
 def _look(target: Target, chart: Coordinates, *, fewest: int = 1) -> _Look:

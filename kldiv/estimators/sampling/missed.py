@@ -22,8 +22,9 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from kldiv.definitions.support import box, coordinate_ends, unwrap
+from kldiv.definitions.support import box, unwrap
 from kldiv.definitions.target import Target
+from kldiv.definitions.target_ends import ends_of
 from kldiv.estimators.confidence import RARE
 
 __all__ = ["at_ends", "beyond_largest", "by_lost_draws"]
@@ -77,7 +78,7 @@ def at_ends(side: Target, x: Tensor) -> Tensor | None:
     elif box(side.support) is None:
         return None
     else:
-        ends = coordinate_ends(side.support, side.batch_shape, side.event_shape)
+        ends = ends_of(side)
         if not (ends.lower.isfinite() | ends.upper.isfinite()).any():
             return None
         lower, upper = (end if events else end.squeeze(-1) for end in (ends.lower, ends.upper))

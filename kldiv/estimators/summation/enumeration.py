@@ -110,6 +110,7 @@ def box_around(p: Target, q: Target) -> Box | None:
 
 def _box_of(side: Target) -> Box | None:
     ends = lattice(unwrap(side.support))
+    ends = ends and ends.to(side.device)
     if ends is None:
         return None
     lower, upper = (

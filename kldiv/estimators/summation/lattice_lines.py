@@ -15,8 +15,9 @@ from torch.distributions import (
 )
 
 from kldiv.definitions.numbers import broadcast
-from kldiv.definitions.support import Interval, lattice
+from kldiv.definitions.support import Interval
 from kldiv.definitions.target import Target
+from kldiv.definitions.target_ends import lattice_of
 from kldiv.errors import NotAvailable
 from kldiv.estimators.integrals.landmarks import landmarks
 from kldiv.estimators.summation.half_lines import HalfLine
@@ -110,7 +111,7 @@ def _is_smooth(distribution: Distribution | None) -> bool:
 
 
 def _ends(side: Target, batch: torch.Size) -> Interval:
-    found = lattice(side.support)
+    found = lattice_of(side)
     if found is None:
         raise NotAvailable(f"the support {side.support} of {side!r} is no set of integers")
     return Interval(found.lower.detach().expand(batch), found.upper.detach().expand(batch))

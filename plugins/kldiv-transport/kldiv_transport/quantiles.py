@@ -86,7 +86,7 @@ class Quantiles:
         if sides[0].support.is_discrete:
             power, error, count = _of_atoms(*sides, shape, order)
         else:
-            power, error, count = self._of_quantiles(sides, shape, order)
+            power, error, count = self._of_quantiles(problem, sides, order)
         value = root(power, order)
         with torch.no_grad():
             error = root(power + error, order) - root((power - error).clamp_min(0.0), order)
@@ -95,13 +95,18 @@ class Quantiles:
         return kldiv.Estimate(value, error, self.name, evaluations=count, reason=reason)
 
     def _of_quantiles(
-        self, sides: tuple[Distribution, Distribution], shape: torch.Size, order: float
+        self,
+        problem: Any,  # noqa: ANN401
+        sides: tuple[Distribution, Distribution],
+        order: float,
     ) -> tuple[Tensor, Tensor, int]:
+        shape, device = problem.batch_shape, problem.p.device
         first, second = (_known(quantile_function(side)) for side in sides)
 
         def quantiles(s: Tensor) -> tuple[Tensor, Tensor]:
-            levels = s.reshape(-1, *(1,) * len(shape)).sigmoid()
-            return first(levels).expand(len(s), *shape), second(levels).expand(len(s), *shape)
+            levels = s.reshape(-1, *(1,) * len(shape)).sigmoid().to(device)
+            x, y = (each(levels).expand(len(s), *shape).cpu() for each in (first, second))
+            return x, y
 
         def between(s: Tensor, x: Tensor, y: Tensor) -> Tensor:
             return _likely(s, x) * (x - y).abs().pow(order)
@@ -119,7 +124,8 @@ class Quantiles:
             tails = between(_PROBES, *at_probes).unflatten(0, (2, 3))
             ends = _beyond(tails, before, total).sum(0)
             error = doubt.sum(0) + ends + _moved(total, rounding, order)
-        return torch.where(ends.isinf(), torch.inf, total), error, len(_NODES) * len(left)
+        found = torch.where(ends.isinf(), torch.inf, total)
+        return found.to(device), error.to(device), len(_NODES) * len(left)
 
     def _panels(
         self, density: Callable[[Tensor], Tensor], rounding: Tensor, order: float
